@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cnt create: makes a box and starts it. The row is there before anything else and says `creating`
+ * until a command can run; whatever is killed in between is undone by the next verb.
+ */
+#include <grp.h>
+#include <pwd.h>
+
+#include "lib/cgroup.h"
+#include "lib/conf.h"
+#include "lib/image.h"
+#include "lib/life.h"
+#include "lib/main.h"
+#include "lib/net.h"
+#include "lib/report.h"
+
+#define KEYS_MAX	64
+#define WAIT_SECONDS	60
+
+static const char *const waits[] = { "none", "exec", "ssh", NULL };
+
+static const struct cnt_field params[] = {
+	{ .name = "name", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
+	  .help = "name of the new box: a letter, then letters, digits and -, at most 31" },
+	{ .name = "image", .type = CNT_STRING, .value = "IMAGE", .min = 1, .max = 64,
+	  .help = "image by name or id, by default the host's own release" },
+	{ .name = "ssh_key", .type = CNT_STRINGS, .flags = CNT_FROM_FILE, .value = "FILE", .max = KEYS_MAX,
+	  .alias = "ssh_keys", .help = "public key that may log in; repeatable; - is standard input" },
+	{ .name = "owner", .type = CNT_STRING, .value = "ACCOUNT", .min = 1, .max = 32,
+	  .help = "account that the box belongs to, by default the one of the box's name" },
+	{ .name = "cpu", .type = CNT_NUMBER, .min = 0.01, .max = 1024, .help = "limit, in cores" },
+	{ .name = "memory", .type = CNT_SIZE, .min = 16777216, .max = 1e14, .help = "limit of memory" },
+	{ .name = "swap", .type = CNT_SIZE, .min = 0, .max = 1e14, .help = "limit of swap, on top of memory" },
+	{ .name = "pids", .type = CNT_INTEGER, .min = 16, .max = 4194304,
+	  .help = "limit of processes and threads" },
+	{ .name = "no_start", .type = CNT_BOOLEAN, .def = "false", .help = "make it, but do not start it" },
+	{ .name = "wait", .type = CNT_STRING, .choices = waits, .def = "exec", .value = "none|exec|ssh",
+	  .help = "return at once, when a command can run in it, or when its sshd answers" },
+	{ 0 }
+};
+
+static int
+check_account(const char *name, struct cnt_err *e)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	if (name[n] != '\0' || name[0] == '-' || (name[0] >= '0' && name[0] <= '9'))
+		return cnt_fail(e, CNT_INVALID, "owner: expected an account's name, got \"%.40s\"", name);
+	return 0;
+}
+
+/* The box's user gets the box's name, so that an account of that name must not be there already. */
+static int
+check_free(const char *name, const struct cnt_image *image, struct cnt_err *e)
+{
+	int taken = 0;
+
+	if (getpwnam(name) != NULL || getgrnam(name) != NULL)
+		cnt_fail(e, CNT_INVALID, "%s: is an account or a group of this host", name);
+	else if ((taken = cnt_image_has_account(image->id, name, e)) == 1)
+		cnt_fail(e, CNT_INVALID, "%s: is an account or a group in the image", name);
+	else
+		return taken;
+	return cnt_hint(e, "choose another name");
+}
+
+static void
+set_limits(const cJSON *in, struct cnt_limits *l)
+{
+	l->cpu = cnt_json_num(in, "cpu", l->cpu);
+	l->memory = cnt_json_int(in, "memory", l->memory);
+	l->swap = cnt_json_int(in, "swap", l->swap);
+	l->pids = cnt_json_int(in, "pids", l->pids);
+}
+
+/* What the call asks for, on top of what cnt.conf says. */
+static int
+plan(struct cnt_call *c, struct cnt_box *b)
+{
+	const char *owner = cnt_json_str(c->in, "owner"), *ref = cnt_json_str(c->in, "image");
+	struct cnt_conf conf CNT_CONF_END = { 0 };
+	struct cnt_image image = { 0 };
+	char *def CNT_FREE = NULL;
+
+	if (cnt_conf_read(&conf, c->err) == -1)
+		return -1;
+	if (ref == NULL)
+		ref = def = conf.image != NULL ? cnt_strdup(conf.image) : cnt_image_default();
+	strlcpy(b->name, cnt_json_str(c->in, "name"), sizeof(b->name));
+	strlcpy(b->owner, owner != NULL ? owner : b->name, sizeof(b->owner));
+	b->limits = conf.limits;
+	set_limits(c->in, &b->limits);
+	if (check_account(b->owner, c->err) == -1 || cnt_cgroup_check(&b->limits, c->err) == -1 ||
+	    cnt_store_image_get(c->store, ref, &image, c->err) == -1 ||
+	    check_free(b->name, &image, c->err) == -1)
+		return -1;
+	strlcpy(b->image, image.id, sizeof(b->image));
+	strlcpy(b->image_name, image.name, sizeof(b->image_name));
+	return 0;
+}
+
+static size_t
+keys_of(const cJSON *in, const char *keys[KEYS_MAX])
+{
+	const cJSON *key = NULL;
+	size_t n = 0;
+
+	cJSON_ArrayForEach(key, cnt_json_get(in, "ssh_key"))
+		keys[n++] = key->valuestring;
+	return n;
+}
+
+static int
+make(struct cnt_call *c, struct cnt_life *l)
+{
+	const char *wait = cnt_json_str(c->in, "wait");
+	const char *keys[KEYS_MAX] = { NULL };
+	size_t n = keys_of(c->in, keys);
+
+	if (cnt_box_make(&l->instance, &l->box, keys, n, c->err) == -1)
+		return -1;
+	if (cnt_json_bool(c->in, "no_start"))
+		return cnt_net_ensure(c->store, &l->instance, c->err);
+	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1 ||
+	    cnt_box_start(&l->instance, &l->box, c->err) == -1)
+		return -1;
+	if (strcmp(wait, "none") == 0)
+		return 0;
+	return cnt_box_wait(&l->instance, &l->box, wait, WAIT_SECONDS, c->err);
+}
+
+/* Best effort: what cannot be undone here stays `creating` for the next verb. */
+static void
+undo(struct cnt_call *c, struct cnt_life *l)
+{
+	struct cnt_err later = { 0 };
+
+	if (cnt_box_unmake(&l->instance, l->box.name, &later) == 0 &&
+	    cnt_store_box_remove(c->store, l->box.name, &later) == 0)
+		cnt_net_ensure(c->store, &l->instance, &later);
+}
+
+static int
+create(struct cnt_call *c)
+{
+	struct cnt_life l CNT_LIFE = { .lock = -1 };
+
+	if (cnt_store_instance(c->store, &l.instance, c->err) == -1 || plan(c, &l.box) == -1 ||
+	    cnt_box_lock(l.box.name, 0, &l.lock, c->err) == -1 ||
+	    cnt_store_box_add(c->store, &l.box, c->err) == -1)
+		return -1;
+	if (make(c, &l) == -1 ||
+	    cnt_store_box_state(c->store, l.box.name, CNT_READY, c->err) == -1) {
+		undo(c, &l);
+		return -1;
+	}
+	return cnt_report(&l.instance, &l.box, c->out, c->err);
+}
+
+static const struct cnt_verb verb = {
+	.name = "create", .tool = "create_container", .title = "Create a box", .group = "Boxes",
+	.also = "new run launch",
+	.summary = "make a box and start it",
+	.about = "Creates a persistent, isolated Linux box (system container with systemd, apt and sudo) "
+	    "and starts it; a command can run in it when this returns.",
+	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = 0,
+	.params = params, .results = cnt_report_box, .run = create,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ &verb, NULL });
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line, read by the verb's table into the object that tools/call would carry, and the
+ * help that is written from the same table. Grammar: options anywhere before `--`, each long, as
+ * `--name value` or `--name=value`; a boolean needs no value; operands in the table's order.
+ */
+#include "lib/verb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define FILE_MAX	65536
+
+static char *
+option_name(const struct cnt_field *f)
+{
+	char *s = cnt_format("--%s", f->name);
+
+	for (char *p = s; *p != '\0'; p++)
+		if (*p == '_')
+			*p = '-';
+	return s;
+}
+
+static bool
+is_option(const struct cnt_field *f)
+{
+	return (f->flags & (CNT_OPERAND | CNT_REST)) == 0;
+}
+
+static int
+distance(const char *a, const char *b)
+{
+	int row[33] = { 0 }, n = (int)strlen(b);
+
+	if (n > 32 || strlen(a) > 32)
+		return 99;
+	for (int j = 0; j <= n; j++)
+		row[j] = j;
+	for (int i = 1; a[i - 1] != '\0'; i++) {
+		int corner = row[0];
+
+		row[0] = i;
+		for (int j = 1; j <= n; j++) {
+			int best = corner + (a[i - 1] != b[j - 1]);
+
+			corner = row[j];
+			best = corner + 1 < best ? corner + 1 : best;
+			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+		}
+	}
+	return row[n];
+}
+
+const char *
+cnt_argv_nearest(const char *typed, const char *const *words, size_t n)
+{
+	const char *best = NULL;
+	int least = 3;
+
+	for (size_t i = 0; i < n; i++) {
+		int d = distance(typed, words[i]);
+
+		if (d < least && d < (int)strlen(words[i])) {
+			least = d;
+			best = words[i];
+		}
+	}
+	return best;
+}
+
+static int
+unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
+{
+	static const char *const common[] = { "--json", "--help", "--version", "--describe", "--mcp" };
+	const char *words[64] = { NULL }, *best = NULL;
+	char *own[64] = { NULL };
+	size_t n = 0, m = 0;
+
+	for (; n < nitems(common); n++)
+		words[n] = common[n];
+	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL && n < 64; f++)
+		if (is_option(f))
+			words[n++] = own[m++] = option_name(f);
+	best = cnt_argv_nearest(typed, words, n);
+	cnt_fail(e, CNT_INVALID, "%s: unknown option %.64s", v->name, typed);
+	if (best != NULL)
+		cnt_hint(e, "did you mean %s?", best);
+	else
+		cnt_hint(e, "--help lists the options");
+	while (m > 0)
+		free(own[--m]);
+	return -1;
+}
+
+/* What a file named on the command line holds, its last newline left out. */
+static char *
+content(const char *path, struct cnt_err *e)
+{
+	int fd CNT_CLOSE = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	struct cnt_buf b CNT_BUF = { 0 };
+	char chunk[4096];
+	ssize_t n = 0;
+
+	if (fd == -1)
+		return cnt_fail_sys(e, "%s", path), NULL;
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && b.n <= FILE_MAX)
+		cnt_buf_add(&b, chunk, (size_t)n);
+	if (n == -1)
+		return cnt_fail_sys(e, "%s", path), NULL;
+	if (b.n == 0 || b.n > FILE_MAX || strlen(b.p) != b.n) {
+		cnt_fail(e, CNT_INVALID, "%s: expected 1 to %d bytes of text", path, FILE_MAX);
+		return NULL;
+	}
+	if (b.p[b.n - 1] == '\n')
+		b.p[b.n - 1] = '\0';
+	return cnt_strdup(b.p);
+}
+
+static int
+add_pair(cJSON *map, const struct cnt_field *f, const char *value, struct cnt_err *e)
+{
+	const char *eq = strchr(value, '=');
+	char *key CNT_FREE = NULL;
+
+	if (eq == NULL || eq == value)
+		return cnt_fail(e, CNT_INVALID, "%s: expected KEY=VALUE, got \"%.80s\"", f->name, value);
+	key = cnt_format("%.*s", (int)(eq - value), value);
+	cnt_json_set_str(map, key, eq + 1);
+	return 0;
+}
+
+/* Puts one value under its field's name; a second one only where the table takes several. */
+static int
+put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e)
+{
+	bool many = f->type == CNT_STRINGS || (f->flags & CNT_EACH) != 0;
+	cJSON *at = cJSON_GetObjectItemCaseSensitive(args, f->name);
+	char *text CNT_FREE = NULL;
+
+	if (cnt_utf8_valid(value, strlen(value)) != strlen(value))
+		return cnt_fail(e, CNT_INVALID, "%s: expected UTF-8", f->name);
+	if ((f->flags & CNT_FROM_FILE) != 0) {
+		text = content(value, e);
+		if (text == NULL)
+			return -1;
+		value = text;
+	}
+	if (f->type == CNT_MAP) {
+		if (at == NULL)
+			at = cJSON_AddObjectToObject(args, f->name);
+		return add_pair(at, f, value, e);
+	}
+	if (!many) {
+		if (at != NULL)
+			return cnt_fail(e, CNT_INVALID, "%s: given twice", f->name);
+		cnt_json_set_str(args, f->name, value);
+		return 0;
+	}
+	if (at == NULL)
+		at = cJSON_AddArrayToObject(args, f->name);
+	cJSON_AddItemToArray(at, cJSON_CreateString(value));
+	return 0;
+}
+
+static bool
+common_option(const char *name, const char *value, struct cnt_argv *opt)
+{
+	bool *flag = strcmp(name, "--json") == 0 ? &opt->json : strcmp(name, "--help") == 0 ? &opt->help :
+	    strcmp(name, "--version") == 0 ? &opt->version : strcmp(name, "--mcp") == 0 ? &opt->mcp : NULL;
+
+	if (flag != NULL && value == NULL)
+		return *flag = true;
+	if (strcmp(name, "--describe") == 0) {
+		opt->describe = value != NULL ? value : "json";
+		return strcmp(opt->describe, "json") == 0 || strcmp(opt->describe, "words") == 0 ||
+		    strcmp(opt->describe, "mdoc") == 0;
+	}
+	return false;
+}
+
+/* One option at argv[0]; how many words it took, or -1. */
+static int
+option(const struct cnt_verb *v, char **argv, cJSON *args, struct cnt_argv *opt, struct cnt_err *e)
+{
+	const char *eq = strchr(argv[0], '=');
+	char *name CNT_FREE = cnt_format("%.*s", eq != NULL ? (int)(eq - argv[0]) :
+	    (int)strlen(argv[0]), argv[0]);
+
+	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++) {
+		char *own CNT_FREE = option_name(f);
+
+		if (!is_option(f) || strcmp(own, name) != 0)
+			continue;
+		if (eq != NULL)
+			return put(args, f, eq + 1, e) == -1 ? -1 : 1;
+		if (f->type == CNT_BOOLEAN)
+			return put(args, f, "true", e) == -1 ? -1 : 1;
+		if (argv[1] == NULL)
+			return cnt_fail(e, CNT_INVALID, "%s: option %s needs a value", v->name, name);
+		return put(args, f, argv[1], e) == -1 ? -1 : 2;
+	}
+	if (common_option(name, eq != NULL ? eq + 1 : NULL, opt))
+		return 1;
+	return unknown_option(v, name, e);
+}
+
+static const struct cnt_field *
+next_operand(const struct cnt_verb *v, const cJSON *args)
+{
+	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++)
+		if ((f->flags & CNT_OPERAND) != 0 && (f->flags & CNT_REST) == 0 &&
+		    ((f->flags & CNT_EACH) != 0 || cnt_json_get(args, f->name) == NULL))
+			return f;
+	return NULL;
+}
+
+static const struct cnt_field *
+rest_of(const struct cnt_verb *v)
+{
+	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++)
+		if ((f->flags & CNT_REST) != 0)
+			return f;
+	return NULL;
+}
+
+cJSON *
+cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cnt_argv *opt,
+    struct cnt_err *e)
+{
+	cJSON *args CNT_JSON = cJSON_CreateObject();
+	const struct cnt_field *f = NULL, *rest = rest_of(v);
+	bool options = true;
+	int i = 0, took = 0;
+
+	while (i < argc) {
+		if (options && strcmp(argv[i], "--") == 0) {
+			options = false;
+			i++;
+			if (rest != NULL)
+				break;
+			continue;
+		}
+		if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+			took = option(v, argv + i, args, opt, e);
+			if (took == -1)
+				return NULL;
+			i += took;
+			continue;
+		}
+		f = next_operand(v, args);
+		if (f == NULL && rest != NULL)
+			break;
+		if (f == NULL) {
+			cnt_fail(e, CNT_INVALID, "%s: surplus operand \"%.64s\"", v->name, argv[i]);
+			return NULL;
+		}
+		if (put(args, f, argv[i++], e) == -1)
+			return NULL;
+	}
+	for (; i < argc; i++)
+		if (put(args, rest, argv[i], e) == -1)
+			return NULL;
+	return take(&args);
+}
+
+static const char *
+value_name(const struct cnt_field *f)
+{
+	static const char *const names[] = {
+		[CNT_STRING] = "TEXT", [CNT_INTEGER] = "N", [CNT_NUMBER] = "N", [CNT_SIZE] = "SIZE",
+		[CNT_DURATION] = "DURATION", [CNT_BOX] = "BOX", [CNT_STRINGS] = "TEXT",
+		[CNT_MAP] = "KEY=VALUE", [CNT_OBJECT] = "JSON", [CNT_OBJECTS] = "JSON",
+	};
+
+	if (f->value != NULL)
+		return f->value;
+	return f->type == CNT_BOOLEAN ? "" : names[f->type];
+}
+
+static void
+print_usage(const struct cnt_verb *v, const char *prog, FILE *f)
+{
+	bool any = false;
+
+	fprintf(f, "usage: %s", prog);
+	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++)
+		any = any || is_option(p);
+	if (any)
+		fputs(" [OPTION]...", f);
+	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
+		const char *dots = (p->flags & (CNT_EACH | CNT_REST)) != 0 ? "..." : "";
+		bool must = (p->flags & CNT_REQUIRED) != 0;
+
+		if (is_option(p))
+			continue;
+		fprintf(f, must ? " %s%s%s" : " [%s%s%s]", (p->flags & CNT_REST) != 0 ? "-- " : "",
+		    value_name(p), dots);
+	}
+	fputc('\n', f);
+}
+
+void
+cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
+{
+	print_usage(v, prog, f);
+	fprintf(f, "\n%s\n\n", v->about != NULL ? v->about : v->summary);
+	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
+		char *own CNT_FREE = is_option(p) ? option_name(p) : cnt_strdup(value_name(p));
+		char *left CNT_FREE = is_option(p) && p->type != CNT_BOOLEAN ?
+		    cnt_format("%s %s", own, value_name(p)) : cnt_strdup(own);
+
+		fprintf(f, "  %-22s %s", left, p->help);
+		if (p->def != NULL && p->type != CNT_BOOLEAN)
+			fprintf(f, " (default %s)", p->def);
+		fputc('\n', f);
+	}
+	fprintf(f, "  %-22s %s\n", "--json", "print the result, or the error, as one line of JSON");
+	if (v->tool != NULL)
+		fprintf(f, "  %-22s %s\n", "--mcp", "serve this verb as an MCP tool on standard input");
+	fprintf(f, "  %-22s %s\n", "--describe[=FORM]", "print the verb's own table: json, words, mdoc");
+	fprintf(f, "  %-22s %s\n", "--help, --version", "");
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A box's life: its files, its start and its end, and how to tell whether it runs. What is needed
+ * to run is made by the starter and ends with the box: mounts in the monitor's own mount namespace,
+ * the veth with the box's network namespace, cgroups by name. Start alone needs liblxc (lib/lxc.c).
+ */
+#ifndef CNT_BOX_H
+#define CNT_BOX_H
+
+#include <sys/types.h>
+
+#include "lib/store.h"
+
+#define CNT_IDS		65536		/* ids of one box */
+#define CNT_BOX_UID	1000		/* the box's user in the box */
+
+/* What follows from the slot. */
+struct cnt_place {
+	uint32_t	id;		/* first host id of the range */
+	char		address[16];	/* dotted quad */
+	char		gateway[16];	/* the bridge's */
+	char		veth[16];	/* host end: "cnt-7" */
+	char		bridge[16];	/* "cnt0" */
+	char		mac[18];
+};
+
+int	cnt_box_place(const struct cnt_instance *i, int slot, struct cnt_place *p, struct cnt_err *e);
+
+/* An exclusive lock on the box's name, held until the descriptor is closed; wait_ms 0: try once.
+ * Held by another: CNT_BUSY. */
+int	cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e);
+
+/* Makes boxes/NAME (disk/upper, disk/work, rootfs) and writes what a new box has of its own into
+ * upper by descriptor: user, group, sudo, keys, hostname, hosts, resolv.conf, machine-id, seed.
+ * keys: n ssh public keys, checked here (type, base64). Nothing is left after an error. */
+int	cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *const *keys,
+	    size_t n, struct cnt_err *e);
+
+/* Kills whatever runs and removes everything of the box but its row. Safe to repeat at any point. */
+int	cnt_box_unmake(const struct cnt_instance *i, const char *name, struct cnt_err *e);
+
+/* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init has
+ * been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. */
+int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
+
+/* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once.
+ * Returns when monitor, cgroups and veth are gone. Not running: 0. */
+int	cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double timeout,
+	    bool *killed, struct cnt_err *e);
+
+/* The box's init as the host sees it. The monitor is found by its cgroup TAG/NAME.mon, init as the
+ * monitor's child that is pid 1 of a namespace: the kernel's word, never a file's.
+ * Returns 1 and fills in what is asked for (NULL: not asked), 0 when not running, -1 on error.
+ * pidfd is close-on-exec and the caller's. */
+int	cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
+	    int *pidfd, struct cnt_err *e);
+
+/* Waits until the box answers: "exec": a command can run; "ssh": something listens on its port 22. */
+int	cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *until,
+	    double timeout, struct cnt_err *e);
+
+#endif

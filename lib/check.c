@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one checker of arguments, for JSON and for argv alike, and of results against their own
+ * table. An error names the field, what was expected and what came; a secret's value never shows.
+ */
+#include "lib/verb.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+
+static const char *const box_names[] = { "name", "box", "username", "container" };
+
+static bool
+means(const struct cnt_field *f, const char *name)
+{
+	if (strcmp(f->name, name) == 0 || (f->alias != NULL && strcmp(f->alias, name) == 0))
+		return true;
+	for (size_t i = 0; f->type == CNT_BOX && i < nitems(box_names); i++)
+		if (strcmp(box_names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static const struct cnt_field *
+find(const struct cnt_field *fields, const char *name)
+{
+	const struct cnt_field *f = fields;
+
+	for (; f != NULL && f->name != NULL; f++)
+		if (strcmp(f->name, name) == 0)
+			return f;
+	for (f = fields; f != NULL && f->name != NULL; f++)
+		if (means(f, name))
+			return f;
+	return NULL;
+}
+
+/* "got 12", "got \"x\"", "got an array". */
+static char *
+shown(const struct cnt_field *f, const cJSON *v)
+{
+	if ((f->flags & CNT_SECRET) != 0)
+		return cnt_strdup("something else");
+	if (cJSON_IsString(v))
+		return cnt_format("\"%.80s\"", v->valuestring);
+	if (cJSON_IsObject(v) || cJSON_IsArray(v))
+		return cnt_strdup(cJSON_IsArray(v) ? "an array" : "an object");
+	return cnt_json_print(v);
+}
+
+static int
+unfit(const struct cnt_field *f, const cJSON *v, const char *expected, struct cnt_err *e)
+{
+	char *got CNT_FREE = shown(f, v);
+
+	return cnt_fail(e, CNT_INVALID, "%s: expected %s, got %s", f->name, expected, got);
+}
+
+static int
+parse_unit(const char *s, const char *what, const char *letters, const double *factors,
+    double *value, struct cnt_err *e)
+{
+	char *end = NULL;
+	const char *unit = NULL;
+
+	*value = isdigit((unsigned char)s[0]) ? strtod(s, &end) : -1;
+	if (*value < 0 || strncmp(s, "0x", 2) == 0 || strncmp(s, "0X", 2) == 0)
+		return cnt_fail(e, CNT_INVALID, "\"%.80s\": not a %s", s, what);
+	if (*end == '\0')
+		return 0;
+	unit = strchr(letters, tolower((unsigned char)*end));
+	if (unit == NULL)
+		return cnt_fail(e, CNT_INVALID, "\"%.80s\": not a %s", s, what);
+	*value *= factors[unit - letters];
+	if (factors[1] == 1024 && (strcasecmp(end + 1, "b") == 0 || strcasecmp(end + 1, "ib") == 0) &&
+	    unit != letters)
+		return 0;
+	return end[1] == '\0' ? 0 : cnt_fail(e, CNT_INVALID, "\"%.80s\": not a %s", s, what);
+}
+
+int
+cnt_parse_size(const char *s, int64_t *bytes, struct cnt_err *e)
+{
+	static const double factors[] = { 1, 1024, 1048576, 1073741824, 1099511627776 };
+	double v = 0;
+
+	if (parse_unit(s, "size (bytes, or with k m g t)", "bkmgt", factors, &v, e) == -1)
+		return -1;
+	if (v > 1e15)
+		return cnt_fail(e, CNT_INVALID, "\"%.80s\": size out of range", s);
+	*bytes = (int64_t)v;
+	return 0;
+}
+
+int
+cnt_parse_duration(const char *s, double *seconds, struct cnt_err *e)
+{
+	static const double factors[] = { 1, 60, 3600, 86400 };
+
+	if (parse_unit(s, "duration (seconds, or with s m h d)", "smhd", factors, seconds, e) == -1)
+		return -1;
+	if (*seconds > 1e10)
+		return cnt_fail(e, CNT_INVALID, "\"%.80s\": duration out of range", s);
+	return 0;
+}
+
+int
+cnt_check_name(const char *name, struct cnt_err *e)
+{
+	static const char *const reserved[] = { "root", "host", "localhost", "cnt", "agent-box" };
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	if (name[n] != '\0' || n == 0 || n > 31 || name[0] < 'a' || name[n - 1] == '-') {
+		cnt_fail(e, CNT_INVALID, "\"%.80s\": not a name for a box", name);
+		return cnt_hint(e, "a letter a-z, then a-z 0-9 -, at most 31 in all, no - at the end");
+	}
+	for (size_t i = 0; i < nitems(reserved); i++)
+		if (strcmp(name, reserved[i]) == 0) {
+			cnt_fail(e, CNT_INVALID, "\"%s\": this name is reserved", name);
+			return cnt_hint(e, "choose another name");
+		}
+	return 0;
+}
+
+static int
+number_of(const struct cnt_field *f, const cJSON *v, double *value, struct cnt_err *e)
+{
+	const char *kind = f->type == CNT_INTEGER ? "an integer" : "a number";
+	char *end = NULL;
+
+	if (cJSON_IsNumber(v)) {
+		*value = v->valuedouble;
+	} else if (cJSON_IsString(v) && strspn(v->valuestring, "+-.0123456789eE") > 0) {
+		*value = strtod(v->valuestring, &end);
+		if (*end != '\0' || end == v->valuestring)
+			return unfit(f, v, kind, e);
+	} else {
+		return unfit(f, v, kind, e);
+	}
+	if (!isfinite(*value) || (f->type == CNT_INTEGER && *value != trunc(*value)))
+		return unfit(f, v, kind, e);
+	return 0;
+}
+
+static int
+in_bounds(const struct cnt_field *f, const cJSON *v, double value, struct cnt_err *e)
+{
+	char *range CNT_FREE = NULL;
+
+	if ((f->min == 0 && f->max == 0) || (value >= f->min && value <= f->max))
+		return 0;
+	range = cnt_format("%.15g to %.15g%s", f->min, f->max, f->type == CNT_SIZE ? " bytes" :
+	    f->type == CNT_DURATION ? " seconds" : "");
+	return unfit(f, v, range, e);
+}
+
+static cJSON *
+check_number(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	double value = 0;
+	int64_t bytes = 0;
+
+	if (f->type == CNT_SIZE && cJSON_IsString(v)) {
+		if (cnt_parse_size(v->valuestring, &bytes, e) == -1)
+			return unfit(f, v, "a size such as 512m (bytes, or with k m g t)", e), NULL;
+		value = (double)bytes;
+	} else if (f->type == CNT_DURATION && cJSON_IsString(v)) {
+		if (cnt_parse_duration(v->valuestring, &value, e) == -1)
+			return unfit(f, v, "a duration such as 30s (seconds, or with s m h d)", e), NULL;
+	} else if (number_of(f, v, &value, e) == -1) {
+		return NULL;
+	}
+	if ((f->type == CNT_SIZE || f->type == CNT_DURATION) && value < 0)
+		return unfit(f, v, "no negative value", e), NULL;
+	if (f->type == CNT_SIZE && value != trunc(value))
+		return unfit(f, v, "whole bytes", e), NULL;
+	if (in_bounds(f, v, value, e) == -1)
+		return NULL;
+	return cJSON_CreateNumber(value);
+}
+
+static int
+check_text(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	struct cnt_buf all CNT_BUF = { 0 };
+	size_t n = strlen(v->valuestring);
+
+	for (size_t i = 0; (f->flags & CNT_PLAIN) != 0 && i < n; i++)
+		if ((unsigned char)v->valuestring[i] < 0x20 || v->valuestring[i] == 0x7f)
+			return unfit(f, v, "text without control characters", e);
+	if (f->type != CNT_STRINGS && f->max != 0 && ((double)n < f->min || (double)n > f->max)) {
+		cnt_buf_addf(&all, "%.15g to %.15g bytes", f->min, f->max);
+		return cnt_fail(e, CNT_INVALID, "%s: expected %s, got %zu", f->name, all.p, n);
+	}
+	if (f->choices == NULL)
+		return 0;
+	for (const char *const *c = f->choices; *c != NULL; c++) {
+		if (strcmp(*c, v->valuestring) == 0)
+			return 0;
+		cnt_buf_addf(&all, "%s%s", c == f->choices ? "" : c[1] == NULL ? " or " : ", ", *c);
+	}
+	return unfit(f, v, all.p, e);
+}
+
+static cJSON *
+check_boolean(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	if (cJSON_IsBool(v))
+		return cJSON_CreateBool(cJSON_IsTrue(v));
+	if (cJSON_IsString(v) && strcmp(v->valuestring, "true") == 0)
+		return cJSON_CreateTrue();
+	if (cJSON_IsString(v) && strcmp(v->valuestring, "false") == 0)
+		return cJSON_CreateFalse();
+	unfit(f, v, "true or false", e);
+	return NULL;
+}
+
+static cJSON *
+check_strings(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	cJSON *all CNT_JSON = cJSON_CreateArray();
+	const cJSON *m = NULL;
+
+	if (cJSON_IsString(v)) {
+		if (check_text(f, v, e) == -1)
+			return NULL;
+		cJSON_AddItemToArray(all, cJSON_CreateString(v->valuestring));
+		return take(&all);
+	}
+	if (!cJSON_IsArray(v))
+		return unfit(f, v, "an array of strings", e), NULL;
+	cJSON_ArrayForEach(m, v) {
+		if (!cJSON_IsString(m))
+			return unfit(f, m, "strings in the array", e), NULL;
+		if (check_text(f, m, e) == -1)
+			return NULL;
+		cJSON_AddItemToArray(all, cJSON_CreateString(m->valuestring));
+	}
+	if (f->max != 0 && cJSON_GetArraySize(all) > f->max) {
+		cnt_fail(e, CNT_INVALID, "%s: expected at most %.0f items, got %d", f->name, f->max,
+		    cJSON_GetArraySize(all));
+		return NULL;
+	}
+	return take(&all);
+}
+
+static cJSON *
+check_map(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	const cJSON *m = NULL;
+
+	if (!cJSON_IsObject(v))
+		return unfit(f, v, "an object of strings", e), NULL;
+	cJSON_ArrayForEach(m, v)
+		if (!cJSON_IsString(m)) {
+			cnt_fail(e, CNT_INVALID, "%s.%.64s: expected a string", f->name, m->string);
+			return NULL;
+		}
+	return cJSON_Duplicate(v, true);
+}
+
+static cJSON *check_object(const char *what, const struct cnt_field *fields, const cJSON *v,
+    struct cnt_err *e);
+
+static cJSON *
+check_objects(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	cJSON *all CNT_JSON = cJSON_CreateArray();
+	const cJSON *m = NULL;
+	cJSON *one = NULL;
+
+	if (!cJSON_IsArray(v))
+		return unfit(f, v, "an array of objects", e), NULL;
+	cJSON_ArrayForEach(m, v) {
+		if (!cJSON_IsObject(m))
+			return unfit(f, m, "objects in the array", e), NULL;
+		one = check_object(f->name, f->of, m, e);
+		if (one == NULL)
+			return NULL;
+		cJSON_AddItemToArray(all, one);
+	}
+	return take(&all);
+}
+
+static cJSON *
+check_value(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	switch (f->type) {
+	case CNT_STRING:
+	case CNT_BOX:
+		if (!cJSON_IsString(v))
+			return unfit(f, v, "a string", e), NULL;
+		if (check_text(f, v, e) == -1 ||
+		    (f->type == CNT_BOX && cnt_check_name(v->valuestring, e) == -1))
+			return NULL;
+		return cJSON_CreateString(v->valuestring);
+	case CNT_BOOLEAN:
+		return check_boolean(f, v, e);
+	case CNT_STRINGS:
+		return check_strings(f, v, e);
+	case CNT_MAP:
+		return check_map(f, v, e);
+	case CNT_OBJECT:
+		return check_object(f->name, f->of, v, e);
+	case CNT_OBJECTS:
+		return check_objects(f, v, e);
+	default:
+		return check_number(f, v, e);
+	}
+}
+
+static void
+list_names(const struct cnt_field *fields, struct cnt_err *e)
+{
+	struct cnt_buf b CNT_BUF = { 0 };
+	const struct cnt_field *f = fields;
+
+	for (; f != NULL && f->name != NULL; f++)
+		cnt_buf_addf(&b, "%s%s", f == fields ? "" : ", ", f->name);
+	if (b.p != NULL)
+		cnt_hint(e, "it takes %s", b.p);
+	else
+		cnt_hint(e, "it takes none");
+}
+
+static const cJSON *
+given(const struct cnt_field *f, const struct cnt_field *fields, const cJSON *args)
+{
+	const cJSON *m = NULL;
+
+	cJSON_ArrayForEach(m, args)
+		if (find(fields, m->string) == f && !cJSON_IsNull(m))
+			return m;
+	return NULL;
+}
+
+static int
+check_names(const char *what, const struct cnt_field *fields, const cJSON *args, struct cnt_err *e)
+{
+	const cJSON *m = NULL;
+
+	cJSON_ArrayForEach(m, args) {
+		const struct cnt_field *f = find(fields, m->string);
+
+		if (f == NULL && strcmp(m->string, "wait_for_previous") != 0) {
+			cnt_fail(e, CNT_INVALID, "%s: unknown argument \"%.64s\"", what, m->string);
+			list_names(fields, e);
+			return -1;
+		}
+		if (f != NULL && !cJSON_IsNull(m) && given(f, fields, args) != m)
+			return cnt_fail(e, CNT_INVALID, "%s: given twice", f->name);
+	}
+	return 0;
+}
+
+static cJSON *
+check_object(const char *what, const struct cnt_field *fields, const cJSON *args, struct cnt_err *e)
+{
+	cJSON *out CNT_JSON = cJSON_CreateObject();
+
+	if (args != NULL && !cJSON_IsObject(args)) {
+		cnt_fail(e, CNT_INVALID, "%s: expected an object of arguments", what);
+		return NULL;
+	}
+	if (check_names(what, fields, args, e) == -1)
+		return NULL;
+	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
+		const cJSON *v = given(f, fields, args);
+		cJSON *def CNT_JSON = v == NULL && f->def != NULL ? cJSON_CreateString(f->def) : NULL;
+		cJSON *checked = NULL;
+
+		if (v == NULL && def == NULL) {
+			if ((f->flags & CNT_REQUIRED) == 0)
+				continue;
+			cnt_fail(e, CNT_INVALID, "%s: missing %s", what, f->name);
+			cnt_hint(e, "%s", f->help);
+			return NULL;
+		}
+		checked = check_value(f, v != NULL ? v : def, e);
+		if (checked == NULL)
+			return NULL;
+		cJSON_AddItemToObject(out, f->name, checked);
+	}
+	return take(&out);
+}
+
+cJSON *
+cnt_check_args(const struct cnt_verb *v, const cJSON *args, struct cnt_err *e)
+{
+	return check_object(v->name, v->params, args, e);
+}
+
+static bool
+is_of_type(const struct cnt_field *f, const cJSON *v)
+{
+	switch (f->type) {
+	case CNT_INTEGER:
+	case CNT_SIZE:
+		return cJSON_IsRaw(v) || (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble));
+	case CNT_NUMBER:
+	case CNT_DURATION:
+		return cJSON_IsNumber(v);
+	case CNT_BOOLEAN:
+		return cJSON_IsBool(v);
+	case CNT_STRINGS:
+	case CNT_OBJECTS:
+		return cJSON_IsArray(v);
+	case CNT_MAP:
+	case CNT_OBJECT:
+		return cJSON_IsObject(v);
+	default:
+		return cJSON_IsString(v);
+	}
+}
+
+static int
+check_members(const char *what, const struct cnt_field *fields, const cJSON *out, struct cnt_err *e)
+{
+	const cJSON *m = NULL, *one = NULL;
+
+	cJSON_ArrayForEach(m, out)
+		if (find(fields, m->string) == NULL)
+			return cnt_fail(e, CNT_BUG, "%s: result \"%s\" is not in its table", what, m->string);
+	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
+		m = cnt_json_get(out, f->name);
+		if (m == NULL && (f->flags & CNT_OPTIONAL) != 0)
+			continue;
+		if (m != NULL && cJSON_IsNull(m) && (f->flags & CNT_NULLABLE) != 0)
+			continue;
+		if (m == NULL || !is_of_type(f, m))
+			return cnt_fail(e, CNT_BUG, "%s: result \"%s\" is %s", what, f->name,
+			    m == NULL ? "missing" : "of another type");
+		if (f->type == CNT_OBJECT && check_members(f->name, f->of, m, e) == -1)
+			return -1;
+		if (f->type == CNT_OBJECTS)
+			cJSON_ArrayForEach(one, m)
+				if (check_members(f->name, f->of, one, e) == -1)
+					return -1;
+	}
+	return 0;
+}
+
+int
+cnt_check_result(const struct cnt_verb *v, const cJSON *out, struct cnt_err *e)
+{
+	return check_members(v->name, v->results, out, e);
+}

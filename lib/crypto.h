@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * SHA-256 (FIPS 180-4) and random bytes.
+ */
+#ifndef CNT_CRYPTO_H
+#define CNT_CRYPTO_H
+
+#include "lib/base.h"
+
+struct cnt_sha256 {
+	union { uint64_t align; uint8_t bytes[128]; } state;	/* OpenSSL's SHA256_CTX, checked at build */
+};
+
+void	cnt_sha256_start(struct cnt_sha256 *c);
+void	cnt_sha256_add(struct cnt_sha256 *c, const void *bytes, size_t n);
+void	cnt_sha256_end(struct cnt_sha256 *c, uint8_t digest[32]);
+
+/* Lower-case hex of n bytes into hex[2n + 1]. */
+void	cnt_hex(const uint8_t *bytes, size_t n, char *hex);
+
+/* Random bytes of the kernel's (getrandom(2)); cannot fail once the kernel is up. */
+void	cnt_random(void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A verb's table as JSON Schema, as words for completion and as the manual's OPTIONS. Schemas stay in
+ * the subset that every provider accepts: one object at the root, plain types below it, no
+ * $ref, no unions of schemas, additionalProperties false.
+ */
+#include "lib/verb.h"
+
+#include <math.h>
+
+static const char *const json_types[] = {
+	[CNT_STRING] = "string", [CNT_INTEGER] = "integer", [CNT_NUMBER] = "number",
+	[CNT_BOOLEAN] = "boolean", [CNT_SIZE] = "string", [CNT_DURATION] = "string",
+	[CNT_BOX] = "string", [CNT_STRINGS] = "array", [CNT_MAP] = "object",
+	[CNT_OBJECT] = "object", [CNT_OBJECTS] = "array",
+};
+
+static cJSON *object_schema(const struct cnt_field *fields, bool result);
+
+static void
+set_default(cJSON *s, const struct cnt_field *f)
+{
+	if (f->type == CNT_BOOLEAN)
+		cnt_json_set_bool(s, "default", strcmp(f->def, "true") == 0);
+	else if (f->type == CNT_INTEGER || f->type == CNT_NUMBER)
+		cnt_json_set_num(s, "default", strtod(f->def, NULL));
+	else if (f->type != CNT_STRINGS && f->type != CNT_MAP)
+		cnt_json_set_str(s, "default", f->def);
+}
+
+static const char *
+type_name(const struct cnt_field *f, bool result)
+{
+	if (result && f->type == CNT_SIZE)
+		return "integer";
+	return result && f->type == CNT_DURATION ? "number" : json_types[f->type];
+}
+
+static void
+set_type(cJSON *s, const struct cnt_field *f, bool result)
+{
+	cJSON *types = NULL;
+
+	if ((f->flags & CNT_NULLABLE) == 0) {
+		cnt_json_set_str(s, "type", type_name(f, result));
+		return;
+	}
+	types = cJSON_AddArrayToObject(s, "type");
+	cJSON_AddItemToArray(types, cJSON_CreateString(type_name(f, result)));
+	cJSON_AddItemToArray(types, cJSON_CreateString("null"));
+}
+
+static cJSON *
+field_schema(const struct cnt_field *f, bool result)
+{
+	cJSON *s = f->type == CNT_OBJECT ? object_schema(f->of, result) : cJSON_CreateObject();
+
+	set_type(s, f, result);
+	if (f->help != NULL)
+		cnt_json_set_str(s, "description", f->help);
+	if (f->type == CNT_STRINGS)
+		cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "items"), "type", "string");
+	if (f->type == CNT_OBJECTS)
+		cnt_json_set(s, "items", object_schema(f->of, result));
+	if (f->type == CNT_MAP)
+		cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "additionalProperties"), "type",
+		    "string");
+	if (f->choices != NULL && !result) {
+		cJSON *all = cJSON_AddArrayToObject(s, "enum");
+
+		for (const char *const *c = f->choices; *c != NULL; c++)
+			cJSON_AddItemToArray(all, cJSON_CreateString(*c));
+	}
+	if ((f->type == CNT_INTEGER || f->type == CNT_NUMBER) && (f->min != 0 || f->max != 0)) {
+		cnt_json_set_num(s, "minimum", f->min);
+		cnt_json_set_num(s, "maximum", f->max);
+	}
+	if (f->def != NULL && !result)
+		set_default(s, f);
+	return s;
+}
+
+static cJSON *
+object_schema(const struct cnt_field *fields, bool result)
+{
+	cJSON *s = cJSON_CreateObject(), *properties = NULL, *required = NULL;
+
+	cnt_json_set_str(s, "type", "object");
+	properties = cJSON_AddObjectToObject(s, "properties");
+	required = cJSON_CreateArray();
+	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
+		bool must = result ? (f->flags & CNT_OPTIONAL) == 0 : (f->flags & CNT_REQUIRED) != 0;
+
+		cJSON_AddItemToObject(properties, f->name, field_schema(f, result));
+		if (must)
+			cJSON_AddItemToArray(required, cJSON_CreateString(f->name));
+	}
+	if (cJSON_GetArraySize(required) > 0)
+		cnt_json_set(s, "required", required);
+	else
+		cJSON_Delete(required);
+	cnt_json_set_bool(s, "additionalProperties", false);
+	return s;
+}
+
+cJSON *
+cnt_describe_input(const struct cnt_verb *v)
+{
+	return object_schema(v->params, false);
+}
+
+cJSON *
+cnt_describe_output(const struct cnt_verb *v)
+{
+	return v->bulk ? NULL : object_schema(v->results, true);
+}
+
+cJSON *
+cnt_describe_tool(const struct cnt_verb *v)
+{
+	cJSON *t = cJSON_CreateObject(), *a = NULL, *output = cnt_describe_output(v);
+
+	cnt_json_set_str(t, "name", v->tool);
+	cnt_json_set_str(t, "title", v->title);
+	cnt_json_set_str(t, "description", v->about != NULL ? v->about : v->summary);
+	cnt_json_set(t, "inputSchema", cnt_describe_input(v));
+	if (output != NULL)
+		cnt_json_set(t, "outputSchema", output);
+	a = cJSON_AddObjectToObject(t, "annotations");
+	cnt_json_set_str(a, "title", v->title);
+	cnt_json_set_bool(a, "readOnlyHint", (v->effects & CNT_READS) != 0);
+	cnt_json_set_bool(a, "destructiveHint", (v->effects & CNT_DESTROYS) != 0);
+	cnt_json_set_bool(a, "idempotentHint", (v->effects & CNT_IDEMPOTENT) != 0);
+	cnt_json_set_bool(a, "openWorldHint", (v->effects & CNT_OPEN_WORLD) != 0);
+	return t;
+}
+
+cJSON *
+cnt_describe(const struct cnt_verb *const *verbs)
+{
+	cJSON *d = cJSON_CreateObject(), *all = cJSON_AddArrayToObject(d, "verbs");
+
+	for (; *verbs != NULL; verbs++) {
+		const struct cnt_verb *v = *verbs;
+		cJSON *j = cnt_json_add_object(all), *output = cnt_describe_output(v);
+
+		cnt_json_set_str(j, "name", v->name);
+		cnt_json_set_str(j, "summary", v->summary);
+		if (v->group != NULL)
+			cnt_json_set_str(j, "group", v->group);
+		if (v->also != NULL)
+			cnt_json_set_str(j, "also", v->also);
+		if (v->scope != NULL)
+			cnt_json_set_str(j, "scope", v->scope);
+		cnt_json_set(j, "input", cnt_describe_input(v));
+		if (output != NULL)
+			cnt_json_set(j, "output", output);
+		if (v->tool != NULL)
+			cnt_json_set(j, "tool", cnt_describe_tool(v));
+	}
+	return d;
+}
+
+static void
+put_option(const char *name, FILE *f)
+{
+	fputs("--", f);
+	for (; *name != '\0'; name++)
+		fputc(*name == '_' ? '-' : *name, f);
+}
+
+/* One line for each verb: its name, then its options; what a completion offers. */
+void
+cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f)
+{
+	for (; *verbs != NULL; verbs++) {
+		fprintf(f, "%s", (*verbs)->name);
+		for (const struct cnt_field *p = (*verbs)->params; p != NULL && p->name != NULL; p++)
+			if ((p->flags & (CNT_OPERAND | CNT_REST)) == 0) {
+				fputc(' ', f);
+				put_option(p->name, f);
+			}
+		fputs(" --json --help --version --describe\n", f);
+	}
+}
+
+/* roff reads a backslash, and a dot or quote at the start of a line. */
+static void
+put_roff(const char *s, FILE *f)
+{
+	if (*s == '.' || *s == '\'')
+		fputs("\\&", f);
+	for (; *s != '\0'; s++)
+		if (*s == '\\')
+			fputs("\\e", f);
+		else
+			fputc(*s, f);
+}
+
+static void
+mdoc_field(const struct cnt_field *p, FILE *f)
+{
+	fputs(".It ", f);
+	if ((p->flags & (CNT_OPERAND | CNT_REST)) != 0) {
+		fprintf(f, "Ar %s\n", p->value != NULL ? p->value : p->name);
+	} else {
+		fputs("Fl Fl ", f);
+		for (const char *s = p->name; *s != '\0'; s++)
+			fputs(*s == '_' ? "-" : (char[]){ *s, '\0' }, f);
+		if (p->type != CNT_BOOLEAN)
+			fprintf(f, " Ar %s", p->value != NULL ? p->value : p->type == CNT_SIZE ? "size" :
+			    p->type == CNT_DURATION ? "duration" : p->name);
+		fputc('\n', f);
+	}
+	put_roff(p->help, f);
+	if (p->def != NULL && p->type != CNT_BOOLEAN) {
+		fputs("\n(default ", f);
+		put_roff(p->def, f);
+		fputc(')', f);
+	}
+	fputs(".\n", f);
+}
+
+void
+cnt_describe_mdoc(const struct cnt_verb *const *verbs, FILE *f)
+{
+	bool family = verbs[0] != NULL && verbs[1] != NULL;
+
+	for (; *verbs != NULL; verbs++) {
+		if (family) {
+			fprintf(f, ".Ss %s\n", (*verbs)->name);
+			put_roff((*verbs)->about != NULL ? (*verbs)->about : (*verbs)->summary, f);
+			fputc('\n', f);
+		}
+		if ((*verbs)->params == NULL)
+			continue;
+		fputs(".Bl -tag -width Ds\n", f);
+		for (const struct cnt_field *p = (*verbs)->params; p->name != NULL; p++)
+			mdoc_field(p, f);
+		fputs(".El\n", f);
+	}
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The only way into a box. setns(2) inherits none of a box's confinement, so what enters is
+ * confined here exactly like the box's own init, step by step; any step that fails ends the entry.
+ */
+#ifndef CNT_ENTER_H
+#define CNT_ENTER_H
+
+#include <sys/types.h>
+
+#include "lib/cgroup.h"
+
+struct cnt_entry {
+	const char		*tag, *box;
+	const char		*user;		/* in the box; NULL: the box's own (its name) */
+	const char		*cwd;		/* absolute, in the box; NULL: the user's home */
+	const char *const	*env;		/* "K=V" on top of the clean environment, or NULL */
+	char *const		*argv;		/* argv[0] is looked up in the box's PATH; NULL: login shell */
+	int			 memfd;		/* program to run instead, sealed; -1: none */
+	int			 in, out, err;	/* become 0, 1, 2; none may be a directory */
+	bool			 terminal;	/* open a terminal in the box and relay it to `in` and `out` */
+	bool			 keep;		/* agent-box: end of input first, then what is left may stay */
+	double			 timeout;	/* seconds; 0: none */
+};
+
+/* How it ended. */
+struct cnt_ended {
+	int	status;		/* exit status, 128+n by signal, 126 cannot execute, 127 not found */
+	bool	timed_out;
+};
+
+/* Enters, runs, waits, ends the session's leaf. INT, TERM, HUP that the calling process receives
+ * meanwhile are passed on. -1 only when cnt itself could not (box not running: CNT_NO). */
+int	cnt_enter(const struct cnt_entry *en, struct cnt_ended *ended, struct cnt_err *e);
+
+/* A sealed memfd holding the file's bytes, executable. */
+int	cnt_enter_seal(const char *path, int *memfd, struct cnt_err *e);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Errors as values, and the one table from code to name and exit status (sysexits(3) where it has a
+ * word for it).
+ */
+#include "lib/err.h"
+
+#include <errno.h>
+
+#include "lib/json.h"
+
+static const struct {
+	const char	*name;
+	int		 exit;
+} codes[] = {
+	[CNT_OK]		= { "ok", 0 },
+	[CNT_NOTFOUND]		= { "not_found", 1 },
+	[CNT_EXISTS]		= { "exists", 1 },
+	[CNT_NO]		= { "no", 1 },
+	[CNT_INVALID]		= { "invalid", 2 },
+	[CNT_UNAVAILABLE]	= { "unavailable", 69 },
+	[CNT_BUG]		= { "bug", 70 },
+	[CNT_SYSTEM]		= { "system", 71 },
+	[CNT_BUSY]		= { "busy", 75 },
+	[CNT_TIMEOUT]		= { "timeout", 75 },
+	[CNT_DENIED]		= { "denied", 77 },
+};
+
+const char *
+cnt_code_name(enum cnt_code code)
+{
+	return codes[code].name;
+}
+
+int
+cnt_code_exit(enum cnt_code code)
+{
+	return codes[code].exit;
+}
+
+/* Names in messages come from outside: a control character must not reach a terminal. */
+static void
+put(char *to, size_t size, const char *from)
+{
+	size_t n = 0;
+
+	for (; *from != '\0' && n + 5 < size; from++) {
+		unsigned char c = (unsigned char)*from;
+
+		if (c < 0x20 || c == 0x7f)
+			n += (size_t)snprintf(to + n, size - n, "\\x%02x", c);
+		else
+			to[n++] = (char)c;
+	}
+	to[cnt_utf8_valid(to, n)] = '\0';
+}
+
+static void
+vfail(struct cnt_err *e, enum cnt_code code, int sys, const char *fmt, va_list ap)
+{
+	char *s CNT_FREE = cnt_vformat(fmt, ap);
+	char *whole CNT_FREE = sys != 0 ? cnt_format("%s: %s", s, strerror(sys)) : NULL;
+
+	e->code = code;
+	e->sys = sys;
+	e->hint[0] = '\0';
+	put(e->text, sizeof(e->text), whole != NULL ? whole : s);
+}
+
+int
+cnt_fail(struct cnt_err *e, enum cnt_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfail(e, code, 0, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+cnt_fail_sys(struct cnt_err *e, const char *fmt, ...)
+{
+	int sys = errno;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfail(e, CNT_SYSTEM, sys, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+cnt_hint(struct cnt_err *e, const char *fmt, ...)
+{
+	char *s CNT_FREE = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	s = cnt_vformat(fmt, ap);
+	va_end(ap);
+	put(e->hint, sizeof(e->hint), s);
+	return -1;
+}
+
+cJSON *
+cnt_err_json(const struct cnt_err *e)
+{
+	cJSON *j = cJSON_CreateObject();
+
+	cnt_json_set_str(j, "code", cnt_code_name(e->code));
+	cnt_json_set_str(j, "message", e->text);
+	if (e->hint[0] != '\0')
+		cnt_json_set_str(j, "hint", e->hint);
+	return j;
+}

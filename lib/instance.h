@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What makes one instance differ from another on the same host: tag, id range, subnet. Chosen once.
+ */
+#ifndef CNT_INSTANCE_H
+#define CNT_INSTANCE_H
+
+#include <cjson/cJSON.h>
+
+#include "lib/store.h"
+
+/* The store's instance, chosen and recorded when there is none; cnt.conf's subnet wins. Afterwards
+ * root has its id range in /etc/subuid and /etc/subgid. What was done is appended to changed, an
+ * array of strings, or NULL. */
+int	cnt_instance_prepare(struct cnt_store *s, struct cnt_instance *i, cJSON *changed,
+	    struct cnt_err *e);
+
+/* Takes the id range's lines away again, and nothing else; absent: 0. */
+int	cnt_instance_release(const struct cnt_instance *i, cJSON *changed, struct cnt_err *e);
+
+/* A subnet for the instance of this tag that overlaps no route (text as in /proc/net/route). */
+int	cnt_instance_subnet(const char *tag, const char *routes, uint32_t *subnet, unsigned *prefix,
+	    struct cnt_err *e);
+
+#endif

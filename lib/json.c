@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Strict JSON (RFC 8259) in front of cJSON's parser. One pass over the text refuses what cJSON would
+ * let through (mainly things that two readers understand differently); cJSON then builds the tree,
+ * and objects with duplicate names are refused in it.
+ */
+#include "lib/json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+
+#define EXACT 9007199254740992.0	/* 2^53: integers up to here are exact in a double */
+#define PRINTED 1000000000000000	/* cJSON 1.7.15 prints 15 digits of an integer */
+
+void
+cnt_json_free(cJSON **j)
+{
+	cJSON_Delete(*j);
+}
+
+struct scan {
+	const char	*text;
+	size_t		 n, at;
+	const char	*wrong;
+};
+
+static int
+wrong(struct scan *s, const char *what)
+{
+	s->wrong = what;
+	return -1;
+}
+
+static int
+scan_string(struct scan *s)
+{
+	for (s->at++; s->at < s->n; s->at++) {
+		unsigned char c = (unsigned char)s->text[s->at];
+
+		if (c == '"') {
+			s->at++;
+			return 0;
+		}
+		if (c < 0x20)
+			return wrong(s, "control character in a string");
+		if (c == '\\') {
+			s->at++;
+			if (s->n - s->at >= 5 && memcmp(s->text + s->at, "u0000", 5) == 0)
+				return wrong(s, "\\u0000 in a string");
+		}
+	}
+	return wrong(s, "unterminated string");
+}
+
+static size_t
+digits(struct scan *s)
+{
+	size_t from = s->at;
+
+	while (s->at < s->n && s->text[s->at] >= '0' && s->text[s->at] <= '9')
+		s->at++;
+	return s->at - from;
+}
+
+static int
+scan_number(struct scan *s)
+{
+	if (s->text[s->at] == '-')
+		s->at++;
+	if (s->at < s->n && s->text[s->at] == '0')
+		s->at++;
+	else if (digits(s) == 0)
+		return wrong(s, "malformed number");
+	if (s->at < s->n && s->text[s->at] == '.') {
+		s->at++;
+		if (digits(s) == 0)
+			return wrong(s, "malformed number");
+	}
+	if (s->at < s->n && (s->text[s->at] == 'e' || s->text[s->at] == 'E')) {
+		s->at++;
+		if (s->at < s->n && (s->text[s->at] == '+' || s->text[s->at] == '-'))
+			s->at++;
+		if (digits(s) == 0)
+			return wrong(s, "malformed number");
+	}
+	if (s->at < s->n && s->text[s->at] >= '0' && s->text[s->at] <= '9')
+		return wrong(s, "leading zero in a number");
+	return 0;
+}
+
+/* Tokens and depth only: that they stand in a grammatical order is cJSON's to check. */
+static int
+scan(struct scan *s)
+{
+	int depth = 0;
+
+	while (s->at < s->n) {
+		unsigned char c = (unsigned char)s->text[s->at];
+
+		if (c == '"') {
+			if (scan_string(s) == -1)
+				return -1;
+		} else if (c == '-' || (c >= '0' && c <= '9')) {
+			if (scan_number(s) == -1)
+				return -1;
+		} else if (c < 0x20 && c != '\t' && c != '\n' && c != '\r') {
+			return wrong(s, c == '\0' ? "NUL byte" : "control character");
+		} else {
+			if ((c == '[' || c == '{') && ++depth > CNT_JSON_DEPTH)
+				return wrong(s, "nested too deeply");
+			if (c == ']' || c == '}')
+				depth--;
+			s->at++;
+		}
+	}
+	return 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char *
+duplicate_in(const cJSON *object)
+{
+	size_t n = (size_t)cJSON_GetArraySize(object), i = 0;
+	const char **names CNT_FREE = NULL;
+	const cJSON *m = NULL;
+
+	if (n < 2)
+		return NULL;
+	names = cnt_alloc(n * sizeof(*names));
+	cJSON_ArrayForEach(m, object)
+		names[i++] = m->string;
+	qsort(names, n, sizeof(*names), by_name);
+	for (i = 1; i < n; i++)
+		if (strcmp(names[i - 1], names[i]) == 0)
+			return names[i];
+	return NULL;
+}
+
+/* Depth is bounded by the scan. */
+static int
+check_tree(const cJSON *j, struct cnt_err *e)
+{
+	const char *name = cJSON_IsObject(j) ? duplicate_in(j) : NULL;
+	const cJSON *m = NULL;
+
+	if (name != NULL)
+		return cnt_fail(e, CNT_INVALID, "json: the name \"%.64s\" stands twice in one object", name);
+	if (cJSON_IsNumber(j) && !isfinite(j->valuedouble))
+		return cnt_fail(e, CNT_INVALID, "json: a number is out of range");
+	cJSON_ArrayForEach(m, j)
+		if (check_tree(m, e) == -1)
+			return -1;
+	return 0;
+}
+
+cJSON *
+cnt_json_parse(const char *text, size_t n, struct cnt_err *e)
+{
+	struct scan s = { .text = text, .n = n };
+	cJSON *j CNT_JSON = NULL;
+	const char *end = NULL;
+	size_t good = cnt_utf8_valid(text, n);
+
+	if (good != n) {
+		cnt_fail(e, CNT_INVALID, "json: invalid UTF-8 at byte %zu", good);
+		return NULL;
+	}
+	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		cnt_fail(e, CNT_INVALID, "json: begins with a byte order mark");
+		return NULL;
+	}
+	if (scan(&s) == -1) {
+		cnt_fail(e, CNT_INVALID, "json: %s at byte %zu", s.wrong, s.at);
+		return NULL;
+	}
+	j = cJSON_ParseWithLengthOpts(text, n, &end, false);
+	if (j == NULL) {
+		cnt_fail(e, CNT_INVALID, "json: syntax error at byte %zu",
+		    end != NULL ? (size_t)(end - text) : 0);
+		return NULL;
+	}
+	for (; end < text + n; end++)
+		if (strchr(" \t\r\n", *end) == NULL) {
+			cnt_fail(e, CNT_INVALID, "json: text after the value at byte %zu",
+			    (size_t)(end - text));
+			return NULL;
+		}
+	if (check_tree(j, e) == -1)
+		return NULL;
+	return take(&j);
+}
+
+char *
+cnt_json_print(const cJSON *j)
+{
+	char *s = cJSON_PrintUnformatted(j);
+
+	if (s == NULL)
+		return cnt_strdup("null");
+	return s;
+}
+
+const cJSON *
+cnt_json_get(const cJSON *object, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+const char *
+cnt_json_str(const cJSON *object, const char *name)
+{
+	return cJSON_GetStringValue(cnt_json_get(object, name));
+}
+
+double
+cnt_json_num(const cJSON *object, const char *name, double def)
+{
+	const cJSON *m = cnt_json_get(object, name);
+
+	if (cJSON_IsNumber(m))
+		return m->valuedouble;
+	if (cJSON_IsRaw(m))		/* cnt_json_set_int */
+		return strtod(m->valuestring, NULL);
+	return def;
+}
+
+int64_t
+cnt_json_int(const cJSON *object, const char *name, int64_t def)
+{
+	const cJSON *m = cnt_json_get(object, name);
+
+	if (cJSON_IsRaw(m))
+		return strtoll(m->valuestring, NULL, 10);
+	if (!cJSON_IsNumber(m) || fabs(m->valuedouble) > EXACT)
+		return def;
+	return (int64_t)m->valuedouble;
+}
+
+bool
+cnt_json_bool(const cJSON *object, const char *name)
+{
+	return cJSON_IsTrue(cnt_json_get(object, name));
+}
+
+void
+cnt_json_set(cJSON *object, const char *name, cJSON *owned)
+{
+	if (cnt_json_get(object, name) != NULL)
+		cJSON_ReplaceItemInObjectCaseSensitive(object, name, owned);
+	else
+		cJSON_AddItemToObject(object, name, owned);
+}
+
+void
+cnt_json_set_str(cJSON *object, const char *name, const char *value)
+{
+	size_t n = strlen(value);
+	struct cnt_buf b CNT_BUF = { 0 };
+
+	if (cnt_utf8_valid(value, n) == n) {
+		cnt_json_set(object, name, cJSON_CreateString(value));
+		return;
+	}
+	cnt_utf8_add(&b, value, n);
+	cnt_json_set(object, name, cJSON_CreateString(b.p));
+}
+
+void
+cnt_json_set_int(cJSON *object, const char *name, int64_t value)
+{
+	char text[24];
+
+	if (value > -PRINTED && value < PRINTED) {
+		cnt_json_set(object, name, cJSON_CreateNumber((double)value));
+		return;
+	}
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	cnt_json_set(object, name, cJSON_CreateRaw(text));
+}
+
+void
+cnt_json_set_num(cJSON *object, const char *name, double value)
+{
+	cnt_json_set(object, name, cJSON_CreateNumber(value));
+}
+
+void
+cnt_json_set_bool(cJSON *object, const char *name, bool value)
+{
+	cnt_json_set(object, name, cJSON_CreateBool(value));
+}
+
+void
+cnt_json_set_null(cJSON *object, const char *name)
+{
+	cnt_json_set(object, name, cJSON_CreateNull());
+}
+
+cJSON *
+cnt_json_add_object(cJSON *array)
+{
+	cJSON *j = cJSON_CreateObject();
+
+	cJSON_AddItemToArray(array, j);
+	return j;
+}
+
+void
+cnt_json_quote(struct cnt_buf *b, const char *s, size_t n)
+{
+	static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+	size_t from = 0, i = 0;
+
+	cnt_buf_add(b, "\"", 1);
+	for (i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)s[i];
+		const char *p = NULL;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		cnt_buf_add(b, s + from, i - from);
+		from = i + 1;
+		p = c != '\0' ? strchr(named, c) : NULL;
+		if (p != NULL)
+			cnt_buf_addf(b, "\\%c", letters[p - named]);
+		else
+			cnt_buf_addf(b, "\\u%04x", c);
+	}
+	cnt_buf_add(b, s + from, n - from);
+	cnt_buf_add(b, "\"", 1);
+}

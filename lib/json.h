@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one strict door for JSON, and the accessors that every reader uses. cJSON alone is not
+ * strict: it takes duplicate names, invalid UTF-8, a BOM, numbers out of range and text after the
+ * value, and it ignores case in names.
+ */
+#ifndef CNT_JSON_H
+#define CNT_JSON_H
+
+#include <cjson/cJSON.h>
+
+#include "lib/base.h"
+#include "lib/err.h"
+
+#define CNT_JSON	__attribute__((cleanup(cnt_json_free)))
+#define CNT_JSON_DEPTH	64
+
+void	cnt_json_free(cJSON **j);
+
+/* Parses n bytes. Refused with CNT_INVALID and the offset: invalid UTF-8, NUL, a BOM, depth above
+ * CNT_JSON_DEPTH, duplicate names in an object, numbers that are not finite, \u0000, anything
+ * after the value. Returns an owned value or NULL. */
+cJSON	*cnt_json_parse(const char *text, size_t n, struct cnt_err *e);
+
+/* One line, malloc'd; integers up to 2^53 print exactly. */
+char	*cnt_json_print(const cJSON *j);
+
+/* Members, by exact name; NULL, def or false when missing or of another type. Borrowed. */
+const cJSON	*cnt_json_get(const cJSON *object, const char *name);
+const char	*cnt_json_str(const cJSON *object, const char *name);
+int64_t		 cnt_json_int(const cJSON *object, const char *name, int64_t def);
+double		 cnt_json_num(const cJSON *object, const char *name, double def);
+bool		 cnt_json_bool(const cJSON *object, const char *name);
+
+/* Sets (replaces) a member. Strings are made valid UTF-8 first, U+FFFD for what is not. */
+void	cnt_json_set_str(cJSON *object, const char *name, const char *value);
+void	cnt_json_set_int(cJSON *object, const char *name, int64_t value);	/* exact to 64 bits */
+void	cnt_json_set_num(cJSON *object, const char *name, double value);
+void	cnt_json_set_bool(cJSON *object, const char *name, bool value);
+void	cnt_json_set_null(cJSON *object, const char *name);
+void	cnt_json_set(cJSON *object, const char *name, cJSON *owned);
+cJSON	*cnt_json_add_object(cJSON *array);		/* appended to array, borrowed */
+
+/* Length of the longest valid UTF-8 prefix of n bytes (Unicode 15, table 3-7). */
+size_t	cnt_utf8_valid(const char *s, size_t n);
+
+/* Appends n bytes to b as valid UTF-8, U+FFFD for each maximal invalid part; false when any was. */
+bool	cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n);
+
+/* Appends n bytes of valid UTF-8 as a quoted JSON string. Faster than cJSON for large text. */
+void	cnt_json_quote(struct cnt_buf *b, const char *s, size_t n);
+
+#endif

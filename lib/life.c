@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The box of a call, found and locked once for all verbs that change one.
+ */
+#include "lib/life.h"
+
+#include "lib/net.h"
+#include "lib/report.h"
+
+void
+cnt_life_end(struct cnt_life *l)
+{
+	if (l->lock != -1)
+		close(l->lock);
+}
+
+int
+cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
+{
+	const char *name = cnt_json_str(c->in, "box");
+
+	l->lock = -1;
+	if (cnt_store_instance(c->store, &l->instance, c->err) == -1)
+		return -1;
+	if (wait_ms >= 0 && cnt_box_lock(name, wait_ms, &l->lock, c->err) == -1)
+		return -1;
+	if (cnt_store_box_get(c->store, name, &l->box, c->err) == -1)
+		return -1;
+	if (l->box.state != CNT_READY) {
+		cnt_fail(c->err, CNT_BUSY, "%s: is being made or deleted", name);
+		return cnt_hint(c->err, "try again in a moment");
+	}
+	return 0;
+}
+
+int
+cnt_life_start(struct cnt_call *c, struct cnt_life *l)
+{
+	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1 ||
+	    cnt_box_start(&l->instance, &l->box, c->err) == -1)
+		return -1;
+	return cnt_report(&l->instance, &l->box, c->out, c->err);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the verbs of a box's life share: the box by its name, under its lock, with the instance it
+ * belongs to.
+ */
+#ifndef CNT_LIFE_H
+#define CNT_LIFE_H
+
+#include "lib/box.h"
+#include "lib/verb.h"
+
+struct cnt_life {
+	struct cnt_instance	instance;
+	struct cnt_box		box;
+	int			lock;		/* -1: not locked */
+};
+
+void	cnt_life_end(struct cnt_life *l);
+#define CNT_LIFE	__attribute__((cleanup(cnt_life_end)))
+
+/* The box that the call names. wait_ms >= 0: locked, waiting so long for another verb that holds it. */
+int	cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms);
+
+/* Network and start; the box's members into c->out. */
+int	cnt_life_start(struct cnt_call *c, struct cnt_life *l);
+
+#endif

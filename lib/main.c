@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From main() to exit status, for every verb and for both faces: the command line and --mcp. The
+ * order is fixed: check, caller, authorize (default deny), audit intent, run, check the result,
+ * audit outcome, print. Nothing else in cnt calls a verb's function.
+ */
+#include "lib/main.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "lib/audit.h"
+#include "lib/caller.h"
+#include "lib/crypto.h"
+#include "lib/paths.h"
+#include "lib/recover.h"
+#include "lib/store.h"
+#include "mcp/server.h"
+
+#define EXIT_TIMED_OUT	124	/* as timeout(1) */
+#define EXIT_OWN	125	/* as env(1), timeout(1) */
+#define ARGS_MAX	4096	/* longer arguments stand in the audit as length and hash */
+
+/* A descriptor that is closed would be given to the database. What replaces it cannot be written to,
+ * so that lost output is noticed. */
+static void
+hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			_exit(cnt_code_exit(CNT_SYSTEM));
+}
+
+static const char *
+box_of(const struct cnt_call *c)
+{
+	for (const struct cnt_field *f = c->verb->params; f != NULL && f->name != NULL; f++)
+		if (f->type == CNT_BOX && cnt_json_str(c->in, f->name) != NULL)
+			return cnt_json_str(c->in, f->name);
+	return "";
+}
+
+static char *
+args_for_audit(const struct cnt_call *c)
+{
+	cJSON *args CNT_JSON = cJSON_Duplicate(c->in, true);
+	char *text CNT_FREE = NULL;
+	struct cnt_sha256 sha;
+	uint8_t digest[32];
+	char hex[65];
+
+	for (const struct cnt_field *f = c->verb->params; f != NULL && f->name != NULL; f++)
+		if ((f->flags & CNT_SECRET) != 0)
+			cJSON_DeleteItemFromObjectCaseSensitive(args, f->name);
+	text = cnt_json_print(args);
+	if (strlen(text) <= ARGS_MAX)
+		return take(&text);
+	cnt_sha256_start(&sha);
+	cnt_sha256_add(&sha, text, strlen(text));
+	cnt_sha256_end(&sha, digest);
+	cnt_hex(digest, sizeof(digest), hex);
+	return cnt_format("{\"bytes\":%zu,\"sha256\":\"%s\"}", strlen(text), hex);
+}
+
+static int
+record(struct cnt_call *c, const char *args, int64_t intent, int r, int64_t *seq, struct cnt_err *e)
+{
+	struct cnt_audit a = {
+		.kind = args != NULL ? CNT_INTENT : CNT_OUTCOME, .intent = intent,
+		.subject = c->caller->subject, .via = c->caller->via, .verb = c->verb->name,
+		.box = box_of(c), .args = args != NULL ? args : "",
+		.result = args != NULL ? "" : r == 0 ? "ok" : cnt_code_name(c->err->code),
+		.text = args == NULL && r == -1 ? c->err->text : "",
+	};
+
+	if (cnt_store_audit(c->store, &a, e) == -1)
+		return -1;
+	*seq = a.seq;
+	return 0;
+}
+
+static int
+run_recorded(struct cnt_call *c)
+{
+	char *args CNT_FREE = NULL;
+	struct cnt_err late = { 0 };
+	int64_t intent = 0, outcome = 0;
+	int r = 0;
+
+	if (c->store == NULL || (c->verb->effects & CNT_READS) != 0)
+		return c->verb->run(c);
+	args = args_for_audit(c);
+	if (record(c, args, 0, 0, &intent, c->err) == -1)
+		return -1;
+	r = c->verb->run(c);
+	if (record(c, NULL, intent, r, &outcome, &late) == -1 && r == 0) {
+		*c->err = late;
+		return -1;
+	}
+	return r;
+}
+
+/* Everything between checked arguments and a checked result. */
+static int
+frame(struct cnt_call *c)
+{
+	struct cnt_store *store CNT_STORE = NULL;
+	struct cnt_caller caller = { 0 };
+	int r = 0;
+
+	if (!c->verb->unprivileged && (cnt_caller_find(&caller, c->err) == -1 ||
+	    cnt_caller_may(&caller, c->verb, c->err) == -1))
+		return -1;
+	if (c->verb->makes_store && cnt_paths_make(c->err) == -1)
+		return -1;
+	if (!c->verb->storeless &&
+	    (cnt_store_open(&store, c->verb->makes_store, c->err) == -1 ||
+	    cnt_recover(store, c->err) == -1))
+		return -1;
+	c->store = store;
+	c->caller = &caller;
+	r = run_recorded(c);
+	if (r == 0 && !c->verb->interactive)
+		r = cnt_check_result(c->verb, c->out, c->err);
+	c->store = NULL;
+	c->caller = NULL;
+	return r;
+}
+
+static void
+print_error(const struct cnt_verb *v, const struct cnt_err *e, bool json)
+{
+	cJSON *error CNT_JSON = NULL;
+	char *text CNT_FREE = NULL;
+
+	fprintf(stderr, "cnt %s: %s\n", v->name, e->text);
+	if (e->hint[0] != '\0')
+		fprintf(stderr, "hint: %s\n", e->hint);
+	if (json) {
+		error = cnt_err_json(e);
+		text = cnt_json_print(error);
+		printf("{\"error\":%s}\n", text);
+	}
+}
+
+static void
+progress_line(struct cnt_call *c CNT_UNUSED, double done CNT_UNUSED, double total CNT_UNUSED,
+    const char *text)
+{
+	fprintf(stderr, "\r\033[K%s", text);
+}
+
+static void
+print_call(const struct cnt_call *c, bool json)
+{
+	char *text CNT_FREE = NULL;
+
+	if (c->progress != NULL)
+		fprintf(stderr, "\r\033[K");
+	if (c->verb->interactive)
+		return;
+	if (json) {
+		text = cnt_json_print(c->out);
+		printf("%s\n", text);
+	} else {
+		cnt_print(c->verb, c->out, stdout);
+	}
+}
+
+/* What ran in a box may exit with any of the table's codes: cnt's own failure has one of its own. */
+static int
+exit_of(const struct cnt_verb *v, const struct cnt_err *e)
+{
+	if (!v->passes_status)
+		return cnt_code_exit(e->code);
+	return e->code == CNT_TIMEOUT ? EXIT_TIMED_OUT : EXIT_OWN;
+}
+
+static int
+run_once(const struct cnt_verb *v, const cJSON *args, bool json)
+{
+	struct cnt_err e = { 0 };
+	cJSON *in CNT_JSON = cnt_check_args(v, args, &e);
+	cJSON *out CNT_JSON = cJSON_CreateObject();
+	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e,
+	    .progress = isatty(STDERR_FILENO) ? progress_line : NULL };
+
+	if (in == NULL || frame(&c) == -1) {
+		print_error(v, &e, json);
+		return exit_of(v, &e);
+	}
+	print_call(&c, json);
+	return c.status;
+}
+
+/* Once for each operand of a CNT_EACH field; the first failure is the exit status. */
+static int
+run_each(const struct cnt_verb *v, const cJSON *args, bool json)
+{
+	const struct cnt_field *f = v->params;
+	const cJSON *all = NULL, *one = NULL;
+	int status = 0;
+
+	while (f != NULL && f->name != NULL && (f->flags & CNT_EACH) == 0)
+		f++;
+	all = f != NULL && f->name != NULL ? cnt_json_get(args, f->name) : NULL;
+	if (all == NULL)
+		return run_once(v, args, json);
+	cJSON_ArrayForEach(one, all) {
+		cJSON *single CNT_JSON = cJSON_Duplicate(args, true);
+		int s = 0;
+
+		cnt_json_set(single, f->name, cJSON_Duplicate(one, true));
+		s = run_once(v, single, json);
+		status = status != 0 ? status : s;
+	}
+	return status;
+}
+
+static int
+describe(const struct cnt_verb *const *verbs, const char *form)
+{
+	cJSON *d CNT_JSON = NULL;
+	char *text CNT_FREE = NULL;
+
+	if (strcmp(form, "words") == 0) {
+		cnt_describe_words(verbs, stdout);
+	} else if (strcmp(form, "mdoc") == 0) {
+		cnt_describe_mdoc(verbs, stdout);
+	} else {
+		d = cnt_describe(verbs);
+		text = cnt_json_print(d);
+		printf("%s\n", text);
+	}
+	return 0;
+}
+
+static int
+serve(const struct cnt_verb *const *verbs)
+{
+	struct cnt_err e = { 0 };
+	struct cnt_verbs_offer o = {
+		.base = { .name = "cnt", .title = "cnt", .version = CNT_VERSION,
+		    .instructions = verbs[0]->about },
+		.verbs = verbs, .run = frame,
+	};
+
+	if (verbs[0]->interactive) {
+		cnt_fail(&e, CNT_INVALID, "%s: not offered over MCP", verbs[0]->name);
+		cnt_hint(&e, "`cnt mcp` offers shell_exec and the other tools of a box");
+	} else if (cnt_serve_verbs(&o, &e) == 0) {
+		return 0;
+	}
+	print_error(verbs[0], &e, false);
+	return cnt_code_exit(e.code);
+}
+
+static const char *
+second_word(const struct cnt_verb *v)
+{
+	const char *space = strchr(v->name, ' ');
+
+	return space != NULL ? space + 1 : NULL;
+}
+
+static int
+print_family(const struct cnt_verb *const *verbs, FILE *f)
+{
+	const char *name = verbs[0]->name;
+
+	fprintf(f, "usage: cnt %.*s COMMAND [OPTION]...\n\n", (int)strcspn(name, " "), name);
+	for (; *verbs != NULL; verbs++)
+		fprintf(f, "  %-10s %s\n", second_word(*verbs), (*verbs)->summary);
+	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
+}
+
+/* Two verbs of one name: the second is what it does without operands (`cnt info`). */
+static const struct cnt_verb *
+without_operands(const struct cnt_verb *const *verbs, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (argv[i][0] != '-')
+			return verbs[0];
+	return verbs[1] != NULL ? verbs[1] : verbs[0];
+}
+
+/* Picks the verb of a family by the first word that is no option. */
+static const struct cnt_verb *
+pick(const struct cnt_verb *const *verbs, const char *word)
+{
+	for (; *verbs != NULL; verbs++)
+		if (strcmp(second_word(*verbs), word) == 0)
+			return *verbs;
+	return NULL;
+}
+
+static int
+unknown_word(const struct cnt_verb *const *verbs, const char *word)
+{
+	const char *words[16] = { NULL }, *best = NULL;
+	struct cnt_err e = { 0 };
+	size_t n = 0;
+
+	for (; verbs[n] != NULL && n < nitems(words); n++)
+		words[n] = second_word(verbs[n]);
+	best = cnt_argv_nearest(word, words, n);
+	cnt_fail(&e, CNT_INVALID, "unknown command \"%.64s\"", word);
+	cnt_hint(&e, best != NULL ? "did you mean %s?" : "--help lists them", best);
+	fprintf(stderr, "cnt %.*s: %s\nhint: %s\n", (int)strcspn(verbs[0]->name, " "), verbs[0]->name,
+	    e.text, e.hint);
+	return cnt_code_exit(CNT_INVALID);
+}
+
+static int
+dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
+{
+	const struct cnt_verb *v = verbs[0];
+	struct cnt_argv opt = { 0 };
+	struct cnt_err e = { 0 };
+	cJSON *args CNT_JSON = NULL;
+	char *prog CNT_FREE = NULL;
+	bool family = second_word(v) != NULL, chosen = !family;
+
+	argc--;
+	argv++;
+	if (family && argc > 0 && argv[0][0] != '-') {
+		v = pick(verbs, argv[0]);
+		if (v == NULL)
+			return unknown_word(verbs, argv[0]);
+		chosen = true;
+		argc--;
+		argv++;
+	}
+	if (!family)
+		v = without_operands(verbs, argc, argv);
+	args = cnt_argv_parse(v, argc, argv, &opt, &e);
+	if (args == NULL) {
+		print_error(v, &e, opt.json);
+		return exit_of(v, &e);
+	}
+	prog = cnt_format("cnt %s", v->name);
+	if (opt.version)
+		return printf("cnt %s\n", CNT_VERSION), 0;
+	if (opt.describe != NULL)
+		return describe(verbs, opt.describe);
+	if (opt.help && chosen)
+		return cnt_argv_help(v, prog, stdout), 0;
+	if (opt.mcp)
+		return serve(verbs);
+	if (!chosen)
+		return print_family(verbs, opt.help ? stdout : stderr);
+	return run_each(v, args, opt.json);
+}
+
+int
+cnt_main(int argc, char **argv, const struct cnt_verb *const *verbs)
+{
+	int status = 0;
+
+	hold_standard_descriptors();
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	status = dispatch(argc, argv, verbs);
+	if (fflush(stdout) == EOF || (close(STDOUT_FILENO) == -1 && errno != EBADF)) {
+		fprintf(stderr, "cnt %s: standard output: %s\n", verbs[0]->name, strerror(errno));
+		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
+	}
+	return status;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finishes what killed verbs left half done. Every verb calls it first.
+ */
+#ifndef CNT_RECOVER_H
+#define CNT_RECOVER_H
+
+#include "lib/store.h"
+
+/* Boxes and images that are not READY and in nobody's hands are removed with all they have; open
+ * intents of processes that are gone get the outcome "interrupted". One query when there is
+ * nothing to do. What another verb is busy with is left to it. */
+int	cnt_recover(struct cnt_store *s, struct cnt_err *e);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An MCP server on standard input and output: both eras (initialize, and the stateless
+ * 2026-07-28), decided for each request. One event loop reads, answers and waits for work; one
+ * writer owns standard output. Used by every verb's --mcp, by `cnt mcp` and by agent-box.
+ */
+#ifndef CNT_MCP_SERVER_H
+#define CNT_MCP_SERVER_H
+
+#include "lib/json.h"
+#include "lib/verb.h"
+#include "mcp/loop.h"
+
+struct cnt_server;
+struct cnt_request;		/* a tools/call that has not been answered */
+
+struct cnt_offer {
+	const char	*name, *title, *version, *instructions;
+	/* The tools array; called for each tools/list. Owned by the caller of it. */
+	cJSON		*(*tools)(void *arg);
+	/* Begins a call. Answers now or later, exactly once, with cnt_request_answer*. Returns -1 for
+	 * a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until it returns. */
+	int		(*call)(struct cnt_request *r, const char *tool, const cJSON *arguments, void *arg);
+	/* The client cancelled, or the server ends: stop the work. The request stays valid until it is
+	 * answered, now or later (the answer is dropped), or given to cnt_request_drop. */
+	void		(*cancel)(struct cnt_request *r, void *arg);
+	/* May be NULL. Is cancelled work still ending? The server then stays a little (50 ms) before it
+	 * leaves what ends by itself behind. */
+	bool		(*ending)(void *arg);
+	void		*arg;
+};
+
+/* Serves until end of input or a signal (TERM, INT, HUP): then cancels what runs, answers what is
+ * done, and returns 0. in and out are made private first: descriptor 0 becomes /dev/null and 1 a
+ * copy of standard error, so that nothing else speaks on the wire. */
+int	cnt_serve(const struct cnt_offer *o, struct cnt_err *e);
+
+/* The answer: result as tools/call carries it (content, isError …); takes ownership. The revision's own
+ * additions (resultType, serverInfo) are the server's. */
+void	cnt_request_answer(struct cnt_request *r, cJSON *result);
+/* The same from bytes that are one valid JSON object without newline (not parsed again). */
+void	cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n);
+void	cnt_request_error(struct cnt_request *r, const struct cnt_err *err);	/* isError result */
+void	cnt_request_drop(struct cnt_request *r);	/* no answer: it was cancelled */
+/* Sent only when the client gave a progress token, at most ten a second, strictly increasing. */
+void	cnt_request_progress(struct cnt_request *r, double done, double total, const char *text);
+bool	cnt_request_wants_progress(const struct cnt_request *r);
+
+/* The call's own data, freed by whoever set it before the request ends. */
+void	cnt_request_set(struct cnt_request *r, void *data);
+void	*cnt_request_get(const struct cnt_request *r);
+struct cnt_loop	*cnt_request_loop(struct cnt_request *r);
+
+/* Serves verbs: each call is checked and run in a child process of its own, killed on cancel. The
+ * child's end without an answer is one failed call. run: the frame around a verb's function.
+ * in_process: may this verb's call be answered by the server itself (fast, never blocking)? */
+struct cnt_verbs_offer {
+	struct cnt_offer		 base;		/* tools, call, cancel, arg are filled in */
+	const struct cnt_verb *const	*verbs;
+	int	(*run)(struct cnt_call *c);
+	bool	(*in_process)(const struct cnt_verb *v);
+	/* A child that ends its own tree may need other terms than: SIGKILL when the server dies, and on
+	 * cancel SIGTERM to its process group, SIGKILL 2 s later. 0 stands for these. */
+	int	 death_signal;
+	int64_t	 grace_us;
+};
+int	cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e);
+
+#endif
