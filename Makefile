@@ -6,6 +6,7 @@ PREFIX  = /usr/local
 O       = build$(if $(SAN),-san)
 
 CC      = gcc
+Q       = $(if $(V),,@)
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
           -Wformat=2 -Wimplicit-fallthrough -Wno-format-nonliteral $(if $(DEV),-Werror)
 HARDEN  = -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
@@ -25,7 +26,7 @@ MAN     = $(patsubst man/%.in,$(O)/man/%,$(wildcard man/*.in))
 
 LIB     = $(O)/libcnt.a
 LDFLAGS = -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(SANFLAGS)
-LDLIBS  = -lcjson -lbsd -lsqlite3 -lseccomp -llxc -lcrypto
+LDLIBS  = -lcjson -lbsd -lsqlite3 -lseccomp -llxc -lcrypto -lm
 
 PROGS   = $(VERBS:%=$(O)/bin/%)
 
@@ -41,15 +42,15 @@ all: $(PROGS) $(O)/bin/agent-box $(MAN)
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALLFLAGS) $(if $(filter mcp/box/% bin/agent-box.c,$<),,-fPIE) -c -o $@ $<
+	$(Q)$(CC) $(ALLFLAGS) $(if $(filter mcp/box/% bin/agent-box.c,$<),,-fPIE) -c -o $@ $<
 
 $(LIB): $(LIBSRC:%.c=$(O)/%.o)
 	@rm -f $@
-	ar crD $@ $^
+	$(Q)ar crD $@ $^
 
 $(PROGS): $(O)/bin/%: $(O)/bin/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 # agent-box runs in any distribution: static, so without ASan's shared runtime when not SAN. cJSON comes
 # as a shared library only; sh/cjson compiles the distribution's own source package.
@@ -59,26 +60,29 @@ $(O)/libcjson.a: sh/cjson
 
 $(O)/bin/agent-box: $(O)/bin/agent-box.o $(BOXSRC:%.c=$(O)/%.o) $(LIB) $(if $(SAN),,$(O)/libcjson.a)
 	@mkdir -p $(@D)
-	$(CC) $(if $(SAN),,-static) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) \
+	$(Q)$(CC) $(if $(SAN),,-static) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) \
 		$(if $(SAN),-lcjson,$(O)/libcjson.a) -lcrypto
 
 $(UNIT): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(LIB) $(BOXSRC:%.c=$(O)/%.o)
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LDLIBS)
 
 $(AIDS): $(O)/tests/%: $(O)/tests/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
 $(HOSTAIDS): $(O)/tests/host/%: tests/host/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 
-# A page's OPTIONS come from the table of the program it is about.
+# A page's OPTIONS come from the table of the program it is about, in lines as mdoc(7) wants them.
 $(MAN): $(O)/man/%: man/%.in $(PROGS) $(O)/bin/agent-box
 	@mkdir -p $(@D)
 	awk -v describe='$(O)/bin/$(basename $*) --describe=mdoc' '/^@OPTIONS@$$/ { \
-		while ((r = (describe | getline line)) > 0) print line; \
+		while ((r = (describe | getline line)) > 0) { \
+			while (length(line) > 78 && line !~ /^[.]/ && match(substr(line, 1, 78), /.* /)) { \
+				print substr(line, 1, RLENGTH - 1); line = substr(line, RLENGTH + 1) } \
+			print line } \
 		if (r < 0 || close(describe) != 0) exit 1; next } { print }' $< >$@.new
 	mv $@.new $@
 
@@ -103,10 +107,10 @@ SHARE   = $(DESTDIR)$(PREFIX)/share
 
 install: all
 	install -d $(BIN) $(SHARE)/cnt/image
-	install -m 755 $(PROGS) $(O)/bin/agent-box $(BIN)
-	install -m 755 $(wildcard sh/image/*) $(SHARE)/cnt/image
+	install -C -m 755 $(PROGS) $(O)/bin/agent-box $(BIN)
+	install -C -m 755 $(wildcard sh/image/*) $(SHARE)/cnt/image
 	for page in $(MAN); do \
-		install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$${page##*/} || exit; \
+		install -C -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$${page##*/} || exit; \
 	done
 
 dist:

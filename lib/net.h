@@ -2,23 +2,40 @@
  *
  * The boxes' network: one bridge, NAT, a resolver on the bridge's address, and the firewall tables
  * `inet TAG` (what is routed) and `bridge TAG` (what crosses the bridge), both rendered whole from
- * the store. The verb that needs a part makes it: nothing by hand after a reboot.
+ * the store (lib/nft.h). The verb that needs a part makes it: nothing by hand after a reboot.
  */
 #ifndef CNT_NET_H
 #define CNT_NET_H
 
 #include "lib/box.h"
 
-/* The whole ruleset for these boxes as nft's JSON, one transaction. Pure. Owned by the caller. */
-cJSON	*cnt_net_render(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n);
-
-/* Bridge, forwarding, tables and resolver are there afterwards. Serialized by a lock of its own. */
+/* Bridge, forwarding, tables and resolver are there afterwards, and the tables let every box of the
+ * store speak. Serialized by a lock of its own, with the store read inside. Before any unshare(2):
+ * the resolver stays in the caller's namespaces. */
 int	cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
 
-/* Takes them away again; absent parts are no error. */
+/* The same, with the tables replaced whole whatever stands there; for repair and upgrades. */
+int	cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
+
+/* The box's interface may send nothing any more; for delete, after the box has ended and while its
+ * row still holds the slot. Absent: 0. */
+int	cnt_net_forget(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
+
+/* Takes all of it away but forwarding, which others may rely on by now; absent parts are no error. */
 int	cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e);
 
-/* Each part's state for doctor: NULL when well, else what is wrong (static or malloc'd text). */
-int	cnt_net_check(const struct cnt_instance *i, struct cnt_err *e);
+/* Each part's state, for doctor. Changes nothing. */
+enum cnt_net_state { CNT_NET_OK, CNT_NET_WARN, CNT_NET_FAIL };
+
+struct cnt_net_part {
+	const char		*name;
+	enum cnt_net_state	 state;
+	char			 detail[1024];
+	char			 remedy[512];	/* "" when well */
+};
+
+#define CNT_NET_PARTS 4
+
+void	cnt_net_check(const struct cnt_instance *i, struct cnt_net_part parts[CNT_NET_PARTS]);
 
 #endif

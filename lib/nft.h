@@ -20,6 +20,9 @@ cJSON	*cnt_nft_render(const struct cnt_instance *i, const struct cnt_box *boxes,
 int	 cnt_nft_apply(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, bool whole,
 	    struct cnt_err *e);
 
+/* Are both tables there with these rules? -1 and CNT_NO when not. */
+int	 cnt_nft_check(const struct cnt_instance *i, struct cnt_err *e);
+
 /* The box's interface may send nothing any more. Absent: 0. 16 ms. */
 int	 cnt_nft_forget(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
 

@@ -24,7 +24,7 @@ struct cnt_offer {
 	/* The client cancelled, or the server ends: stop the work. The request stays valid until it is
 	 * answered, now or later (the answer is dropped), or given to cnt_request_drop. */
 	void		(*cancel)(struct cnt_request *r, void *arg);
-	/* May be NULL. Is cancelled work still ending? The server then stays a little (50 ms) before it
+	/* May be NULL. Is cancelled work still ending? The server then stays a little (40 ms) before it
 	 * leaves what ends by itself behind. */
 	bool		(*ending)(void *arg);
 	void		*arg;

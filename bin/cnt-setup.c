@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cnt setup: prepares the host, and takes that back. What boxes need later (bridge, tables, mounts)
+ * the verbs make themselves; here is what is written once: directories, database, id ranges.
+ */
+#include "lib/conf.h"
+#include "lib/instance.h"
+#include "lib/main.h"
+#include "lib/net.h"
+#include "lib/paths.h"
+
+static const struct cnt_field params[] = {
+	{ .name = "undo", .type = CNT_BOOLEAN, .def = "false",
+	  .help = "take back what was changed on the host; refused while there are boxes" },
+	{ 0 }
+};
+
+static const struct cnt_field results[] = {
+	{ .name = "changed", .type = CNT_STRINGS, .help = "what was changed, nothing when all was there" },
+	{ .name = "subnet_bridge", .type = CNT_STRING },
+	{ .name = "state_directory", .type = CNT_STRING },
+	{ 0 }
+};
+
+static int
+undo(struct cnt_call *c, const struct cnt_instance *i, cJSON *changed)
+{
+	struct cnt_box *boxes CNT_FREE = NULL;
+	size_t n = 0;
+
+	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1)
+		return -1;
+	if (n != 0) {
+		cnt_fail(c->err, CNT_NO, "setup: there are still %zu boxes", n);
+		return cnt_hint(c->err, "delete them first: cnt list");
+	}
+	if (cnt_net_remove(i, c->err) == -1)
+		return -1;
+	return cnt_instance_release(i, changed, c->err);
+}
+
+static int
+setup(struct cnt_call *c)
+{
+	cJSON *changed = cJSON_AddArrayToObject(c->out, "changed");
+	char *state CNT_FREE = cnt_path(CNT_STATE);
+	struct cnt_instance i = { 0 };
+	struct cnt_place place = { 0 };
+
+	if (cnt_instance_prepare(c->store, &i, changed, c->err) == -1 ||
+	    cnt_box_place(&i, 0, &place, c->err) == -1)
+		return -1;
+	cnt_json_set_str(c->out, "subnet_bridge", place.bridge);
+	cnt_json_set_str(c->out, "state_directory", state);
+	if (cnt_json_bool(c->in, "undo"))
+		return undo(c, &i, changed);
+	return cnt_net_ensure(c->store, &i, c->err);
+}
+
+static void
+print(const cJSON *out, FILE *f)
+{
+	const cJSON *line = NULL;
+
+	cJSON_ArrayForEach(line, cnt_json_get(out, "changed"))
+		fprintf(f, "%s\n", line->valuestring);
+}
+
+static const struct cnt_verb verb = {
+	.name = "setup", .title = "Prepare the host", .group = "This host",
+	.summary = "prepare this host for boxes, or take that back",
+	.about = "Prepares this host: state directories, database, root's id range in /etc/subuid and "
+	    "/etc/subgid, bridge, firewall tables, resolver, and says what it changed. Run again it "
+	    "changes nothing.",
+	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .makes_store = true,
+	.params = params, .results = results, .run = setup, .print = print,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ &verb, NULL });
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who asks, by the kernel's word alone: the process's own user ids. The host's root is the one
+ * caller there is a way in for; everybody else is refused here, whatever they say they are.
+ */
+#include "lib/caller.h"
+
+int
+cnt_caller_find(struct cnt_caller *c, struct cnt_err *e)
+{
+	memset(c, 0, sizeof(*c));
+	if (getuid() != 0 || geteuid() != 0) {
+		(void)cnt_fail(e, CNT_DENIED, "uid %u: only root may use cnt on this host",
+		    (unsigned)getuid());
+		return cnt_hint(e, "run it with sudo, or as root over ssh");
+	}
+	memcpy(c->subject, "root", sizeof("root"));
+	c->via = "root";
+	c->admin = true;
+	return 0;
+}
+
+int
+cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, struct cnt_err *e)
+{
+	if (c->admin || (v->scope == NULL && v->boxes == CNT_NO_BOX))
+		return 0;
+	if (v->scope == NULL)
+		return cnt_fail(e, CNT_DENIED, "%s: only root may use it", v->name);
+	return cnt_fail(e, CNT_DENIED, "%s: %s lacks the scope %s", v->name, c->subject, v->scope);
+}

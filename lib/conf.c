@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /etc/cnt/cnt.conf: `key value` lines with # comments, as fparseln(3) reads them. One table holds
+ * the keys and what is built in. The file decides what boxes may use, so it must be root's. An
+ * unknown key, a key said twice or a bad value is refused with its line, never passed over.
+ */
+#include "lib/conf.h"
+
+#include <arpa/inet.h>
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include <libutil.h>
+
+#include "lib/paths.h"
+#include "lib/verb.h"
+
+#define PIDS_MAX	4194304		/* kernel's own bound of pid_max */
+#define CPU_MAX		1024
+
+static int
+set_memory(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	return cnt_parse_size(value, &c->limits.memory, e);
+}
+
+static int
+set_swap(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	return cnt_parse_size(value, &c->limits.swap, e);
+}
+
+static int
+set_pids(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	const char *wrong = NULL;
+
+	c->limits.pids = strtonum(value, 0, PIDS_MAX, &wrong);
+	return wrong == NULL ? 0 : cnt_fail(e, CNT_INVALID, "expected a number up to %d, got \"%s\"",
+	    PIDS_MAX, value);
+}
+
+static int
+set_cpu(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	char *end = NULL;
+
+	c->limits.cpu = strtod(value, &end);
+	if (isdigit((unsigned char)*value) && *end == '\0' && c->limits.cpu <= CPU_MAX &&
+	    strcspn(value, "xX") == strlen(value))
+		return 0;
+	return cnt_fail(e, CNT_INVALID, "expected a number of cores up to %d, got \"%s\"", CPU_MAX,
+	    value);
+}
+
+static int
+set_image(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	if (strlen(value) > 64)
+		return cnt_fail(e, CNT_INVALID, "expected an image's name or id, got \"%s\"", value);
+	c->image = cnt_strdup(value);
+	return 0;
+}
+
+static int
+set_subnet(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	char address[32] = "";
+	const char *slash = strchr(value, '/'), *wrong = NULL;
+	struct in_addr in;
+
+	if (slash != NULL && (size_t)(slash - value) < sizeof(address))
+		memcpy(address, value, (size_t)(slash - value));
+	c->prefix = slash == NULL ? 0 : (unsigned)strtonum(slash + 1, 8, 28, &wrong);
+	if (c->prefix == 0 || wrong != NULL || inet_pton(AF_INET, address, &in) != 1)
+		return cnt_fail(e, CNT_INVALID, "expected ADDRESS/8 to /28, got \"%s\"", value);
+	c->subnet = ntohl(in.s_addr);
+	if ((c->subnet & (UINT32_MAX >> c->prefix)) != 0)
+		return cnt_fail(e, CNT_INVALID, "%s: has bits set after its prefix", value);
+	return 0;
+}
+
+static const struct {
+	const char	*name;
+	int		(*set)(struct cnt_conf *c, const char *value, struct cnt_err *e);
+	const char	*built_in;
+} keys[] = {
+	{ "memory",	set_memory,	"2g" },
+	{ "swap",	set_swap,	"1g" },
+	{ "pids",	set_pids,	"4096" },
+	{ "cpu",	set_cpu,	"2" },
+	{ "image",	set_image,	NULL },
+	{ "subnet",	set_subnet,	NULL },
+};
+
+/* The part after the word, which is ended; white space around both is gone. */
+static char *
+split(char *line)
+{
+	char *end = line + strlen(line), *value;
+
+	while (end > line && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	value = line + strcspn(line, " \t");
+	if (*value != '\0')
+		*value++ = '\0';
+	return value + strspn(value, " \t");
+}
+
+/* Whether a key stood before is a bit in seen. */
+static int
+take_line(struct cnt_conf *c, char *line, unsigned *seen, struct cnt_err *e)
+{
+	char *key = line + strspn(line, " \t"), *value = split(key);
+	struct cnt_err inner = { 0 };
+	size_t i = 0;
+
+	if (*key == '\0')
+		return 0;
+	while (i < nitems(keys) && strcmp(keys[i].name, key) != 0)
+		i++;
+	if (i == nitems(keys))
+		return cnt_fail(e, CNT_INVALID, "unknown key \"%s\"", key);
+	if ((*seen & 1U << i) != 0)
+		return cnt_fail(e, CNT_INVALID, "%s: is there twice", key);
+	if (*value == '\0')
+		return cnt_fail(e, CNT_INVALID, "%s: no value", key);
+	*seen |= 1U << i;
+	if (keys[i].set(c, value, &inner) == -1)
+		return cnt_fail(e, CNT_INVALID, "%s: %s", key, inner.text);
+	return 0;
+}
+
+void
+cnt_conf_end(struct cnt_conf *c)
+{
+	free(take(&c->image));
+}
+
+int
+cnt_conf_parse(struct cnt_conf *c, FILE *f, const char *path, struct cnt_err *e)
+{
+	struct cnt_err inner = { 0 };
+	size_t number = 0;
+	unsigned seen = 0;
+
+	*c = (struct cnt_conf){ 0 };
+	for (size_t i = 0; i < nitems(keys); i++) {
+		if (keys[i].built_in != NULL && keys[i].set(c, keys[i].built_in, e) == -1)
+			return -1;
+	}
+	while (f != NULL) {
+		size_t n = 0;
+		char *line CNT_FREE = fparseln(f, &n, &number, NULL, FPARSELN_UNESCALL);
+
+		if (line == NULL)
+			break;
+		if (take_line(c, line, &seen, &inner) == 0)
+			continue;
+		cnt_conf_end(c);
+		return cnt_fail(e, CNT_INVALID, "%s:%zu: %s", path, number, inner.text);
+	}
+	if (f == NULL || !ferror(f))
+		return 0;
+	cnt_conf_end(c);
+	return cnt_fail_sys(e, "%s", path);
+}
+
+int
+cnt_conf_read(struct cnt_conf *c, struct cnt_err *e)
+{
+	char *path CNT_FREE = cnt_path(CNT_CONF);
+	FILE *f CNT_FILE = fopen(path, "re");
+	struct stat st;
+
+	if (f == NULL && errno != ENOENT)
+		return cnt_fail_sys(e, "%s", path);
+	if (f != NULL && fstat(fileno(f), &st) == -1)
+		return cnt_fail_sys(e, "%s", path);
+	if (f != NULL && (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0))
+		return cnt_fail(e, CNT_INVALID, "%s: must be a file that only root can write", path);
+	return cnt_conf_parse(c, f, path, e);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * SHA-256 and random bytes. libcrypto's low-level SHA256_* calls are used on purpose, though
+ * OpenSSL 3 calls them deprecated: agent-box is static and links this file, and they bring 16 kB
+ * where EVP brings megabytes and fetches a provider at every start.
+ */
+#include "lib/crypto.h"
+
+#define OPENSSL_API_COMPAT 0x10101000L
+
+#include <sys/random.h>
+
+#include <errno.h>
+#include <sysexits.h>
+
+#include <openssl/sha.h>
+
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct cnt_sha256), "state too small");
+_Static_assert(_Alignof(SHA256_CTX) <= _Alignof(struct cnt_sha256), "state not aligned");
+
+void
+cnt_sha256_start(struct cnt_sha256 *c)
+{
+	SHA256_Init((SHA256_CTX *)c->state.bytes);
+}
+
+void
+cnt_sha256_add(struct cnt_sha256 *c, const void *bytes, size_t n)
+{
+	SHA256_Update((SHA256_CTX *)c->state.bytes, bytes, n);
+}
+
+void
+cnt_sha256_end(struct cnt_sha256 *c, uint8_t digest[32])
+{
+	SHA256_Final(digest, (SHA256_CTX *)c->state.bytes);
+}
+
+void
+cnt_hex(const uint8_t *bytes, size_t n, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		hex[2 * i] = digits[bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	hex[2 * n] = '\0';
+}
+
+void
+cnt_random(void *bytes, size_t n)
+{
+	uint8_t *p = bytes;
+
+	while (n > 0) {
+		ssize_t r = getrandom(p, n, 0);
+
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1) {
+			perror("getrandom");
+			exit(EX_OSERR);
+		}
+		p += r;
+		n -= (size_t)r;
+	}
+}

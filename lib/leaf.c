@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A session's control group: how everything in it is found and ended. The leaf is the host's and in
+ * the v2 hierarchy, so what entered through it cannot get out, whatever it forks or becomes. The v1
+ * freezer is the one thing of the box's that can hold a killed process; it is answered in kind.
+ */
+#include "lib/cgroup.h"
+
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "lib/file.h"
+#include "lib/process.h"
+
+#define KILL_MS		2000	/* from KILL to empty; a loaded machine takes milliseconds */
+#define SWEEP_MS	100
+#define KEPT		"trusted.cnt.kept"
+
+static char *
+file_of(const char *path, const char *file)
+{
+	const char *v2 = cnt_cgroup_v2();
+
+	return cnt_format("%s/%s%s%s", v2 != NULL ? v2 : "", path, *file != '\0' ? "/" : "", file);
+}
+
+static void
+forget(struct cnt_leaf *leaf)
+{
+	cnt_cleanup_close(&leaf->v2_fd);
+	leaf->v2_fd = -1;
+}
+
+int
+cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cnt_err *e)
+{
+	static unsigned count;
+	int64_t start = cnt_process_start(getpid());
+	char *dir CNT_FREE = NULL;
+
+	leaf->v2_fd = -1;
+	if (cnt_cgroup_v2() == NULL)
+		return cnt_fail(e, CNT_UNAVAILABLE, "no cgroup v2 hierarchy is mounted");
+	if (start == -1)
+		return cnt_fail_sys(e, "/proc/%ld/stat", (long)getpid());
+	snprintf(leaf->box, sizeof(leaf->box), "%s/%s", tag, box);
+	snprintf(leaf->path, sizeof(leaf->path), "%s/s-%ld-%lld-%u", leaf->box, (long)getpid(),
+	    (long long)start, ++count);
+	dir = file_of(leaf->path, "");
+	if (mkdir(dir, 0755) == -1)
+		return errno == ENOENT ? cnt_fail(e, CNT_NO, "%s: not running", box) :
+		    cnt_fail_sys(e, "%s", dir);
+	leaf->v2_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (leaf->v2_fd == -1) {
+		cnt_fail_sys(e, "%s", dir);
+		rmdir(dir);
+		return -1;
+	}
+	return 0;
+}
+
+/* `tasks`, not cgroup.procs: moving the one thread that writes waits for no grace period. */
+int
+cnt_leaf_join(const struct cnt_leaf *leaf, struct cnt_err *e)
+{
+	size_t n = 0;
+	const struct cnt_hierarchy *h = cnt_cgroup_hierarchies(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		char path[256];
+
+		if (h[i].v2)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/tasks", h[i].dir, leaf->box);
+		if (cnt_file_put(path, "0") == -1)
+			return cnt_fail_sys(e, "%s", path);
+	}
+	return 0;
+}
+
+/* A pid is checked for membership after its process has been fixed by a descriptor, else a stranger
+ * that was given the number meanwhile could be hit. */
+void
+cnt_leaf_signal(const struct cnt_leaf *leaf, int sig)
+{
+	char *line CNT_FREE = cnt_format("0::/%s\n", leaf->path);
+	pid_t *pids CNT_FREE = NULL;
+	struct cnt_err ignored;
+	size_t n = 0;
+
+	cnt_cgroup_pids(leaf->path, &pids, &n, &ignored);
+	for (size_t i = 0; i < n; i++) {
+		CNT_CLOSE int fd = pidfd_open(pids[i], 0);
+		char *name CNT_FREE = cnt_format("/proc/%ld/cgroup", (long)pids[i]);
+		CNT_BUF struct cnt_buf b = { 0 };
+
+		if (fd != -1 && cnt_file_read(name, 65536, &b, &ignored) == 0 && b.p != NULL &&
+		    strstr(b.p, line) != NULL)
+			pidfd_send_signal(fd, sig, NULL, 0);
+	}
+}
+
+static bool
+is_populated(int events)
+{
+	char text[128];
+	ssize_t n = pread(events, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return false;		/* ENODEV: removed */
+	text[n] = '\0';
+	return strstr(text, "populated 1") != NULL;
+}
+
+bool
+cnt_leaf_is_empty(const struct cnt_leaf *leaf)
+{
+	char *path CNT_FREE = file_of(leaf->path, "cgroup.events");
+	CNT_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd == -1 || !is_populated(fd);
+}
+
+static bool
+wait_empty(const struct cnt_leaf *leaf, int ms)
+{
+	char *path CNT_FREE = file_of(leaf->path, "cgroup.events");
+	CNT_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int64_t deadline = cnt_ticks_us() + (int64_t)ms * 1000, left;
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+
+	if (fd == -1)
+		return true;
+	while (is_populated(fd)) {
+		left = deadline - cnt_ticks_us();
+		if (left <= 0)
+			return false;
+		poll(&p, 1, (int)(left / 1000) + 1);
+	}
+	return true;
+}
+
+/* On v1 a process that the box froze in a group of its own does not die; moved to a thawed one it does. */
+static void
+thaw(const struct cnt_leaf *leaf)
+{
+	size_t n = 0, pids_n = 0;
+	const struct cnt_hierarchy *h = cnt_cgroup_hierarchies(&n);
+	pid_t *pids CNT_FREE = NULL;
+	struct cnt_err ignored;
+
+	cnt_cgroup_pids(leaf->path, &pids, &pids_n, &ignored);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < pids_n && strstr(h[i].dir, "/freezer") != NULL; k++) {
+			char *procs CNT_FREE = cnt_format("%s/%s/cgroup.procs", h[i].dir,
+			    leaf->box);
+			char pid[16];
+
+			snprintf(pid, sizeof(pid), "%ld", (long)pids[k]);
+			cnt_file_put(procs, pid);
+		}
+}
+
+static bool
+kill_all(const struct cnt_leaf *leaf, int ms)
+{
+	char *path CNT_FREE = file_of(leaf->path, "cgroup.kill");
+
+	cnt_file_put(path, "1");
+	if (wait_empty(leaf, ms / 10))
+		return true;
+	thaw(leaf);
+	return wait_empty(leaf, ms);
+}
+
+/* Empty is not yet removable: the last process may be on its way out. */
+static int
+remove_leaf(const struct cnt_leaf *leaf, int ms)
+{
+	char *dir CNT_FREE = file_of(leaf->path, "");
+	int64_t deadline = cnt_ticks_us() + (int64_t)ms * 1000;
+
+	while (rmdir(dir) == -1 && errno != ENOENT) {
+		if (errno != EBUSY || cnt_ticks_us() > deadline)
+			return -1;
+		poll(NULL, 0, 1);
+	}
+	return 0;
+}
+
+int
+cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
+{
+	if (leaf->v2_fd == -1)
+		return 0;
+	forget(leaf);
+	if (!cnt_leaf_is_empty(leaf) && grace_ms > 0) {
+		cnt_leaf_signal(leaf, SIGHUP);
+		cnt_leaf_signal(leaf, SIGTERM);
+		cnt_leaf_signal(leaf, SIGCONT);	/* a stopped one would sleep through them */
+		wait_empty(leaf, grace_ms);
+	}
+	if (!cnt_leaf_is_empty(leaf) && !kill_all(leaf, KILL_MS))
+		return cnt_fail(e, CNT_BUSY, "%s: processes of the session do not end", leaf->box);
+	return remove_leaf(leaf, KILL_MS) == -1 ? cnt_fail_sys(e, "%s", leaf->path) : 0;
+}
+
+void
+cnt_leaf_keep(struct cnt_leaf *leaf)
+{
+	if (leaf->v2_fd == -1)
+		return;
+	fsetxattr(leaf->v2_fd, KEPT, "1", 1, 0);
+	forget(leaf);
+	remove_leaf(leaf, cnt_leaf_is_empty(leaf) ? KILL_MS : 0);
+}
+
+void
+cnt_leaf_sweep(const char *tag, const char *box)
+{
+	struct cnt_leaf leaf = { .v2_fd = -1 };
+	char *top CNT_FREE = NULL;
+	CNT_DIR DIR *d = NULL;
+	struct dirent *entry;
+
+	snprintf(leaf.box, sizeof(leaf.box), "%s/%s", tag, box);
+	top = file_of(leaf.box, "");
+	d = opendir(top);
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		char *dir CNT_FREE = NULL;
+		long long start;
+		long pid;
+
+		if (sscanf(entry->d_name, "s-%ld-%lld-", &pid, &start) != 2 ||
+		    cnt_process_start((pid_t)pid) == start)
+			continue;
+		snprintf(leaf.path, sizeof(leaf.path), "%s/%.60s", leaf.box, entry->d_name);
+		dir = file_of(leaf.path, "");
+		if (rmdir(dir) == -1 && getxattr(dir, KEPT, NULL, 0) == -1 &&
+		    kill_all(&leaf, SWEEP_MS))
+			remove_leaf(&leaf, SWEEP_MS);
+	}
+}

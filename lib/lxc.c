@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The start of a box. A starter process does it: it has a cgroup NAME.start, so that whatever it
+ * began is found and killed by whoever comes next, a mount namespace of its own, and a deadline,
+ * since calls of liblxc can block for ever. What it leaves behind is liblxc's monitor. The caller
+ * meanwhile builds the filter for those who enter, and afterwards reads the limits back.
+ */
+#include "lib/lxc.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <lxc/lxccontainer.h>
+
+#include "lib/cgroup.h"
+#include "lib/file.h"
+#include "lib/filter.h"
+#include "lib/image.h"
+#include "lib/mount.h"
+#include "lib/paths.h"
+
+#define DEADLINE_MS	60000		/* a start takes some 30 ms, on a loaded host a second */
+#define LOG_MAX		(1 << 20)
+
+static void
+add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct cnt_lxc_host *h,
+    struct cnt_buf *c)
+{
+	struct cnt_cgroup_key keys[CNT_CGROUP_KEYS];
+	size_t n = cnt_cgroup_limits(&b->limits, h->v2, keys);
+
+	cnt_buf_addf(c, "lxc.idmap = u 0 %u %d\nlxc.idmap = g 0 %u %d\n", (unsigned)p->id, CNT_IDS,
+	    (unsigned)p->id, CNT_IDS);
+	cnt_buf_adds(c, "lxc.cap.keep =");
+	for (size_t k = 0; k < cnt_box_caps_n; k++)
+		cnt_buf_addf(c, " %s", cnt_box_caps[k].name);
+	cnt_buf_addf(c, "\nlxc.seccomp.profile = %s/seccomp\n", h->dir);
+	if (h->apparmor)
+		cnt_buf_adds(c, "lxc.apparmor.profile = generated\n");
+	for (size_t k = 0; k < n; k++)
+		cnt_buf_addf(c, "lxc.cgroup%s.%s = %s\n", h->v2 ? "2" : "", keys[k].file, keys[k].value);
+	cnt_buf_adds(c, "lxc.proc.oom_score_adj = 0\n");	/* the monitor's is not for the box */
+}
+
+/* The gateway is outside of the /32: every neighbour is reached through the host, which refuses. */
+static void
+add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_buf *c)
+{
+	cnt_buf_addf(c,
+	    "lxc.net.0.type = veth\n"
+	    "lxc.net.0.link = %s\n"
+	    "lxc.net.0.veth.pair = %s\n"
+	    "lxc.net.0.name = eth0\n"
+	    "lxc.net.0.hwaddr = %s\n"
+	    "lxc.net.0.mtu = %u\n"
+	    "lxc.net.0.ipv4.address = %s/32\n"
+	    "lxc.net.0.ipv4.gateway = %s\n"
+	    "lxc.net.0.flags = up\n",
+//	    "lxc.sysctl.net.ipv6.conf.all.disable_ipv6 = 1\n"
+//	    "lxc.sysctl.net.ipv6.conf.default.disable_ipv6 = 1\n",
+	    p->bridge, p->veth, p->mac, h->mtu, p->address, p->gateway);
+}
+
+void
+cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place *p,
+    const struct cnt_lxc_host *h, struct cnt_buf *c)
+{
+	cnt_buf_addf(c,
+	    "lxc.uts.name = %s\n"
+	    "lxc.rootfs.path = dir:%s/rootfs\n"
+	    "lxc.cgroup.dir.monitor = %s/%s.mon\n"
+	    "lxc.cgroup.dir.container = %s/%s\n"
+	    "lxc.cgroup.dir.container.inner = box\n"
+	    "lxc.mount.auto = cgroup:mixed proc:mixed sys:mixed\n"
+	    "lxc.tty.max = 0\n"
+	    "lxc.pty.max = 1024\n"
+	    "lxc.console.logfile = %s/console.log\n"
+	    "lxc.console.size = 1MB\n"
+	    "lxc.log.file = %s/lxc.log\n"
+	    "lxc.log.level = ERROR\n"
+	    "lxc.signal.halt = SIGRTMIN+3\n",
+	    b->name, h->dir, tag, b->name, tag, b->name, h->dir, h->dir);
+	if (h->agent != NULL)
+		cnt_buf_addf(c, "lxc.mount.entry = %s usr/local/bin/agent-box none "
+		    "bind,ro,nosuid,nodev,create=file,optional 0 0\n", h->agent);
+	add_confinement(b, p, h, c);
+	add_network(p, h, c);
+}
+
+/* Installed, or beside this program in a build directory. A path with a blank does not fit in the
+ * configuration. */
+static char *
+find_agent(void)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *path = NULL;
+
+	self[n > 0 ? n : 0] = '\0';
+	if (n > 0 && strrchr(self, '/') != NULL)
+		path = cnt_format("%.*s/agent-box", (int)(strrchr(self, '/') - self), self);
+	if (path == NULL || access(path, X_OK) == -1) {
+		free(path);
+		path = cnt_strdup(CNT_PREFIX "/bin/agent-box");
+	}
+	if (access(path, X_OK) == -1 || strpbrk(path, " \t\\") != NULL) {
+		free(path);
+		return NULL;
+	}
+	return path;
+}
+
+/* MTU of the interface that holds the default route: a box's packets must fit through it. */
+static unsigned
+uplink_mtu(void)
+{
+	CNT_BUF struct cnt_buf routes = { 0 }, mtu = { 0 };
+	char name[16], *path CNT_FREE = NULL;
+	unsigned destination = 0;
+	struct cnt_err e;
+
+	if (cnt_file_read("/proc/net/route", 1 << 20, &routes, &e) == -1 || routes.n == 0)
+		return 1500;
+	for (const char *line = routes.p; (line = strchr(line, '\n')) != NULL; line++)
+		if (sscanf(line, "\n%15s %x", name, &destination) == 2 && destination == 0) {
+			path = cnt_format("/sys/class/net/%s/mtu", name);
+			break;
+		}
+	if (path == NULL || cnt_file_read(path, 64, &mtu, &e) == -1 || mtu.n == 0)
+		return 1500;
+	return (unsigned)strtoul(mtu.p, NULL, 10);
+}
+
+/* Where the kernel has AppArmor a box without it would be confined less than it should be. */
+static int
+check_apparmor(bool *has, struct cnt_err *e)
+{
+	CNT_BUF struct cnt_buf b = { 0 };
+	struct cnt_err ignored;
+
+	*has = cnt_file_read("/sys/module/apparmor/parameters/enabled", 16, &b, &ignored) == 0 &&
+	    b.n > 0 && b.p[0] == 'Y';
+	if (*has && access("/usr/sbin/apparmor_parser", X_OK) == -1 &&
+	    access("/sbin/apparmor_parser", X_OK) == -1) {
+		cnt_fail(e, CNT_UNAVAILABLE, "apparmor_parser: not installed");
+		return cnt_hint(e, "apt-get install apparmor");
+	}
+	return 0;
+}
+
+/* Renders what liblxc reads into the box's directory. */
+static int
+write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *dir,
+    const struct cnt_place *p, struct cnt_err *e)
+{
+	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 };
+	char *agent CNT_FREE = find_agent();
+	struct cnt_lxc_host h = { dir, agent, cnt_cgroup_is_v2(), false, uplink_mtu() };
+
+	if (fd == -1)
+		return cnt_fail_sys(e, "%s", dir);
+	if (check_apparmor(&h.apparmor, e) == -1)
+		return -1;
+	cnt_lxc_config(b, i->tag, p, &h, &config);
+	cnt_filter_profile(&profile);
+	if (cnt_file_write_in(fd, "config", config.p, config.n, 0600, 0, 0, e) == -1 ||
+	    cnt_file_write_in(fd, "seccomp", profile.p, profile.n, 0600, 0, 0, e) == -1 ||
+	    cnt_file_write_in(fd, "lxc.log", "", 0, 0600, 0, 0, e) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+write_filter(const char *dir, struct cnt_err *e)
+{
+	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CNT_BUF struct cnt_buf b = { 0 };
+
+	if (fd == -1)
+		return cnt_fail_sys(e, "%s", dir);
+	if (cnt_filter_build(&b, e) == -1)
+		return -1;
+	return cnt_file_write_in(fd, "filter.bpf", b.p, b.n, 0600, 0, 0, e);
+}
+
+/* The last error in liblxc's log, without its time and place. */
+static int
+fail_by_log(const char *box, const char *dir, struct cnt_err *e)
+{
+	char *path CNT_FREE = cnt_format("%s/lxc.log", dir);
+	CNT_BUF struct cnt_buf b = { 0 };
+	struct cnt_err ignored;
+	const char *line = NULL, *text = NULL;
+
+	if (cnt_file_read(path, LOG_MAX, &b, &ignored) == 0 && b.n > 0)
+		line = strstr(b.p, " ERROR ");
+	if (line != NULL)
+		text = strstr(line, " - ");
+	cnt_fail(e, CNT_SYSTEM, "%s: does not start: %.*s", box,
+	    text != NULL ? (int)strcspn(text + 3, "\n") : 16, text != NULL ? text + 3 : "liblxc is silent");
+	return cnt_hint(e, "the whole story is in %s", path);
+}
+
+/* With newuidmap in PATH liblxc would run it, twice, instead of writing the map itself. */
+static int
+start_by_liblxc(const char *box, const char *boxes, const char *dir, struct cnt_err *e)
+{
+	struct lxc_container *c = NULL;
+
+	clearenv();
+	setenv("PATH", "/usr/sbin:/sbin", 1);
+	c = lxc_container_new(box, boxes);
+	if (c == NULL || !c->is_defined(c))
+		return cnt_fail(e, CNT_SYSTEM, "%s: liblxc does not take %s/config", box, dir);
+	c->want_daemonize(c, true);
+	c->want_close_all_fds(c, true);
+	if (!c->start(c, 0, NULL))
+		return fail_by_log(box, dir, e);
+	return 0;
+}
+
+static int
+run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, struct cnt_err *e)
+{
+	char *image CNT_FREE = cnt_image_rootfs(b->image);
+	char *boxes CNT_FREE = cnt_path(CNT_BOXES);
+	CNT_CLOSE int userns = -1;
+
+	/* Denied to a root without CAP_SYS_RESOURCE: a host that is a container itself. */
+	if (cnt_file_put("/proc/self/oom_score_adj", "-900") == -1 && errno != EACCES)
+		return cnt_fail_sys(e, "/proc/self/oom_score_adj");
+	if (cnt_mount_private(e) == -1 || cnt_mount_userns(p->id, &userns, e) == -1 ||
+	    cnt_mount_rootfs(image, dir, userns, e) == -1)
+		return -1;
+	return start_by_liblxc(b->name, boxes, dir, e);
+}
+
+/* Descriptors of the caller's, a lock among them, must not live on in the monitor; its terminal's
+ * signals must not reach it, nor a liblxc message its standard output. */
+static CNT_NORETURN void
+become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, int report)
+{
+	struct cnt_err e = { 0 };
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	sigemptyset(&none);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setsid();
+	umask(022);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	if (dup2(report, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
+		_exit(1);
+	syscall(SYS_close_range, 4, ~0U, 0);
+	run_starter(b, p, dir, &e);
+	_exit(write(3, &e, sizeof(e)) == sizeof(e) ? 0 : 1);
+}
+
+/* A fork straight into the cgroup (Linux 5.7), which is made for it. */
+static pid_t
+fork_into(const char *cgroup)
+{
+	CNT_CLOSE int fd = -1;
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+
+	if (mkdir(cgroup, 0755) == -1 && errno != EEXIST)
+		return -1;
+	fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	args.cgroup = (uint64_t)fd;
+	return fd == -1 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+/* Waits for the starter's word. Its descendants may hold the pipe: its end counts as well. */
+static int
+await(const char *box, pid_t pid, int report, struct cnt_err *e)
+{
+	CNT_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p[] = { { .fd = report, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	int64_t until = cnt_ticks_us() + DEADLINE_MS * INT64_C(1000), left;
+	struct cnt_err said = { 0 };
+	int r = 0;
+
+	do
+		left = (until - cnt_ticks_us()) / 1000;
+	while (left > 0 && (r = poll(p, nitems(p), (int)left)) == -1 && errno == EINTR);
+	if (r < 1)
+		return cnt_fail(e, CNT_TIMEOUT, "%s: liblxc did not start it in %d s", box,
+		    DEADLINE_MS / 1000);
+	if ((p[0].revents & POLLIN) == 0 || read(report, &said, sizeof(said)) != sizeof(said))
+		return cnt_fail(e, CNT_SYSTEM, "%s: its start was killed", box);
+	if (said.code == CNT_OK)
+		return 0;
+	*e = said;
+	return -1;
+}
+
+static int
+start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_place *p,
+    const char *dir, struct cnt_err *e)
+{
+	char *tag CNT_FREE = cnt_format("%s/%s", cnt_cgroup_v2(), i->tag);
+	char *cgroup CNT_FREE = cnt_format("%s/%s.start", tag, b->name);
+	CNT_CLOSE int read_end = -1;
+	CNT_CLOSE int write_end = -1;
+	struct cnt_err filter;
+	int ends[2], r, built;
+	pid_t pid;
+
+	if (mkdir(tag, 0755) == -1 && errno != EEXIST)
+		return cnt_fail_sys(e, "%s", tag);
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return cnt_fail_sys(e, "pipe");
+	read_end = ends[0];
+	write_end = ends[1];
+	pid = fork_into(cgroup);
+	if (pid == 0)
+		become_starter(b, p, dir, write_end);
+	if (pid == -1)
+		return cnt_fail_sys(e, "%s", cgroup);
+	close(take_fd(&write_end));
+	built = write_filter(dir, &filter);
+	r = await(b->name, pid, read_end, e);
+	if (r == -1)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	rmdir(cgroup);
+	if (r == 0 && built == -1)
+		*e = filter;
+	return built == -1 ? -1 : r;
+}
+
+/* The kernel's word on each limit. It rounds bytes to whole pages. */
+static int
+check_limits(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
+{
+	struct cnt_cgroup_key keys[CNT_CGROUP_KEYS];
+	size_t n = cnt_cgroup_limits(&b->limits, cnt_cgroup_is_v2(), keys);
+
+	for (size_t k = 0; k < n; k++) {
+		char *path CNT_FREE = cnt_format("/sys/fs/cgroup/%s/%s/%s/%s",
+		    cnt_cgroup_is_v2() ? "" : keys[k].controller, i->tag, b->name, keys[k].file);
+		CNT_BUF struct cnt_buf now = { 0 };
+		char *end_now = NULL, *end_set = NULL;
+		unsigned long long is, set = strtoull(keys[k].value, &end_set, 10);
+
+		if (cnt_file_read(path, 64, &now, e) == -1)
+			return -1;
+		is = now.n > 0 ? strtoull(now.p, &end_now, 10) : 0;
+		if (now.n == 0 || is > set || set - is >= 65536 || strncmp(end_now, end_set,
+		    strlen(end_set)) != 0)
+			return cnt_fail(e, CNT_SYSTEM, "%s: limit %s is %.*s, not %s", b->name,
+			    keys[k].file, now.n > 0 ? (int)strcspn(now.p, "\n") : 0,
+			    now.n > 0 ? now.p : "", keys[k].value);
+	}
+	return 0;
+}
+
+int
+cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
+{
+	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", b->name);
+	struct cnt_place p;
+	struct cnt_err ignored;
+
+	if (cnt_box_place(i, b->slot, &p, e) == -1)
+		return -1;
+	if (cnt_box_init(i, b->name, NULL, NULL, NULL, e) == 1)
+		return cnt_fail(e, CNT_NO, "%s: running already", b->name);
+	if (cnt_cgroup_v2() == NULL)
+		return cnt_fail(e, CNT_UNAVAILABLE, "cgroup v2: not mounted below /sys/fs/cgroup");
+	if (cnt_cgroup_check(&b->limits, e) == -1)
+		return -1;
+	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1 || write_files(i, b, dir, &p, e) == -1)
+		return -1;
+	if (start(i, b, &p, dir, e) == 0 && check_limits(i, b, e) == 0 &&
+	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0)
+		return 0;
+	cnt_box_stop(i, b->name, true, 0, NULL, &ignored);
+	return -1;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Brings the parts of the network together, in the order in which they protect: firewall before
+ * bridge, bridge before resolver.
+ */
+#include "lib/net.h"
+
+#include <sys/file.h>
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "lib/bridge.h"
+#include "lib/foreign.h"
+#include "lib/nft.h"
+#include "lib/paths.h"
+#include "lib/resolver.h"
+
+#define REPAIR "cnt doctor --repair"
+
+/* Held by whoever changes the network: what the store says last wins. */
+static int
+lock_net(int *fd, struct cnt_err *e)
+{
+	char *path CNT_FREE = cnt_path(CNT_LOCKS "/.net");
+
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd == -1)
+		return cnt_fail_sys(e, "%s", path);
+	while (flock(*fd, LOCK_EX) == -1)
+		if (errno != EINTR)
+			return cnt_fail_sys(e, "%s", path);
+	return 0;
+}
+
+static struct cnt_bridge
+bridge_of(const struct cnt_instance *i, const struct cnt_place *p)
+{
+	return (struct cnt_bridge){ p->bridge, i->subnet + 1, i->prefix };
+}
+
+static int
+bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
+{
+	CNT_CLOSE int lock = -1;
+	CNT_FREE struct cnt_box *boxes = NULL;
+	struct cnt_bridge b;
+	struct cnt_place p;
+	size_t n = 0;
+
+	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
+	    cnt_store_boxes(s, &boxes, &n, e) == -1 || cnt_nft_apply(i, boxes, n, whole, e) == -1)
+		return -1;
+	b = bridge_of(i, &p);
+	if (cnt_bridge_ensure(&b, e) == -1)
+		return -1;
+	return cnt_resolver_ensure(i->tag, p.gateway, e);
+}
+
+int
+cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
+{
+	return bring_up(s, i, false, e);
+}
+
+int
+cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
+{
+	return bring_up(s, i, true, e);
+}
+
+int
+cnt_net_forget(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
+{
+	CNT_CLOSE int lock = -1;
+
+	return lock_net(&lock, e) == -1 ? -1 : cnt_nft_forget(i, b, e);
+}
+
+int
+cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e)
+{
+	CNT_CLOSE int lock = -1;
+	struct cnt_place p;
+
+	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
+	    cnt_resolver_stop(i->tag, e) == -1 || cnt_bridge_remove(p.bridge, e) == -1)
+		return -1;
+	return cnt_nft_remove(i->tag, e);
+}
+
+static struct cnt_net_part
+part(const char *name, int r, const char *well, const struct cnt_err *e, const char *remedy)
+{
+	struct cnt_net_part x = { .name = name, .state = r == 0 ? CNT_NET_OK : CNT_NET_FAIL };
+
+	snprintf(x.detail, sizeof(x.detail), "%s", r == 0 ? well : e->text);
+	if (r != 0)
+		snprintf(x.remedy, sizeof(x.remedy), "%s", *e->hint != '\0' ? e->hint : remedy);
+	return x;
+}
+
+void
+cnt_net_check(const struct cnt_instance *i, struct cnt_net_part parts[CNT_NET_PARTS])
+{
+	static const char *const names[] = { "bridge", "firewall", "resolver", "forwarding" };
+	struct cnt_err e = { 0 };
+	struct cnt_place p = { 0 };
+	struct cnt_bridge b;
+	int r = cnt_box_place(i, 0, &p, &e);
+
+	b = bridge_of(i, &p);
+	if (r == 0)
+		r = cnt_bridge_check(&b, &e);
+	for (int k = 0; k < CNT_NET_PARTS; k++)
+		parts[k] = part(names[k], 0, "the first start makes it", &e, "");
+	if (r == -1 && e.code == CNT_NOTFOUND)
+		return;
+	parts[0] = part(names[0], r, p.bridge, &e, REPAIR);
+	e.hint[0] = '\0';
+	r = cnt_nft_check(i, &e);
+	parts[1] = part(names[1], r, "both tables hold cnt's rules", &e, REPAIR);
+	e.hint[0] = '\0';
+	r = cnt_resolver_check(p.gateway, &e);
+	parts[2] = part(names[2], r, p.gateway, &e, REPAIR);
+	e.hint[0] = '\0';
+	r = cnt_foreign_check(i->tag, p.bridge, &e);
+	parts[3] = part(names[3], r, "no other firewall stands in the way", &e, REPAIR);
+	if (r == -1)
+		parts[3].state = CNT_NET_WARN;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs a program of the host. Input and outputs are memory files, so neither side can block the
+ * other. The program gets a fixed environment, default signals and no descriptor but 0, 1 and 2,
+ * and is killed when this process ends before it does (a daemon that it forked is not).
+ */
+#include "lib/run.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+
+#define STDERR_KEPT 1024
+
+#define PATH_OF_HOST "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static char *const clean_env[] = {
+	(char *)"PATH=" PATH_OF_HOST, (char *)"LC_ALL=C.UTF-8", (char *)"HOME=/root", NULL,
+};
+
+/* All of f[0..2] are above 2, so that no dup2 takes away what a later one needs. */
+static int
+memory_file(const char *bytes, size_t n)
+{
+	CNT_CLOSE int low = memfd_create("cnt-run", MFD_CLOEXEC);
+	int fd = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
+
+	for (size_t done = 0; fd != -1 && done < n;) {
+		ssize_t w = write(fd, bytes + done, n - done);
+
+		if (w == -1) {
+			close(fd);
+			return -1;
+		}
+		done += (size_t)w;
+	}
+	if (fd != -1)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static int
+collect(int fd, off_t from, struct cnt_buf *b)
+{
+	char chunk[16384];
+	ssize_t r;
+
+	while ((r = pread(fd, chunk, sizeof(chunk), from)) > 0) {
+		cnt_buf_add(b, chunk, (size_t)r);
+		from += r;
+	}
+	return r == -1 ? -1 : 0;
+}
+
+/* execvpe(3) would search the caller's own PATH. Returns only when there is no such program, or it
+ * cannot be executed. */
+static void
+execute(char *const argv[])
+{
+	char path[512];
+	const char *dir = PATH_OF_HOST;
+
+	if (strchr(argv[0], '/') != NULL) {
+		execve(argv[0], argv, clean_env);
+		return;
+	}
+	for (size_t n = 0; *dir != '\0'; dir += n + (dir[n] == ':')) {
+		n = strcspn(dir, ":");
+		snprintf(path, sizeof(path), "%.*s/%s", (int)n, dir, argv[0]);
+		execve(path, argv, clean_env);
+		if (errno != ENOENT)
+			return;
+	}
+}
+
+/* Between vfork and exec: shares the parent's memory. Handlers are reset before signals are
+ * unblocked, so that none of ours runs here. */
+static CNT_NORETURN void
+become(char *const argv[], const int f[3], pid_t parent, volatile int *error)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
+		_exit(127);
+	for (int i = 0; i < 3; i++)
+		if (dup2(f[i], i) == -1)
+			_exit(127);
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	execute(argv);
+	*error = errno;
+	_exit(127);
+}
+
+static pid_t
+start(char *const argv[], const int f[3], volatile int *error)
+{
+	sigset_t all, old;
+	pid_t parent = getpid(), pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = vfork();
+	if (pid == 0)
+		become(argv, f, parent, error);
+	if (pid == -1)
+		*error = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return pid;
+}
+
+/* The end of standard error on one line. */
+static int
+failed(const char *program, int status, int fd, struct cnt_err *e)
+{
+	CNT_BUF struct cnt_buf b = { 0 };
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	collect(fd, size > STDERR_KEPT ? size - STDERR_KEPT : 0, &b);
+	while (b.n > 0 && b.p[b.n - 1] == '\n')
+		b.p[--b.n] = '\0';
+	for (size_t i = 0; i < b.n; i++)
+		if (b.p[i] == '\n' || b.p[i] == '\t')
+			b.p[i] = b.p[i] == '\n' ? ';' : ' ';
+	if (WIFSIGNALED(status))
+		return cnt_fail(e, CNT_SYSTEM, "%s: killed by signal %d%s%s", program,
+		    WTERMSIG(status), b.n > 0 ? ": " : "", b.n > 0 ? b.p : "");
+	return cnt_fail(e, CNT_SYSTEM, "%s: exit status %d%s%s", program, WEXITSTATUS(status),
+	    b.n > 0 ? ": " : "", b.n > 0 ? b.p : "");
+}
+
+int
+cnt_run(char *const argv[], const char *in, size_t n, struct cnt_buf *out, struct cnt_err *e)
+{
+	CNT_CLOSE int in_fd = memory_file(in, n);
+	CNT_CLOSE int out_fd = memory_file(NULL, 0);
+	CNT_CLOSE int err_fd = memory_file(NULL, 0);
+	int f[3] = { in_fd, out_fd, err_fd };
+	volatile int error = 0;
+	int status = 0;
+	pid_t pid;
+
+	if (in_fd == -1 || out_fd == -1 || err_fd == -1)
+		return cnt_fail_sys(e, "%s: memory file", argv[0]);
+	pid = start(argv, f, &error);
+	while (pid != -1 && waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return cnt_fail_sys(e, "%s: wait", argv[0]);
+	if (error == ENOENT)
+		return cnt_fail(e, CNT_UNAVAILABLE, "%s: not installed", argv[0]);
+	errno = error;
+	if (error != 0)
+		return cnt_fail_sys(e, "%s", argv[0]);
+	if (status != 0)
+		return failed(argv[0], status, err_fd, e);
+	if (out != NULL && collect(out_fd, 0, out) == -1)
+		return cnt_fail_sys(e, "%s: output", argv[0]);
+	return 0;
+}

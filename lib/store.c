@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one file that speaks to SQLite; lib/store-*.c put their statements through it. The schema
+ * stands here whole. The database is trusted only
+ * when it is root's, closed to everybody else and marked as cnt's; one that is missing, damaged or
+ * from a newer version is refused and never replaced. A change is one BEGIN IMMEDIATE transaction,
+ * on the disk when the function returns. Audit records can be appended and nothing else.
+ */
+#include "lib/store.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include <sqlite3.h>
+
+#include "lib/paths.h"
+#include "lib/sql.h"
+
+#define APPLICATION	0x636e7431	/* "cnt1" */
+#define VERSION		1
+#define BUSY_MS		5000
+/* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
+#define LOG_PAGES	64
+
+static const char schema[] =
+"PRAGMA application_id = 0x636e7431; PRAGMA user_version = 1;"
+"CREATE TABLE instance ("
+"  one INTEGER PRIMARY KEY CHECK (one = 1),"
+"  tag TEXT NOT NULL, id_base INTEGER NOT NULL, id_count INTEGER NOT NULL,"
+"  subnet INTEGER NOT NULL, prefix INTEGER NOT NULL) STRICT;"
+"CREATE TABLE image ("
+"  id TEXT PRIMARY KEY CHECK (length(id) = 64),"
+"  name TEXT NOT NULL,"			/* '': another image has taken it */
+"  state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),"
+"  bytes INTEGER NOT NULL, created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+"CREATE UNIQUE INDEX image_name ON image (name) WHERE state = 'ready' AND name <> '';"
+"CREATE INDEX image_unfinished ON image (state) WHERE state <> 'ready';"
+"CREATE TABLE box ("
+"  slot INTEGER PRIMARY KEY CHECK (slot >= 0),"
+"  name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,"
+"  image TEXT NOT NULL REFERENCES image (id), image_name TEXT NOT NULL,"
+"  state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),"
+"  memory INTEGER NOT NULL, swap INTEGER NOT NULL, pids INTEGER NOT NULL, cpu REAL NOT NULL,"
+"  created_us INTEGER NOT NULL) STRICT;"
+"CREATE INDEX box_image ON box (image);"
+"CREATE INDEX box_unfinished ON box (state) WHERE state <> 'ready';"
+"CREATE TABLE audit ("
+"  seq INTEGER PRIMARY KEY CHECK (seq > 0), time_us INTEGER NOT NULL,"
+"  kind INTEGER NOT NULL CHECK (kind IN (1, 2)), intent INTEGER NOT NULL,"
+"  subject TEXT NOT NULL, via TEXT NOT NULL, verb TEXT NOT NULL, box TEXT NOT NULL,"
+"  args TEXT NOT NULL, result TEXT NOT NULL, text TEXT NOT NULL,"
+"  prev BLOB NOT NULL CHECK (length(prev) = 32),"
+"  hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;"
+"CREATE TRIGGER audit_append BEFORE INSERT ON audit"
+"  WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)"
+"  BEGIN SELECT RAISE(ABORT, 'audit: records are appended in order'); END;"
+"CREATE TRIGGER audit_update BEFORE UPDATE ON audit"
+"  BEGIN SELECT RAISE(ABORT, 'audit: records are never changed'); END;"
+"CREATE TRIGGER audit_delete BEFORE DELETE ON audit"
+"  BEGIN SELECT RAISE(ABORT, 'audit: records are never removed'); END;"
+"CREATE TABLE pending ("				/* intents without an outcome */
+"  seq INTEGER PRIMARY KEY REFERENCES audit (seq),"
+"  pid INTEGER NOT NULL, start INTEGER NOT NULL) STRICT;";
+
+static const char *const states[] = { "creating", "ready", "deleting" };
+
+struct cnt_store {
+	sqlite3	*db;
+};
+
+/* The last error of SQLite's. */
+static int
+fail(sqlite3 *db, struct cnt_err *e)
+{
+	const char *why = db == NULL ? "out of memory" : sqlite3_errmsg(db);
+	int rc = sqlite3_errcode(db) & 0xff;
+
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
+		(void)cnt_fail(e, CNT_BUSY, "cnt.db: locked by another process");
+		return cnt_hint(e, "try again");
+	}
+	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", why);
+		return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+	}
+	if (rc == SQLITE_CONSTRAINT)
+		return cnt_fail(e, CNT_BUG, "cnt.db: %s", why);
+	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: %s", why);
+	e->sys = sqlite3_system_errno(db);
+	return rc == SQLITE_FULL ? cnt_hint(e, "free space on the disk that holds it") : -1;
+}
+
+/* cnt_sql_ask, from a list. */
+static int
+vask(struct cnt_store *s, sqlite3_stmt **st, struct cnt_err *e, const char *sql, const char *types,
+    va_list ap)
+{
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, st, NULL);
+
+	for (int i = 1; rc == SQLITE_OK && types[i - 1] != '\0'; i++) {
+		if (types[i - 1] == 's') {
+			const char *text = va_arg(ap, const char *);
+
+			rc = sqlite3_bind_text(*st, i, text == NULL ? "" : text, -1, SQLITE_STATIC);
+		} else if (types[i - 1] == 'i')
+			rc = sqlite3_bind_int64(*st, i, va_arg(ap, int64_t));
+		else if (types[i - 1] == 'd')
+			rc = sqlite3_bind_double(*st, i, va_arg(ap, double));
+		else
+			rc = sqlite3_bind_blob(*st, i, va_arg(ap, const void *), 32, SQLITE_STATIC);
+	}
+	return rc == SQLITE_OK ? 0 : fail(s->db, e);
+}
+
+int
+cnt_sql_ask(struct cnt_store *s, sqlite3_stmt **st, struct cnt_err *e, const char *sql,
+    const char *types, ...)
+{
+	va_list ap;
+
+	va_start(ap, types);
+	int r = vask(s, st, e, sql, types, ap);
+	va_end(ap);
+	return r;
+}
+
+void
+cnt_sql_finish(sqlite3_stmt **st)
+{
+	sqlite3_finalize(*st);
+}
+
+int
+cnt_sql_next(struct cnt_store *s, sqlite3_stmt *st, struct cnt_err *e)
+{
+	int rc = sqlite3_step(st);
+
+	return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : fail(s->db, e);
+}
+
+const char *
+cnt_sql_text(sqlite3_stmt *st, int column)
+{
+	const unsigned char *t = sqlite3_column_text(st, column);
+
+	return t == NULL ? "" : (const char *)t;
+}
+
+int64_t
+cnt_sql_int(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_int64(st, column);
+}
+
+double
+cnt_sql_double(sqlite3_stmt *st, int column)
+{
+	return sqlite3_column_double(st, column);
+}
+
+size_t
+cnt_sql_bytes(sqlite3_stmt *st, int column)
+{
+	return (size_t)sqlite3_column_bytes(st, column);
+}
+
+void
+cnt_sql_hash(sqlite3_stmt *st, int column, uint8_t hash[32])
+{
+	const void *bytes = sqlite3_column_blob(st, column);
+
+	memset(hash, 0, 32);
+	if (bytes != NULL && sqlite3_column_bytes(st, column) == 32)
+		memcpy(hash, bytes, 32);
+}
+
+enum cnt_state
+cnt_sql_state(sqlite3_stmt *st, int column)
+{
+	enum cnt_state at = CNT_CREATING;
+
+	while (at < CNT_DELETING && strcmp(states[at], cnt_sql_text(st, column)) != 0)
+		at++;
+	return at;
+}
+
+const char *
+cnt_sql_state_name(enum cnt_state state)
+{
+	return states[state];
+}
+
+int
+cnt_sql_change(struct cnt_store *s, struct cnt_err *e, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st CNT_STMT = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	r = vask(s, &st, e, sql, types, ap);
+	va_end(ap);
+	while (r != -1 && (r = cnt_sql_next(s, st, e)) == 1)
+		continue;
+	return r == -1 ? -1 : sqlite3_changes(s->db);
+}
+
+int
+cnt_sql_number(struct cnt_store *s, int64_t *n, int64_t def, struct cnt_err *e, const char *sql,
+    const char *types, ...)
+{
+	sqlite3_stmt *st CNT_STMT = NULL;
+	va_list ap;
+	int r;
+
+	va_start(ap, types);
+	r = vask(s, &st, e, sql, types, ap);
+	va_end(ap);
+	if (r == 0)
+		r = cnt_sql_next(s, st, e);
+	*n = r == 1 ? sqlite3_column_int64(st, 0) : def;
+	return r == -1 ? -1 : 0;
+}
+
+int
+cnt_sql_all(struct cnt_store *s, const char *sql, size_t size,
+    void (*read_row)(sqlite3_stmt *st, void *row), void **rows, size_t *n, struct cnt_err *e)
+{
+	char *all CNT_FREE = NULL;
+	sqlite3_stmt *st CNT_STMT = NULL;
+	size_t count = 0;
+	int r = cnt_sql_ask(s, &st, e, sql, "");
+
+	while (r != -1 && (r = cnt_sql_next(s, st, e)) == 1) {
+		if ((count & (count - 1)) == 0)
+			all = cnt_realloc(all, (count == 0 ? 1 : 2 * count) * size);
+		memset(all + count * size, 0, size);
+		read_row(st, all + count++ * size);
+	}
+	if (r == -1)
+		return -1;
+	*rows = take(&all);
+	*n = count;
+	return 0;
+}
+
+int
+cnt_sql_begin(struct cnt_store *s, struct cnt_store **tx, struct cnt_err *e)
+{
+	*tx = s;
+	return cnt_sql_change(s, e, "BEGIN IMMEDIATE", "") == -1 ? -1 : 0;
+}
+
+int
+cnt_sql_commit(struct cnt_store *s, struct cnt_err *e)
+{
+	return cnt_sql_change(s, e, "COMMIT", "") == -1 ? -1 : 0;
+}
+
+void
+cnt_sql_roll_back(struct cnt_store **tx)
+{
+	if (*tx != NULL && sqlite3_get_autocommit((*tx)->db) == 0)
+		sqlite3_exec((*tx)->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* A file of the database: root's and nobody else's. O_PATH, since closing any other descriptor would
+ * drop the locks that this process holds on the file (fcntl(2)). 1: it is there, 0: it is not. */
+static int
+check_file(const char *path, struct cnt_err *e)
+{
+	int fd CNT_CLOSE = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return cnt_fail_sys(e, "%s", path);
+	if (S_ISREG(st.st_mode) && st.st_uid == 0 && (st.st_mode & 077) == 0)
+		return 1;
+	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's with mode 0600", path);
+	return cnt_hint(e, "see who could change it, then: chown root:root %s; chmod 0600 %s", path,
+	    path);
+}
+
+/* Both header bytes (18, 19: file format, section 1.3) say WAL from the first moment, so that no two
+ * processes race to convert it. An unnamed file: nobody ever sees half of it, and the one who comes
+ * second finds the name taken. */
+static int
+write_new(const char *dir, const char *path, unsigned char *bytes, size_t n, struct cnt_err *e)
+{
+	char self[32];
+	int at CNT_CLOSE = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd CNT_CLOSE = openat(at, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	bytes[18] = bytes[19] = 2;
+	if (fd == -1 || fchmod(fd, 0600) == -1)
+		return cnt_fail_sys(e, "%s", path);
+	ssize_t r = write(fd, bytes, n);
+	if (r != (ssize_t)n) {
+		errno = r == -1 ? errno : ENOSPC;
+		return cnt_fail_sys(e, "%s", path);
+	}
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (fsync(fd) == -1)
+		return cnt_fail_sys(e, "%s", path);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == -1 && errno != EEXIST)
+		return cnt_fail_sys(e, "%s", path);
+	return fsync(at) == -1 ? cnt_fail_sys(e, "%s", dir) : 0;
+}
+
+static int
+make_new(const char *dir, const char *path, struct cnt_err *e)
+{
+	sqlite3 *db = NULL;
+	unsigned char *bytes = NULL;
+	sqlite3_int64 n = 0;
+	int r = -1;
+
+	if (sqlite3_open(":memory:", &db) != SQLITE_OK ||
+	    sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
+		(void)fail(db, e);
+	else if ((bytes = sqlite3_serialize(db, "main", &n, 0)) == NULL)
+		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: SQLite cannot serialize");
+	else
+		r = write_new(dir, path, bytes, (size_t)n, e);
+	sqlite3_free(bytes);
+	sqlite3_close(db);
+	return r;
+}
+
+/* Its files are there and fit to be trusted, or are made. A log without its database would be played
+ * into a new one. */
+static int
+check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
+{
+	char *log CNT_FREE = cnt_format("%s-wal", path);
+	int db = check_file(path, e), wal = db == -1 ? -1 : check_file(log, e);
+
+	if (wal == -1 || db == 1)
+		return wal == -1 ? -1 : 0;
+	if (wal == 1) {
+		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s is there", log);
+		return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+	}
+	if (create)
+		return make_new(dir, path, e);
+	(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: this host has not been set up");
+	return cnt_hint(e, "run `cnt setup`");
+}
+
+/* Emptied, not just copied back: a process that opens a full log cannot tell that it was copied, and
+ * would go on after its end. Readers are not waited for; then the next change tries again. */
+static int
+trim_log(void *arg CNT_UNUSED, sqlite3 *db, const char *name, int pages)
+{
+	if (pages >= LOG_PAGES) {
+		sqlite3_busy_timeout(db, 0);
+		sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		sqlite3_busy_timeout(db, BUSY_MS);
+	}
+	return SQLITE_OK;
+}
+
+static int
+check_marks(struct cnt_store *s, struct cnt_err *e)
+{
+	int64_t application = 0, version = 0;
+
+	if (cnt_sql_number(s, &application, 0, e, "PRAGMA application_id", "") == -1 ||
+	    cnt_sql_number(s, &version, 0, e, "PRAGMA user_version", "") == -1)
+		return -1;
+	if (application != APPLICATION) {
+		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's");
+		return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+	}
+	if (version != VERSION)
+		return cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: of version %lld, this cnt knows %d",
+		    (long long)version, VERSION);
+	return 0;
+}
+
+static int
+configure(struct cnt_store *s, struct cnt_err *e)
+{
+	sqlite3_busy_timeout(s->db, BUSY_MS);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	sqlite3_wal_hook(s->db, trim_log, NULL);
+	if (check_marks(s, e) == -1)
+		return -1;
+	return cnt_sql_change(s, e, "PRAGMA synchronous = FULL", "") == -1 ? -1 : 0;
+}
+
+int
+cnt_store_open(struct cnt_store **out, bool create, struct cnt_err *e)
+{
+	char *state_dir CNT_FREE = cnt_path(CNT_STATE), *dir CNT_FREE = NULL, *path CNT_FREE = NULL;
+	struct cnt_store *s CNT_STORE = NULL;
+
+	*out = NULL;
+	if (create && cnt_paths_make(e) == -1)
+		return -1;
+	/* An administrator may have moved the directory by a link; SQLite is to follow none. */
+	dir = realpath(state_dir, NULL);
+	path = cnt_format("%s/cnt.db", dir == NULL ? state_dir : dir);
+	if (check_files(dir, path, create, e) == -1)
+		return -1;
+	s = cnt_alloc(sizeof(*s));
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
+	    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return fail(s->db, e);
+	if (configure(s, e) == -1)
+		return -1;
+	*out = take(&s);
+	return 0;
+}
+
+void
+cnt_store_close(struct cnt_store **s)
+{
+	if (*s != NULL)
+		sqlite3_close((*s)->db);
+	free(*s);
+	*s = NULL;
+}
+
+int
+cnt_store_check(struct cnt_store *s, struct cnt_err *e)
+{
+	sqlite3_stmt *st CNT_STMT = NULL;
+
+	if (cnt_sql_ask(s, &st, e, "PRAGMA quick_check(1)", "") == -1 || cnt_sql_next(s, st, e) == -1)
+		return -1;
+	if (strcmp(cnt_sql_text(st, 0), "ok") == 0)
+		return 0;
+	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", cnt_sql_text(st, 0));
+	return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+}

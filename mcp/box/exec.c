@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shell_exec: runs in the call's own process, beside the supervisor (supervise.c) that holds the command.
+ * Here its output is collected, the time is watched, and the answer is made. The call ends when the
+ * command ends, not when its pipes close. A status other than 0 is an answer; a time that is over and a
+ * command that could not be started are errors.
+ */
+#include "mcp/box/box.h"
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "mcp/box/stream.h"
+
+#define DOT		" \xc2\xb7 "
+#define PROGRESS_US	500000
+#define SURVIVE_US	5000000		/* how long a kill may take before the answer goes out without it */
+
+struct run {
+	struct cnt_call		*call;
+	struct cnt_stream	 out, err;
+	struct cnt_ended	 ended;
+	pid_t			 supervisor;
+	int			 control;
+	int64_t			 started, deadline, next_progress, duration;
+	bool			 timed_out, over, lost;
+};
+
+static const struct cnt_field stream_fields[] = {
+	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "what the answer shows" },
+	{ .name = "encoding", .type = CNT_STRING, .help = "utf-8" },
+	{ .name = "replaced", .type = CNT_BOOLEAN, .help = "U+FFFD stands for what was not UTF-8" },
+	{ .name = "total_bytes", .type = CNT_INTEGER, .help = "bytes written in all" },
+	{ .name = "truncated", .type = CNT_BOOLEAN, .help = "is part of it left out?" },
+	{ .name = "spill_path", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "file with all of it" },
+	{ 0 },
+};
+
+static const struct cnt_field exec_results[] = {
+	{ .name = "exit_code", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "status" },
+	{ .name = "signal", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "signal that ended it" },
+	{ .name = "timed_out", .type = CNT_BOOLEAN, .help = "killed because its time was over" },
+	{ .name = "duration_ms", .type = CNT_INTEGER, .help = "milliseconds it took" },
+	{ .name = "stdout", .type = CNT_OBJECT, .of = stream_fields, .help = "standard output" },
+	{ .name = "stderr", .type = CNT_OBJECT, .of = stream_fields, .help = "standard error" },
+	{ .name = "left_running", .type = CNT_STRINGS, .help = "pids that outlive the command" },
+	{ 0 },
+};
+
+static const struct cnt_field exec_params[] = {
+	{ .name = "command", .type = CNT_STRING, .flags = CNT_REQUIRED, .help = "for /bin/sh -c" },
+	{ .name = "timeout_seconds", .type = CNT_NUMBER, .def = "30", .min = 0.1, .max = 600,
+	    .help = "after this long everything it started is killed" },
+	{ .name = "cwd", .type = CNT_STRING, .help = "working directory; default: the home directory" },
+	{ .name = "env", .type = CNT_MAP, .help = "variables to add to a clean environment" },
+	{ .name = "stdin", .type = CNT_STRING, .help = "its standard input; default: none" },
+	{ .name = "max_output_bytes", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = 1048576,
+	    .help = "output shown, head and tail; all of it is kept in a file" },
+	{ .name = "merge_stderr", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "standard error goes to standard output, in order" },
+	{ .name = "raw", .type = CNT_BOOLEAN, .def = "false", .help = "keep terminal escape sequences" },
+	{ 0 },
+};
+
+static char **
+environment(const cJSON *add, struct cnt_err *e)
+{
+	const struct cnt_user *u = cnt_user_self();
+	const char *const base[][2] = {
+		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name }, { "SHELL", u->shell },
+		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+		{ "LANG", "C.UTF-8" }, { "TERM", "dumb" },
+	};
+	size_t n = 0;
+	char **env = cnt_alloc((nitems(base) + (size_t)cJSON_GetArraySize(add) + 1) * sizeof(*env));
+	const cJSON *m = NULL;
+
+	for (size_t i = 0; i < nitems(base); i++)
+		if (cnt_json_get(add, base[i][0]) == NULL)
+			env[n++] = cnt_format("%s=%s", base[i][0], base[i][1]);
+	cJSON_ArrayForEach(m, add) {
+		if (m->string[0] == '\0' || strchr(m->string, '=') != NULL) {
+			cnt_fail(e, CNT_INVALID, "env: \"%.64s\" is no name of a variable", m->string);
+			free(env);
+			return NULL;
+		}
+		env[n++] = cnt_format("%s=%s", m->string, m->valuestring);
+	}
+	return env;
+}
+
+static int
+open_cwd(const char *cwd, struct cnt_err *e)
+{
+	char *path CNT_FREE = cwd != NULL ? cwd[0] == '/' ? cnt_strdup(cwd) :
+	    cnt_format("%s/%s", cnt_user_self()->home, cwd) : cnt_strdup(cnt_user_self()->home);
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1 && cwd == NULL)
+		fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd != -1 ? fd : cnt_wall_fail(e, path);
+}
+
+/* Its standard input as a file in memory: nothing to pump, and a command that does not read it blocks
+ * nobody. */
+static int
+open_input(const char *text, struct cnt_err *e)
+{
+	int fd CNT_CLOSE = text != NULL ? memfd_create("stdin", MFD_CLOEXEC) :
+	    open("/dev/null", O_RDONLY | O_CLOEXEC);
+	size_t n = text != NULL ? strlen(text) : 0;
+
+	/* No /dev in an empty root: end of file all the same. */
+	if (fd == -1 && text == NULL)
+		fd = memfd_create("stdin", MFD_CLOEXEC);
+	if (fd == -1)
+		return cnt_fail_sys(e, "standard input");
+	while (n > 0) {
+		ssize_t done = write(fd, text, n);
+
+		if (done == -1)
+			return cnt_fail_sys(e, "standard input");
+		text += done;
+		n -= (size_t)done;
+	}
+	if (text != NULL && lseek(fd, 0, SEEK_SET) == -1)
+		return cnt_fail_sys(e, "standard input");
+	return take_fd(&fd);
+}
+
+static int
+open_stream(struct cnt_stream *s, int *end, struct cnt_err *e)
+{
+	int p[2] = { -1, -1 };
+
+	if (pipe2(p, O_CLOEXEC) == -1)
+		return cnt_fail_sys(e, "pipe");
+	s->fd = p[0];
+	*end = p[1];
+	return fcntl(p[0], F_SETFL, O_NONBLOCK) == -1 ? cnt_fail_sys(e, "pipe") : 0;
+}
+
+static int
+start(struct run *r)
+{
+	const cJSON *in = r->call->in;
+	struct cnt_err *e = r->call->err;
+	bool merged = cnt_json_bool(in, "merge_stderr");
+	int cwd CNT_CLOSE = open_cwd(cnt_json_str(in, "cwd"), e);
+	int input CNT_CLOSE = cwd != -1 ? open_input(cnt_json_str(in, "stdin"), e) : -1;
+	int out CNT_CLOSE = -1, err CNT_CLOSE = -1;
+	struct cnt_command command = { .text = cnt_json_str(in, "command"), .cwd = cwd, .in = input };
+
+	if (input == -1 || open_stream(&r->out, &out, e) == -1 ||
+	    (!merged && open_stream(&r->err, &err, e) == -1))
+		return -1;
+	command.env = environment(cnt_json_get(in, "env"), e);
+	if (command.env == NULL)
+		return -1;
+	command.out = out;
+	command.err = merged ? out : err;
+	command.drain[0] = r->out.fd;
+	command.drain[1] = r->err.fd;
+	r->started = cnt_ticks_us();
+	r->deadline = r->started + (int64_t)(cnt_json_num(in, "timeout_seconds", 30) * 1e6);
+	r->next_progress = r->started + PROGRESS_US;
+	r->supervisor = cnt_supervise(&command, &r->control, e);
+	for (size_t i = 0; command.env[i] != NULL; i++)
+		free(command.env[i]);
+	free(command.env);
+	return r->supervisor == -1 ? -1 : 0;
+}
+
+/* What is in the pipe now, and no more: a process that runs on may fill it for ever. */
+static void
+drain(struct cnt_stream *s)
+{
+	int left = 0;
+
+	if (s->fd == -1 || ioctl(s->fd, FIONREAD, &left) == -1)
+		return;
+	for (int64_t before = s->total; left > 0 && cnt_stream_read(s, (size_t)left); before = s->total)
+		left -= (int)(s->total - before);
+}
+
+static void
+read_report(struct run *r)
+{
+	ssize_t n = recv(r->control, &r->ended, sizeof(r->ended), 0);
+
+	if (n == -1 && errno == EINTR)
+		return;
+	r->over = true;
+	r->lost = n != (ssize_t)sizeof(r->ended);
+	r->duration = cnt_ticks_us() - r->started;
+	drain(&r->out);
+	drain(&r->err);
+}
+
+static void
+look_at_clock(struct run *r, int64_t now)
+{
+	char took[32];
+
+	if (now >= r->deadline && !r->timed_out) {
+		r->timed_out = true;
+		r->deadline = now + SURVIVE_US;
+		send(r->control, "K", 1, MSG_NOSIGNAL);
+	} else if (now >= r->deadline) {
+		r->over = true;
+		r->duration = now - r->started;
+	}
+	if (r->call->progress != NULL && now >= r->next_progress) {
+		char *text CNT_FREE = NULL;
+
+		cnt_text_duration(now - r->started, took);
+		text = cnt_format("%s" DOT "%lld B", took, (long long)(r->out.total + r->err.total));
+		cnt_progress(r->call, (double)(now - r->started) / 1e6, 0, text);
+		r->next_progress = now + PROGRESS_US;
+	}
+}
+
+static void
+collect(struct run *r)
+{
+	while (!r->over) {
+		int64_t now = cnt_ticks_us(), until = r->deadline;
+		struct pollfd p[] = {
+			{ .fd = r->control, .events = POLLIN }, { .fd = cnt_lifeline() },
+			{ .fd = r->out.fd, .events = POLLIN }, { .fd = r->err.fd, .events = POLLIN },
+		};
+
+		if (r->call->progress != NULL && r->next_progress < until)
+			until = r->next_progress;
+		if (poll(p, nitems(p), until > now ? (int)((until - now) / 1000) + 1 : 0) == -1)
+			continue;
+		if (p[1].revents != 0)
+			_exit(0);	/* nobody is left to answer to */
+		if (p[2].revents != 0)
+			cnt_stream_read(&r->out, SIZE_MAX);
+		if (p[3].revents != 0)
+			cnt_stream_read(&r->err, SIZE_MAX);
+		if (p[0].revents != 0)
+			read_report(r);
+		else
+			look_at_clock(r, cnt_ticks_us());
+	}
+}
+
+static void
+show_end(const struct run *r, struct cnt_buf *head)
+{
+	int status = r->ended.status;
+
+	if (r->timed_out)
+		cnt_buf_addf(head, "timed out after %g s, killed",
+		    cnt_json_num(r->call->in, "timeout_seconds", 0));
+	else if (WIFSIGNALED(status))
+		cnt_buf_addf(head, "signal %s", sigabbrev_np(WTERMSIG(status)));
+	else
+		cnt_buf_addf(head, "exit %d", WEXITSTATUS(status));
+}
+
+static void
+show_left(const struct run *r, struct cnt_buf *head)
+{
+	for (int i = 0; i < r->ended.left && i < (int)nitems(r->ended.pids); i++)
+		cnt_buf_addf(head, "%s%d", i == 0 ? DOT "left running: " : " ", (int)r->ended.pids[i]);
+	if (r->ended.left > (int)nitems(r->ended.pids))
+		cnt_buf_addf(head, " and %d more", r->ended.left - (int)nitems(r->ended.pids));
+}
+
+static void
+show(struct run *r)
+{
+	struct cnt_call *c = r->call;
+	bool raw = cnt_json_bool(c->in, "raw");
+	int64_t max = cnt_json_int(c->in, "max_output_bytes", 20000), err_part = 0;
+	struct cnt_buf err CNT_BUF = { 0 };
+	size_t escapes = CNT_ESCAPED_MAX;
+	char took[32];
+
+	/* Standard error gets what standard output leaves, a quarter at least. */
+	err_part = r->out.total + max / 4 > max ? max / 4 : max - r->out.total;
+	err_part = r->err.total < err_part ? r->err.total : err_part;
+	cnt_stream_show(&r->err, &err, (size_t)err_part, &escapes, raw);
+	cnt_stream_show(&r->out, &c->body, (size_t)(max - err_part), &escapes, raw);
+	cnt_text_duration(r->duration, took);
+	show_end(r, &c->head);
+	cnt_buf_addf(&c->head, DOT "%s" DOT "stdout %lld B%s" DOT "stderr %lld B%s", took,
+	    (long long)r->out.total, r->out.cut ? " (cut)" : "", (long long)r->err.total,
+	    r->err.cut ? " (cut)" : "");
+	show_left(r, &c->head);
+	cnt_buf_adds(&c->head, "\n");
+	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' && (err.n > 0 || r->out.cut || r->out.inexact))
+		cnt_buf_adds(&c->foot, "\n");
+	if (err.n > 0)
+		cnt_buf_addf(&c->foot, "[stderr]\n%s%s", err.p, err.p[err.n - 1] == '\n' ? "" : "\n");
+	cnt_stream_note(&r->out, &c->foot);
+	cnt_stream_note(&r->err, &c->foot);
+	cnt_stream_facts(&r->out, &c->body, c->out);
+	cnt_stream_facts(&r->err, &err, c->out);
+}
+
+static void
+state_facts(const struct run *r)
+{
+	cJSON *out = r->call->out, *left = NULL;
+	int status = r->ended.status;
+
+	if (WIFEXITED(status) && !r->timed_out)
+		cnt_json_set_int(out, "exit_code", WEXITSTATUS(status));
+	else
+		cnt_json_set_null(out, "exit_code");
+	if (WIFSIGNALED(status))
+		cnt_json_set_str(out, "signal", sigabbrev_np(WTERMSIG(status)));
+	else
+		cnt_json_set_null(out, "signal");
+	cnt_json_set_bool(out, "timed_out", r->timed_out);
+	cnt_json_set_int(out, "duration_ms", r->duration / 1000);
+	left = cJSON_AddArrayToObject(out, "left_running");
+	for (int i = 0; i < r->ended.left && i < (int)nitems(r->ended.pids); i++)
+		cJSON_AddItemToArray(left, cJSON_CreateNumber(r->ended.pids[i]));
+	r->call->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int
+finish(struct run *r)
+{
+	struct cnt_err *e = r->call->err;
+
+	if (r->lost) {
+		cnt_end_descendants();
+		return cnt_fail(e, CNT_SYSTEM, "the command's supervisor was killed, and all it had started");
+	}
+	if (r->ended.error != 0) {
+		errno = r->ended.error;
+		cnt_fail_sys(e, "/bin/sh");
+		e->code = CNT_UNAVAILABLE;
+		return -1;
+	}
+	state_facts(r);
+	show(r);
+	if (r->ended.left == 0)
+		waitpid(r->supervisor, NULL, 0);
+	else
+		send(r->control, "D", 1, MSG_NOSIGNAL);
+	if (!r->timed_out)
+		return 0;
+	cnt_fail(e, CNT_TIMEOUT, "timed out after %g s; everything it started was killed",
+	    cnt_json_num(r->call->in, "timeout_seconds", 0));
+	return cnt_hint(e, "give a higher timeout_seconds (at most 600), or run it with & and look at it later");
+}
+
+static int
+shell_exec(struct cnt_call *c)
+{
+	struct run r = { .call = c, .control = -1,
+	    .out = { .name = "stdout", .fd = -1, .spill = -1 },
+	    .err = { .name = "stderr", .fd = -1, .spill = -1 } };
+	sigset_t none;
+	int result = -1;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGTERM, SIG_DFL);
+	r.out.max = r.err.max = (size_t)cnt_json_int(c->in, "max_output_bytes", 20000);
+	if (start(&r) == 0) {
+		collect(&r);
+		result = finish(&r);
+		close(r.control);
+	}
+	cnt_stream_free(&r.out);
+	cnt_stream_free(&r.err);
+	return result;
+}
+
+const struct cnt_verb cnt_box_shell_exec = {
+	.name = "shell_exec", .tool = "shell_exec", .title = "Run a shell command",
+	.summary = "run a command with /bin/sh",
+	.about = "Run a command with /bin/sh -c and wait until it ends. The first line says how it ended, "
+	    "how long it took and how much it wrote; then comes its standard output, then its standard error. "
+	    "A status other than 0 is an answer, not an error. Long output is cut in the middle and kept whole "
+	    "in a file. Processes started with & run on until the connection ends.",
+	.effects = CNT_DESTROYS | CNT_OPEN_WORLD, .bulk = true, .storeless = true,
+	.params = exec_params, .results = exec_results, .run = shell_exec,
+};

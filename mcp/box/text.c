@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a model reads: always valid UTF-8, cut between code points, without what only a terminal
+ * understands. The bytes come from commands and files and may be anything.
+ */
+#include "mcp/box/box.h"
+
+#include <time.h>
+
+static const char replacement[] = "\xef\xbf\xbd";
+static bool facts_wanted;
+
+static bool
+continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t
+cnt_text_prefix(const char *s, size_t n, size_t max)
+{
+	if (n <= max)
+		return n;
+	while (max > 0 && continues(s[max]))
+		max--;
+	return max;
+}
+
+static size_t
+escaped(unsigned char c, size_t high)
+{
+	if (c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v'))
+		return 2;
+	return c < 0x20 ? 6 : c >= 0x80 ? high : 1;
+}
+
+size_t
+cnt_text_fits(const char *s, size_t n, size_t *max, size_t high)
+{
+	size_t i = 0;
+
+	for (; i < n && *max >= escaped((unsigned char)s[i], high); i++)
+		*max -= escaped((unsigned char)s[i], high);
+	return i < n ? cnt_text_prefix(s, n, i) : n;
+}
+
+/* Length of the terminal escape at s (s[0] is ESC), at least 1. ECMA-48: CSI, strings (OSC, DCS, SOS,
+ * PM, APC) up to ST or BEL, and ESC with intermediates. */
+static size_t
+escape_length(const char *s, size_t n)
+{
+	size_t i = 2;
+
+	if (n < 2)
+		return n;
+	if (s[1] == '[') {
+		while (i < n && s[i] >= 0x20 && s[i] <= 0x3f)
+			i++;
+		return i < n && s[i] >= 0x40 && s[i] <= 0x7e ? i + 1 : i;
+	}
+	if (strchr("]PX^_", s[1]) != NULL) {
+		while (i < n && s[i] != '\a' && s[i] != '\033' && s[i] != '\n')
+			i++;
+		if (i < n && s[i] == '\033')
+			return i + 1 < n && s[i + 1] == '\\' ? i + 2 : i;
+		return i < n && s[i] == '\a' ? i + 1 : i;
+	}
+	i = 1;
+	while (i < n && s[i] >= 0x20 && s[i] <= 0x2f)
+		i++;
+	return i < n && s[i] >= 0x30 && s[i] <= 0x7e ? i + 1 : i;
+}
+
+/* Is the character at s a control that text has no use for? C1 controls are C2 80 to C2 9F. */
+static size_t
+control_length(const char *s, size_t n)
+{
+	unsigned char c = (unsigned char)s[0];
+
+	if (c < 0x20 && c != '\t' && c != '\n' && c != '\r')
+		return 1;
+	if (c == 0x7f)
+		return 1;
+	return c == 0xc2 && n > 1 && (unsigned char)s[1] < 0xa0 ? 2 : 0;
+}
+
+static bool
+add_plain(struct cnt_buf *to, const char *s, size_t n)
+{
+	size_t from = 0, i = 0;
+	bool exact = true;
+
+	while (i < n) {
+		size_t skip = s[i] == '\033' ? escape_length(s + i, n - i) : control_length(s + i, n - i);
+
+		if (skip == 0) {
+			i++;
+			continue;
+		}
+		cnt_buf_add(to, s + from, i - from);
+		if (s[i] == '\0') {
+			cnt_buf_adds(to, replacement);
+			exact = false;
+		}
+		i += skip;
+		from = i;
+	}
+	cnt_buf_add(to, s + from, n - from);
+	return exact;
+}
+
+bool
+cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw)
+{
+	struct cnt_buf valid CNT_BUF = { 0 };
+	bool exact = true;
+
+	if (raw)
+		return cnt_utf8_add(to, s, n);
+	if (cnt_utf8_valid(s, n) == n)
+		return add_plain(to, s, n);
+	exact = cnt_utf8_add(&valid, s, n);
+	return add_plain(to, valid.p, valid.n) && exact;
+}
+
+void
+cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cnt_buf *tail, size_t half,
+    int64_t missing)
+{
+	size_t end = head->n > 0 ? cnt_text_prefix(head->p, head->n, half) : 0;
+	size_t start = tail->n > half ? tail->n - half : 0;
+
+	while (start < tail->n && continues(tail->p[start]))
+		start++;
+	cnt_buf_add(to, head->p, end);
+	cnt_buf_addf(to, "%s[... %lld bytes left out ...]\n",
+	    end == 0 || head->p[end - 1] == '\n' ? "" : "\n", (long long)missing);
+	if (start < tail->n)
+		cnt_buf_add(to, tail->p + start, tail->n - start);
+}
+
+void
+cnt_base64_add(struct cnt_buf *to, const void *bytes, size_t n)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *p = bytes;
+	char *out CNT_FREE = cnt_alloc((n + 2) / 3 * 4 + 1), *o = out;
+
+	for (; n >= 3; p += 3, n -= 3, o += 4) {
+		o[0] = digits[p[0] >> 2];
+		o[1] = digits[(p[0] & 3) << 4 | p[1] >> 4];
+		o[2] = digits[(p[1] & 15) << 2 | p[2] >> 6];
+		o[3] = digits[p[2] & 63];
+	}
+	if (n > 0) {
+		o[0] = digits[p[0] >> 2];
+		o[1] = digits[(p[0] & 3) << 4 | (n > 1 ? p[1] >> 4 : 0)];
+		o[2] = n > 1 ? digits[(p[1] & 15) << 2] : '=';
+		o[3] = '=';
+		o += 4;
+	}
+	cnt_buf_add(to, out, (size_t)(o - out));
+}
+
+static int
+digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* RFC 4648 section 4, with padding; white space between is taken, since models break lines. */
+int
+cnt_base64_decode(struct cnt_buf *to, const char *s)
+{
+	uint32_t bits = 0;
+	int have = 0, pad = 0;
+	size_t n = strlen(s), used = 0;
+	char *out CNT_FREE = cnt_alloc(n / 4 * 3 + 4);
+
+	for (; *s != '\0'; s++) {
+		int d = digit(*s);
+
+		if (strchr(" \t\r\n", *s) != NULL)
+			continue;
+		if (*s == '=' && have + pad >= 2 && have + pad < 4) {
+			pad++;
+			continue;
+		}
+		if (d == -1 || pad > 0)
+			return -1;
+		bits = bits << 6 | (uint32_t)d;
+		if (++have < 4)
+			continue;
+		out[used++] = (char)(bits >> 16);
+		out[used++] = (char)(bits >> 8);
+		out[used++] = (char)bits;
+		have = 0;
+		bits = 0;
+	}
+	if ((pad > 0 || have > 0) && (have + pad != 4 || have < 2))
+		return -1;
+	bits <<= 6 * (4 - have);
+	for (int i = 0; have > 0 && i < have - 1; i++)
+		out[used++] = (char)(bits >> (16 - 8 * i));
+	cnt_buf_add(to, out, used);
+	return 0;
+}
+
+void
+cnt_text_time(struct timespec t, char text[32])
+{
+	struct tm tm = { 0 };
+
+	gmtime_r(&t.tv_sec, &tm);
+	snprintf(text, 32, "%04d-%02u-%02uT%02u:%02u:%02u.%03uZ", (tm.tm_year + 1900) % 10000,
+	    (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+	    (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(t.tv_nsec / 1000000) % 1000);
+}
+
+void
+cnt_text_duration(int64_t us, char text[32])
+{
+	if (us < 1000000)
+		snprintf(text, 32, "%d ms", (int)(us / 1000));
+	else
+		snprintf(text, 32, "%.2f s", (double)us / 1e6);
+}
+
+void
+cnt_text_want_facts(void)
+{
+	facts_wanted = true;
+}
+
+void
+cnt_text_fact(cJSON *facts, const char *name, const struct cnt_buf *text)
+{
+	if (facts_wanted)
+		cnt_json_set_str(facts, name, text->p != NULL ? text->p : "");
+}

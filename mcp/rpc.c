@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gate that every line passes: text, envelope, id, method, params, in this order. The bytes are
+ * anybody's. A member's bytes are found by its place among its siblings, which is the same in the
+ * text as in the tree, so names written with escapes need no second reader.
+ */
+#include "mcp/rpc.h"
+
+#include <math.h>
+
+bool
+cnt_rpc_is_id(const cJSON *v)
+{
+	return cJSON_IsString(v) || (cJSON_IsNumber(v) && floor(v->valuedouble) == v->valuedouble);
+}
+
+struct cnt_span
+cnt_rpc_raw(const cJSON *object, struct cnt_span raw, const char *name)
+{
+	const cJSON *m = NULL;
+	int i = 0;
+
+	cJSON_ArrayForEach(m, object) {
+		if (strcmp(m->string, name) == 0)
+			return cnt_raw_nth(raw, i);
+		i++;
+	}
+	return (struct cnt_span){ 0 };
+}
+
+static void
+bad(struct cnt_rpc *m, int code, const char *text)
+{
+	m->kind = CNT_RPC_BAD;
+	m->code = code;
+	m->text = text;
+}
+
+/* The id of a request that is JSON, but that the strict door did not take. */
+static struct cnt_span
+refused_id(struct cnt_span line)
+{
+	struct cnt_raw it;
+	struct cnt_span id = { 0 };
+	bool called = false;
+
+	if (!cnt_raw_walk(&it, line) || it.close != '}')
+		return id;
+	while (cnt_raw_next(&it) == 1) {
+		if (cnt_raw_is(it.name, "id"))
+			id = it.value;
+		else if (cnt_raw_is(it.name, "method"))
+			called = true;
+	}
+	if (!called || id.p == NULL || (*id.p != '"' && *id.p != '-' && (*id.p < '0' || *id.p > '9')) ||
+	    (*id.p == '"' ? memmem(id.p, id.n, "\\u0000", 6) != NULL :
+	    strcspn(id.p, ".eE,}") < id.n))
+		return (struct cnt_span){ 0 };
+	return id;
+}
+
+cJSON *
+cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m)
+{
+	struct cnt_err e = { 0 };
+	cJSON *j = cnt_json_parse(line.p, line.n, &e);
+
+	*m = (struct cnt_rpc){ .raw = line };
+	if (j != NULL)
+		return j;
+	bad(m, CNT_RPC_PARSE, "Parse error");
+	if (cnt_utf8_valid(line.p, line.n) == line.n && cnt_raw_check(line)) {
+		m->id = refused_id(line);
+		bad(m, m->id.p != NULL ? CNT_RPC_PARAMS : CNT_RPC_INVALID, "Refused: a name that stands "
+		    "twice in one object, \\u0000, a number out of range, or nested too deeply");
+	}
+	return NULL;
+}
+
+void
+cnt_rpc_gate(const cJSON *msg, struct cnt_span raw, struct cnt_rpc *m)
+{
+	const cJSON *id = cnt_json_get(msg, "id"), *method = cnt_json_get(msg, "method");
+	const cJSON *params = cnt_json_get(msg, "params");
+	const char *version = cnt_json_str(msg, "jsonrpc");
+
+	*m = (struct cnt_rpc){ .msg = msg, .raw = raw };
+	if (!cJSON_IsObject(msg)) {
+		bad(m, CNT_RPC_INVALID, "Invalid request: not an object");
+		return;
+	}
+	if (cnt_rpc_is_id(id))
+		m->id = cnt_rpc_raw(msg, raw, "id");
+	if (version == NULL || strcmp(version, "2.0") != 0) {
+		bad(m, CNT_RPC_INVALID, "Invalid request: jsonrpc must be \"2.0\"");
+	} else if (method == NULL) {
+		m->kind = CNT_RPC_IGNORED;
+		if (cnt_json_get(msg, "result") == NULL && cnt_json_get(msg, "error") == NULL)
+			bad(m, CNT_RPC_INVALID, "Invalid request: no method");
+	} else if (id == NULL) {
+		m->kind = CNT_RPC_IGNORED;
+		if (cJSON_IsString(method) && (params == NULL || cJSON_IsObject(params)))
+			m->kind = CNT_RPC_NOTIFICATION;
+	} else if (m->id.p == NULL) {
+		bad(m, CNT_RPC_INVALID, "Invalid request: id must be a string or an integer");
+	} else if (!cJSON_IsString(method)) {
+		bad(m, CNT_RPC_INVALID, "Invalid request: method must be a string");
+	} else if (params != NULL && !cJSON_IsObject(params) && !cJSON_IsNull(params)) {
+		bad(m, CNT_RPC_PARAMS, "Invalid params: not an object");
+	} else {
+		m->kind = CNT_RPC_REQUEST;
+	}
+	m->method = cJSON_GetStringValue(method);
+	m->params = cJSON_IsObject(params) ? params : NULL;
+}
+
+static void
+open_envelope(struct cnt_buf *b, struct cnt_span id)
+{
+	cnt_buf_adds(b, "{\"jsonrpc\":\"2.0\",");
+	if (id.p == NULL)
+		return;
+	cnt_buf_adds(b, "\"id\":");
+	cnt_buf_add(b, id.p, id.n);
+	cnt_buf_adds(b, ",");
+}
+
+void
+cnt_rpc_error(struct cnt_buf *b, struct cnt_span id, int code, const char *text, const char *data)
+{
+	open_envelope(b, id);
+	cnt_buf_addf(b, "\"error\":{\"code\":%d,\"message\":", code);
+	cnt_json_quote(b, text, strlen(text));
+	if (data != NULL)
+		cnt_buf_addf(b, ",\"data\":%s", data);
+	cnt_buf_adds(b, "}}");
+}
+
+void
+cnt_rpc_result(struct cnt_buf *b, struct cnt_span id)
+{
+	open_envelope(b, id);
+	cnt_buf_adds(b, "\"result\":");
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a connection: standard input and output made private, lines read and judged, the end.
+ * Nothing a client sends ends the server but the end of its input; a line that is too long, broken or
+ * hostile is answered and forgotten. A client that does not read its answers stops only itself.
+ */
+#include "mcp/server.h"
+
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "mcp/serving.h"
+
+#define BATCH_MAX	1000
+#define QUEUE_MAX	((size_t)64 << 20)	/* unread answers; above, nothing more is read */
+#define PAUSE_US	5000
+#define TICK_US		1000
+#define FINISH_US	30000		/* after end of input, for work that is all but done */
+#define LEAVE_US	40000		/* after cancelling, for answers to go out */
+
+static int signalled = -1;		/* the handler's way to the loop */
+
+static void end(struct cnt_server *s, int64_t finish_us);
+static void on_input(int fd, short revents, void *arg);
+
+static void
+on_signal(int signo CNT_UNUSED)
+{
+	int saved = errno;
+	uint64_t one = 1;
+
+	if (signalled != -1 && write(signalled, &one, sizeof(one)) == -1)
+		_exit(0);
+	errno = saved;
+}
+
+static void
+one_message(struct cnt_server *s, struct cnt_batch *batch, const cJSON *msg, struct cnt_span raw)
+{
+	struct cnt_rpc m;
+
+	cnt_rpc_gate(msg, raw, &m);
+	if (m.kind == CNT_RPC_BAD)
+		cnt_server_error(s, batch, m.id, m.code, m.text, NULL);
+	else if (m.kind != CNT_RPC_IGNORED)
+		cnt_server_message(s, batch, &m);
+}
+
+static void
+one_batch(struct cnt_server *s, const cJSON *array, struct cnt_span raw)
+{
+	int n = cJSON_GetArraySize(array);
+	struct cnt_batch *batch;
+	const cJSON *msg = NULL;
+	struct cnt_raw it;
+
+	if (s->revision != CNT_R_2025_03_26 || n == 0 || n > BATCH_MAX || !cnt_raw_walk(&it, raw)) {
+		cnt_server_error(s, NULL, (struct cnt_span){ 0 }, CNT_RPC_INVALID,
+		    n == 0 ? "Invalid request: empty batch" : n > BATCH_MAX ?
+		    "Invalid request: batch too large" : "Invalid request: no batches here", NULL);
+		return;
+	}
+	batch = cnt_alloc(sizeof(*batch));
+	batch->server = s;
+	batch->open = 1;
+	cJSON_ArrayForEach(msg, array) {
+		if (cnt_raw_next(&it) != 1)
+			break;
+		one_message(s, batch, msg, it.value);
+	}
+	cnt_batch_done(batch);
+}
+
+static void
+one_line(struct cnt_server *s, struct cnt_span line)
+{
+	struct cnt_rpc bad;
+	cJSON *j CNT_JSON = cnt_rpc_parse(line, &bad);
+
+	if (j == NULL)
+		cnt_server_error(s, NULL, bad.id, bad.code, bad.text, NULL);
+	else if (cJSON_IsArray(j))
+		one_batch(s, j, line);
+	else
+		one_message(s, NULL, j, line);
+}
+
+static void
+lines(struct cnt_server *s, bool last)
+{
+	struct cnt_span line;
+	enum cnt_line got;
+
+	s->corked = true;
+	while ((got = cnt_reader_next(&s->reader, last, &line)) != CNT_LINE_MORE) {
+		if (got == CNT_LINE_READY)
+			one_line(s, line);
+		else
+			cnt_server_error(s, NULL, (struct cnt_span){ 0 }, CNT_RPC_INVALID,
+			    "Invalid request: message too large", NULL);
+	}
+	s->corked = false;
+	cnt_writer_flush(s->out);
+}
+
+static void
+resume(void *arg)
+{
+	struct cnt_server *s = arg;
+
+	if (s->ending)
+		return;
+	if (cnt_writer_queued(s->out) > QUEUE_MAX)
+		cnt_loop_timer(s->loop, PAUSE_US, resume, s);
+	else
+		s->in_watch = cnt_loop_watch(s->loop, s->in_fd, POLLIN, on_input, s);
+}
+
+static void
+on_input(int fd, short revents CNT_UNUSED, void *arg)
+{
+	struct cnt_server *s = arg;
+	ssize_t n = cnt_reader_fill(&s->reader, fd);
+
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
+	lines(s, n <= 0);
+	if (n <= 0) {
+		end(s, FINISH_US);
+	} else if (cnt_writer_queued(s->out) > QUEUE_MAX && s->in_watch != NULL) {
+		cnt_loop_unwatch(take(&s->in_watch));
+		cnt_loop_timer(s->loop, PAUSE_US, resume, s);
+	}
+}
+
+static void
+cancel_all(struct cnt_server *s)
+{
+	s->cancelled = true;
+	s->leave_at = cnt_ticks_us() + LEAVE_US;
+	while (s->requests != NULL)
+		cnt_request_cancel(s->requests);
+}
+
+/* Until everything is answered and written, or its time is over. */
+static void
+tick(void *arg)
+{
+	struct cnt_server *s = arg;
+	const struct cnt_offer *o = s->offer;
+	int64_t now = cnt_ticks_us();
+
+	if (!s->cancelled && (s->requests == NULL || now >= s->cancel_at))
+		cancel_all(s);
+	if (s->cancelled && (now >= s->leave_at || (cnt_writer_queued(s->out) == 0 &&
+	    (o->ending == NULL || !o->ending(o->arg)))))
+		cnt_loop_stop(s->loop);
+	else
+		cnt_loop_timer(s->loop, TICK_US, tick, s);
+}
+
+static void
+end(struct cnt_server *s, int64_t finish_us)
+{
+	int64_t at = cnt_ticks_us() + finish_us;
+
+	if (s->ending) {
+		s->cancel_at = at < s->cancel_at ? at : s->cancel_at;
+		return;
+	}
+	s->ending = true;
+	s->cancel_at = at;
+	if (s->in_watch != NULL)
+		cnt_loop_unwatch(take(&s->in_watch));
+	tick(s);
+}
+
+static void
+on_signal_told(int fd, short revents CNT_UNUSED, void *arg)
+{
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) > 0)
+		end(arg, 0);
+}
+
+static void
+on_broken(void *arg)
+{
+	end(arg, 0);
+}
+
+static void
+nothing(int signo CNT_UNUSED)
+{
+}
+
+/* Handlers stay after the end: a second signal must not change the exit status. SIGPIPE has one
+ * because being ignored would be inherited by every program that is run. */
+static void
+catch_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+
+	for (size_t i = 0; i < nitems(signals); i++) {
+		struct sigaction sa = { .sa_flags = SA_RESTART };
+
+		sa.sa_handler = signals[i] == SIGPIPE ? nothing : on_signal;
+		sigaction(signals[i], &sa, NULL);
+	}
+}
+
+static int
+make_private(int *in, int *out, struct cnt_err *e)
+{
+	int null CNT_CLOSE = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	*in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (*in == -1 || null == -1)
+		return cnt_fail_sys(e, "standard input");
+	*out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (*out == -1)
+		return cnt_fail_sys(e, "standard output");
+	if (dup2(null, STDIN_FILENO) == -1 || dup2(STDERR_FILENO, STDOUT_FILENO) == -1)
+		return cnt_fail_sys(e, "standard error");
+	return 0;
+}
+
+int
+cnt_serve(const struct cnt_offer *o, struct cnt_err *e)
+{
+	struct cnt_server s = { .offer = o, .reader.max = CNT_LINE_MAX };
+	int in CNT_CLOSE = -1, out CNT_CLOSE = -1, event CNT_CLOSE = -1;
+
+	if (make_private(&in, &out, e) == -1)
+		return -1;
+	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (event == -1)
+		return cnt_fail_sys(e, "eventfd");
+	signalled = event;
+	catch_signals();
+	s.in_fd = in;
+	s.loop = cnt_loop_new();
+	s.out = cnt_writer_new(s.loop, out, on_broken, &s);
+	s.in_watch = cnt_loop_watch(s.loop, in, POLLIN, on_input, &s);
+	cnt_loop_watch(s.loop, event, POLLIN, on_signal_told, &s);
+	cnt_loop_run(s.loop);
+	signalled = -1;
+	cnt_writer_free(s.out);
+	cnt_reader_free(&s.reader);
+	cnt_loop_free(s.loop);
+	return 0;
+}

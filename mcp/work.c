@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Serves verbs. Each call runs in a forked child, leader of its own process group, that writes lines
+ * on one pipe: "P done total text" as it goes and "R result" at the end. The child holds neither the
+ * wire nor anything else of the server's but standard error. A verb that crashes is one failed call;
+ * one that is cancelled gets TERM at once and KILL after the grace, with its whole group.
+ */
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+#include "mcp/frame.h"
+#include "mcp/server.h"
+#include "mcp/undertaker.h"
+
+#define GRACE_US	2000000
+#define RESULT_MAX	((size_t)64 << 20)
+
+struct verbs {
+	struct cnt_verbs_offer	*o;
+	struct work		*all;
+};
+
+struct work {
+	struct work		*prev, *next;
+	struct verbs		*vs;
+	const struct cnt_verb	*verb;
+	struct cnt_request	*r;		/* NULL: answered or dropped */
+	pid_t			 pid;
+	int			 pidfd, pipe;
+	struct cnt_reader	 reader;
+	struct cnt_watch	*pid_watch, *pipe_watch;
+	struct cnt_timer	*timer;		/* until KILL; it has been cancelled */
+	bool			 exited;
+};
+
+/* In the child. */
+
+static void
+write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t did = write(fd, p, n);
+
+		if (did == -1 && errno != EINTR)
+			_exit(cnt_code_exit(CNT_SYSTEM));
+		if (did > 0) {
+			p += did;
+			n -= (size_t)did;
+		}
+	}
+}
+
+static void
+child_progress(struct cnt_call *c, double done, double total, const char *text)
+{
+	struct cnt_buf b CNT_BUF = { 0 };
+
+	cnt_buf_addf(&b, "P %.17g %.17g %s", done, total, text != NULL ? text : "");
+	for (char *p = b.p; (p = strpbrk(p, "\r\n")) != NULL; )
+		*p = ' ';
+	cnt_buf_add(&b, "\n", 1);
+	write_all(*(int *)c->arg, b.p, b.n);
+}
+
+CNT_NORETURN static void
+child(const struct verbs *vs, const struct cnt_verb *v, const cJSON *in, int out, pid_t parent,
+    bool progress)
+{
+	static const int reset[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+	cJSON *result = cJSON_CreateObject();
+	struct cnt_err e = { 0 };
+	struct cnt_buf b = { 0 };
+	int fd = 3;
+	struct cnt_call c = { .verb = v, .in = in, .out = result, .err = &e, .arg = &fd,
+	    .progress = progress ? child_progress : NULL };
+
+	for (size_t i = 0; i < nitems(reset); i++)
+		signal(reset[i], SIG_DFL);
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, vs->o->death_signal != 0 ? vs->o->death_signal : SIGKILL);
+	if (getppid() != parent || (out != fd && dup3(out, fd, O_CLOEXEC) == -1) ||
+	    syscall(SYS_close_range, fd + 1, ~0U, 0) == -1)
+		_exit(cnt_code_exit(CNT_SYSTEM));
+	cnt_buf_add(&b, "R ", 2);
+	cnt_call_result(&c, vs->o->run(&c), &b);
+	cnt_buf_add(&b, "\n", 1);
+	write_all(fd, b.p, b.n);
+	_exit(0);
+}
+
+/* In the server. */
+
+static void
+work_free(struct work *w)
+{
+	*(w->prev != NULL ? &w->prev->next : &w->vs->all) = w->next;
+	if (w->next != NULL)
+		w->next->prev = w->prev;
+	if (w->pipe_watch != NULL)
+		cnt_loop_unwatch(w->pipe_watch);
+	if (w->pid_watch != NULL)
+		cnt_loop_unwatch(w->pid_watch);
+	if (w->timer != NULL)
+		cnt_loop_untimer(w->timer);
+	close(w->pidfd);
+	close(w->pipe);
+	cnt_reader_free(&w->reader);
+	waitpid(w->pid, NULL, w->exited ? 0 : WNOHANG);
+	free(w);
+}
+
+static void
+fail(struct work *w, const char *what)
+{
+	struct cnt_err e = { 0 };
+
+	if (w->r == NULL)
+		return;
+	cnt_fail(&e, CNT_BUG, "%s: %s", w->verb->name, what);
+	cnt_request_error(take(&w->r), &e);
+}
+
+static void
+on_line(struct work *w, struct cnt_span line)
+{
+	char *text CNT_FREE = NULL;
+	double done, total;
+	int at = 0;
+
+	if (w->r == NULL)
+		return;
+	if (line.n > 2 && memcmp(line.p, "R ", 2) == 0) {
+		cnt_request_answer_raw(take(&w->r), line.p + 2, line.n - 2);
+	} else if (*line.p == 'P') {
+		text = cnt_format("%.*s", (int)(line.n > 4096 ? 4096 : line.n), line.p);
+		if (sscanf(text, "P %lf %lf %n", &done, &total, &at) == 2 && at != 0)
+			cnt_request_progress(w->r, done, total, text[at] != '\0' ? text + at : NULL);
+	} else {
+		fail(w, "wrote what is no result");
+	}
+}
+
+/* False when nothing more will come. */
+static bool
+drain(struct work *w)
+{
+	struct cnt_span line;
+	enum cnt_line got;
+	ssize_t n;
+
+	while ((n = cnt_reader_fill(&w->reader, w->pipe)) > 0)
+		while ((got = cnt_reader_next(&w->reader, false, &line)) != CNT_LINE_MORE) {
+			if (got == CNT_LINE_READY)
+				on_line(w, line);
+			else
+				fail(w, "result too large");
+		}
+	return n == -1 && (errno == EAGAIN || errno == EINTR);
+}
+
+static void
+on_pipe(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+{
+	struct work *w = arg;
+
+	if (!drain(w))
+		cnt_loop_unwatch(take(&w->pipe_watch));
+}
+
+static void
+on_exit_of(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+{
+	struct work *w = arg;
+	siginfo_t si = { 0 };
+	char *what CNT_FREE = NULL;
+
+	cnt_loop_unwatch(take(&w->pid_watch));
+	w->exited = true;
+	drain(w);
+	if (w->r != NULL) {
+		waitid(P_PID, (id_t)w->pid, &si, WEXITED | WNOWAIT);
+		what = cnt_format("ended without an answer (%s %d)",
+		    si.si_code == CLD_EXITED ? "exit status" : "signal", si.si_status);
+		fail(w, what);
+	}
+	if (w->timer == NULL)	/* else its process group keeps its number by the unreaped leader */
+		work_free(w);
+}
+
+static void
+on_grace_over(void *arg)
+{
+	struct work *w = arg;
+
+	w->timer = NULL;
+	kill(-w->pid, SIGKILL);
+	if (w->exited)
+		work_free(w);
+}
+
+static struct cnt_loop *
+watch(struct work *w)
+{
+	struct cnt_loop *l = cnt_request_loop(w->r);
+
+	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0);
+	if (w->pidfd == -1)
+		return NULL;
+	w->pid_watch = cnt_loop_watch(l, w->pidfd, POLLIN, on_exit_of, w);
+	w->pipe_watch = cnt_loop_watch(l, w->pipe, POLLIN, on_pipe, w);
+	w->next = w->vs->all;
+	if (w->next != NULL)
+		w->next->prev = w;
+	w->vs->all = w;
+	return l;
+}
+
+static int
+start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const cJSON *in,
+    struct cnt_err *e)
+{
+	pid_t parent = getpid();
+	struct work *w;
+	int p[2];
+	pid_t pid;
+
+	if (pipe2(p, O_CLOEXEC) == -1)
+		return cnt_fail_sys(e, "pipe");
+	pid = fork();
+	if (pid == 0)
+		child(vs, v, in, p[1], parent, cnt_request_wants_progress(r));
+	close(p[1]);
+	if (pid == -1) {
+		close(p[0]);
+		return cnt_fail_sys(e, "fork");
+	}
+	setpgid(pid, pid);
+	fcntl(p[0], F_SETFL, O_NONBLOCK);
+	w = cnt_alloc(sizeof(*w));
+	*w = (struct work){ .vs = vs, .verb = v, .r = r, .pid = pid, .pipe = p[0],
+	    .reader.max = RESULT_MAX };
+	if (watch(w) == NULL) {
+		cnt_fail_sys(e, "pidfd_open");
+		kill(-pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		close(p[0]);
+		free(w);
+		return -1;
+	}
+	cnt_request_set(r, w);
+	return 0;
+}
+
+static void
+report_progress(struct cnt_call *c, double done, double total, const char *text)
+{
+	cnt_request_progress(c->arg, done, total, text);
+}
+
+static void
+run_here(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const cJSON *in)
+{
+	cJSON *out CNT_JSON = cJSON_CreateObject();
+	struct cnt_err e = { 0 };
+	struct cnt_buf b CNT_BUF = { 0 };
+	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e, .arg = r,
+	    .progress = report_progress };
+
+	cnt_call_result(&c, vs->o->run(&c), &b);
+	cnt_buf_free(&c.head);
+	cnt_buf_free(&c.body);
+	cnt_buf_free(&c.foot);
+	cnt_request_answer_raw(r, b.p, b.n);
+}
+
+static const struct cnt_verb *
+find(const struct verbs *vs, const char *tool)
+{
+	for (const struct cnt_verb *const *v = vs->o->verbs; *v != NULL; v++)
+		if ((*v)->tool != NULL && strcmp((*v)->tool, tool) == 0)
+			return *v;
+	return NULL;
+}
+
+static cJSON *
+tools(void *arg)
+{
+	const struct verbs *vs = arg;
+	cJSON *all = cJSON_CreateArray();
+
+	for (const struct cnt_verb *const *v = vs->o->verbs; *v != NULL; v++)
+		if ((*v)->tool != NULL)
+			cJSON_AddItemToArray(all, cnt_describe_tool(*v));
+	return all;
+}
+
+static int
+call(struct cnt_request *r, const char *tool, const cJSON *arguments, void *arg)
+{
+	struct verbs *vs = arg;
+	const struct cnt_verb *v = find(vs, tool);
+	struct cnt_err e = { 0 };
+	cJSON *in CNT_JSON = NULL;
+
+	if (v == NULL)
+		return -1;
+	in = cnt_check_args(v, arguments, &e);
+	if (in == NULL)
+		cnt_request_error(r, &e);
+	else if (vs->o->in_process != NULL && vs->o->in_process(v))
+		run_here(vs, r, v, in);
+	else if (start(vs, r, v, in, &e) == -1)
+		cnt_request_error(r, &e);
+	return 0;
+}
+
+static void
+cancel(struct cnt_request *r, void *arg)
+{
+	const struct verbs *vs = arg;
+	struct work *w = cnt_request_get(r);
+
+	w->r = NULL;
+	kill(-w->pid, SIGTERM);
+	w->timer = cnt_loop_timer(cnt_request_loop(r),
+	    vs->o->grace_us != 0 ? vs->o->grace_us : GRACE_US, on_grace_over, w);
+	cnt_request_drop(r);
+}
+
+static bool
+ending(void *arg)
+{
+	const struct verbs *vs = arg;
+
+	for (const struct work *w = vs->all; w != NULL; w = w->next)
+		if (!w->exited)
+			return true;
+	return false;
+}
+
+int
+cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e)
+{
+	struct verbs vs = { .o = o };
+	pid_t *groups CNT_FREE = NULL;
+	size_t n = 0;
+
+	o->base.tools = tools;
+	o->base.call = call;
+	o->base.cancel = cancel;
+	o->base.ending = ending;
+	o->base.arg = &vs;
+	if (cnt_serve(&o->base, e) == -1)
+		return -1;
+	for (const struct work *w = vs.all; w != NULL; w = w->next)
+		n++;
+	groups = cnt_alloc((n + 1) * sizeof(*groups));
+	n = 0;
+	for (struct work *w = vs.all, *next; w != NULL; w = next) {	/* the loop is gone: no watches */
+		next = w->next;
+		groups[n++] = w->pid;
+		cnt_reader_free(&w->reader);
+		free(w);
+	}
+	cnt_undertaker(groups, n, o->grace_us != 0 ? o->grace_us : GRACE_US);
+	return 0;
+}

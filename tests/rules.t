@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The house rules that a reader would otherwise have to check by eye.
+
+no_instance=1
+. "$(dirname "$0")/tap.sh"
+cd "$tests/.." || exit 1
+
+# none NAME COMMAND...: the command finds nothing (prints nothing).
+none() {
+	none_name=$1
+	shift
+	run "$@"
+	is "$out$err" '' "$none_name"
+}
+
+c_files=$(find bin lib mcp tests -name '*.[ch]' -not -path '*/node_modules/*')
+sources="$c_files $(find sh tests man .ci -type f -not -name '*.json' -not -name '*.[ch]' \
+    -not -name '*.md' -not -path '*/node_modules/*') Makefile"
+
+first_lines() { for f in $sources; do head -n 2 "$f" | grep -q SPDX-License-Identifier || echo "$f"; done; }
+none 'each source file names its licence in its first lines' first_lines
+
+# shellcheck disable=SC2086
+wide() { perl -CSD -ne '1 while s/\t/" " x (8 - $-[0] % 8)/e; chomp;
+    print "$ARGV:$.\n" if length > 100; close ARGV if eof' $c_files; }
+none 'no line of C is wider than 100 columns' wide
+
+none 'no getopt anywhere: the tables are read by lib/argv.c' grep -rnw 'getopt\|getopt_long' bin lib mcp
+none 'no usage text outside lib, but the dispatcher'"'"'s' grep -rnE --exclude=cnt.c '"[^"]*[Uu]sage:' bin mcp
+
+for header in sqlite3.h lxc/lxccontainer.h seccomp.h jwt.h openssl/sha.h openssl/evp.h; do
+	n=$(grep -rlE "#include <$header>" bin lib mcp | wc -l)
+	tap_result $((n > 1)) "<$header> is included by one file at most"
+done
+is "$(grep -rlE 'cJSON_Parse[A-Za-z]* *\(' bin lib mcp)" lib/json.c 'only lib/json.c parses JSON'
+none 'member names are never compared without case' grep -rnE 'cJSON_(GetObjectItem|HasObjectItem) *\(' bin lib mcp
+is "$(grep -rlE -- '(->|\.)run\(' bin lib mcp | grep -v '^lib/main.c$' |
+    grep -vE '^(mcp/[a-z]*|mcp/box/[a-z]*|bin/agent-box)\.c$' || :)" '' \
+    'only the frames call a verb: lib/main.c, the server and agent-box'
+none 'no verb prints or exits by itself' grep -nE '\b(_exit|exit|err|errx|warn|warnx|perror)\(' bin/cnt-*.c
+none 'one setns, in one file' sh -c 'grep -rlwE "setns" lib bin mcp --include=*.c | grep -v ^lib/enter.c$ |
+    xargs -r grep -nE "\bsetns *\("'
+none 'no out: labels' grep -rnE '^(out|err|fail|done|cleanup):' bin lib mcp --include='*.c'
+none 'descriptors are opened close-on-exec' sh -c 'grep -rnE "\bopen(at)?\(" lib bin --include="*.c" |
+    grep -vE "O_CLOEXEC|O_PATH|/dev/null|cnt_file|^[^:]*:[0-9]+:\s*[/*]" | grep -E "O_(RD|WR)" |
+    grep -v "O_CLOEXEC"'
+
+for program in "$BUILD"/bin/cnt*; do
+	case ${program##*/} in
+	cnt)	unlike "$(readelf -d "$program")" 'lxc|sqlite|crypto|seccomp' \
+		    'the dispatcher links no library of a verb' ;;
+	esac
+done
+if [ -z "${SAN-}" ]; then
+	unlike "$(readelf -lW "$BUILD/bin/agent-box")" 'INTERP' 'agent-box is static'
+	for program in "$BUILD"/bin/cnt-*; do
+		# BIND_NOW, RELRO and PIE: what the Makefile asks for has arrived.
+		like "$(readelf -dlhW "$program")" 'DYN \(Position' "${program##*/} is position independent"
+		like "$(readelf -dlhW "$program")" 'BIND_NOW|Flags: NOW' "${program##*/} is bound at start"
+	done
+fi

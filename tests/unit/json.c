@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The strict door: what RFC 8259 allows and cnt refuses, what cJSON would let through, and UTF-8.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "lib/json.h"
+
+static bool
+parses(const char *text, size_t n)
+{
+	struct cnt_err e = { 0 };
+	cJSON *j CNT_JSON = cnt_json_parse(text, n, &e);
+
+	assert_true(j != NULL || e.code == CNT_INVALID);
+	return j != NULL;
+}
+
+static void
+accepts(void **state CNT_UNUSED)
+{
+	static const char *const good[] = {
+		"null", " [1, -0, 0.5, 1e3, 1E+2, 1e-7] ", "{\"a\":{\"a\":1}}", "\"\\u00e9\\ud83d\\ude00\"",
+		"\"\xc3\xa9\xf0\x9f\x98\x80\"", "{\"a\":1,\"A\":2}", "\"\\\\u0000\"", "9007199254740993",
+		"[[[[[[[[[[1]]]]]]]]]]", "\r\n\t {} \r\n", "\"\x7f\"",
+	};
+
+	for (size_t i = 0; i < nitems(good); i++)
+		if (!parses(good[i], strlen(good[i])))
+			fail_msg("refused: %s", good[i]);
+}
+
+static void
+refuses(void **state CNT_UNUSED)
+{
+	static const char *const bad[] = {
+		"", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "[{\"b\":1,\"b\":1}]", "01", "-01",
+		"1.", ".5", "2.e3", "+1", "1e400", "-1e400", "NaN", "nul", "{} {}", "1 2", "'a'", "{a:1}",
+		"\"\\u0000\"", "{\"a\\u0000b\":1}", "\"\t\"", "\"\\x41\"", "\"\\ud83d\"", "\xef\xbb\xbf{}",
+		"\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"\xc3\"", "[1\f]",
+		"\"abc", "[\"a\"", "]", "{\"a\"}", "{\"a\":}", "-",
+	};
+
+	for (size_t i = 0; i < nitems(bad); i++)
+		if (parses(bad[i], strlen(bad[i])))
+			fail_msg("accepted: %s", bad[i]);
+	assert_false(parses("[1]\0", 4));
+	assert_false(parses("\"a\0b\"", 5));
+}
+
+static void
+bounds_depth(void **state CNT_UNUSED)
+{
+	char text[2 * 100001] = "";
+
+	memset(text, '[', CNT_JSON_DEPTH);
+	memset(text + CNT_JSON_DEPTH, ']', CNT_JSON_DEPTH);
+	assert_true(parses(text, 2 * CNT_JSON_DEPTH));
+	memset(text, '[', CNT_JSON_DEPTH + 1);
+	memset(text + CNT_JSON_DEPTH + 1, ']', CNT_JSON_DEPTH + 1);
+	assert_false(parses(text, 2 * CNT_JSON_DEPTH + 2));
+	memset(text, '[', 100000);
+	memset(text + 100000, ']', 100000);
+	assert_false(parses(text, 200000));
+}
+
+static void
+prints_integers_exactly(void **state CNT_UNUSED)
+{
+	static const int64_t values[] = { 0, -1, 999999999999999, 1000000000000000, 9007199254740993,
+		INT64_MAX, INT64_MIN };
+
+	for (size_t i = 0; i < nitems(values); i++) {
+		cJSON *j CNT_JSON = cJSON_CreateObject();
+		char *text CNT_FREE = NULL, *want CNT_FREE = NULL;
+
+		cnt_json_set_int(j, "n", values[i]);
+		text = cnt_json_print(j);
+		want = cnt_format("{\"n\":%lld}", (long long)values[i]);
+		assert_string_equal(text, want);
+		assert_true(cnt_json_int(j, "n", 5) == values[i]);
+	}
+}
+
+static void
+mends_utf8(void **state CNT_UNUSED)
+{
+	struct cnt_buf b CNT_BUF = { 0 };
+
+	assert_true(cnt_utf8_add(&b, "ok \xe2\x82\xac", 6));
+	assert_false(cnt_utf8_add(&b, "\xe2\x82(\xff)", 5));
+	assert_string_equal(b.p, "ok \xe2\x82\xac\xef\xbf\xbd(\xef\xbf\xbd)");
+	assert_int_equal(cnt_utf8_valid("abcdefgh\xe2\x82\xac\xe2\x82", 13), 11);
+}
+
+static void
+quotes(void **state CNT_UNUSED)
+{
+	static const char raw[] = "a\"b\\c\n\x01\x7f\xc3\xa9/";
+	struct cnt_buf b CNT_BUF = { 0 };
+	struct cnt_err e = { 0 };
+	cJSON *j CNT_JSON = NULL;
+
+	cnt_json_quote(&b, raw, sizeof(raw) - 1);
+	assert_string_equal(b.p, "\"a\\\"b\\\\c\\n\\u0001\x7f\xc3\xa9/\"");
+	j = cnt_json_parse(b.p, b.n, &e);
+	assert_non_null(j);
+	assert_string_equal(j->valuestring, raw);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accepts), cmocka_unit_test(refuses), cmocka_unit_test(bounds_depth),
+		cmocka_unit_test(prints_integers_exactly), cmocka_unit_test(mends_utf8),
+		cmocka_unit_test(quotes),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What `make install` puts below DESTDIR, with which modes; and twice changes nothing.
+
+no_instance=1
+. "$(dirname "$0")/../tap.sh"
+
+dest=$tmp/dest
+install_it() { make -s -C "$tests/.." O="$BUILD" SAN="${SAN-}" PREFIX=/usr DESTDIR="$dest" install; }
+tree() { (cd "$dest" && find . -printf '%M %u:%g %P\n' | sort -k 3); }
+
+ok 'make install' install_it
+times=$(find "$dest" -type f -printf '%i %T@ %p\n' | sort)
+
+wanted() {
+	echo 'drwxr-xr-x root:root '
+	for d in usr usr/bin usr/share usr/share/cnt usr/share/cnt/image usr/share/man \
+	    usr/share/man/man1 usr/share/man/man5 usr/share/man/man7; do
+		echo "drwxr-xr-x root:root $d"
+	done
+	for p in agent-box cnt cnt-create cnt-delete cnt-doctor cnt-enter cnt-exec cnt-image cnt-info \
+	    cnt-list cnt-mcp cnt-restart cnt-setup cnt-start cnt-stop cnt-version; do
+		echo "-rwxr-xr-x root:root usr/bin/$p"
+		echo "-rw-r--r-- root:root usr/share/man/man1/$p.1"
+	done
+	echo '-rw-r--r-- root:root usr/share/man/man5/cnt.conf.5'
+	echo '-rw-r--r-- root:root usr/share/man/man7/cnt-box.7'
+	echo '-rwxr-xr-x root:root usr/share/cnt/image/debian'
+}
+is "$(tree)" "$(wanted | sort -k 3)" 'the tree is the list, with its owners and modes'
+
+ok 'make install again' install_it
+is "$(find "$dest" -type f -printf '%i %T@ %p\n' | sort)" "$times" 'changes nothing'
+run "$dest/usr/bin/cnt" --version
+like "$out" '^cnt [0-9]+\.[0-9]+\.[0-9]+$' 'what was installed runs'

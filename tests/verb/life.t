@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# A box's life from outside: what each verb says, and what it does.
+
+. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/refused.sh"
+
+web=$me-web
+field() { printf '%s' "$out" | jq -r ".$1"; }
+state() { cnt info "$web" --json | jq -r .state; }
+is_stopped() { [ "$(state)" = stopped ]; }
+
+ok 'a box is created' cnt create "$web" --json --memory 512m --pids 300 --cpu 1.5
+is "$(field name)" "$web" 'its name'
+is "$(field state)" running 'it runs'
+like "$(field address)" '^[0-9]+(\.[0-9]+){3}$' 'it has an address'
+like "$(field image)" '^(debian|ubuntu)-[0-9.]+$' 'its image is the host'\''s own release'
+is "$(field owner)" "$web" 'made by root it belongs to the owner of its own name'
+like "$(field created)" '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$' 'when it was made'
+is "$(field memory)" 536870912 'its limit of memory, in bytes'
+
+run cnt exec "$web" -- id -un
+is "$out" "$web" 'a command runs as the user of the box'\''s name'
+run cnt exec "$web" -- sudo id -u
+is "$out" 0 'sudo needs no password'
+run cnt exec "$web" -- ps -p 1 -o comm=
+is "$out" systemd 'pid 1 is systemd'
+exits 7 'exit status is passed on' cnt exec "$web" -- sh -c 'exit 7'
+exits 127 'not found' cnt exec "$web" -- no-such-program
+exits 126 'not executable' cnt exec "$web" -- /etc/passwd
+exits 137 'ended by a signal' cnt exec "$web" -- sh -c 'kill -9 $$'
+ok 'systemd says running' cnt exec "$web" --timeout 60s -- systemctl is-system-running --wait
+is "$out" running 'and means it'
+
+cnt exec "$web" -- sleep 300 &
+sleeper=$!
+on_exit "kill $sleeper 2>/dev/null; wait $sleeper"
+uids() { for p in /proc/[0-9]*; do
+	[ "$(tr '\0' ' ' 2>/dev/null <"$p/cmdline")" = 'sleep 300 ' ] && stat -c %u "$p"; done; }
+has_uid() { uids | grep -q .; }
+wait_for 5 has_uid
+ok 'on the host it has an id of the box'\''s own range' sh -c '[ "$1" -ge 1879048192 ]' - "$(uids | head -n 1)"
+
+head -c 3000000 /dev/urandom >"$tmp/bytes"
+cnt exec "$web" -- cat <"$tmp/bytes" >"$tmp/back"
+ok 'standard input and output carry any bytes' cmp "$tmp/bytes" "$tmp/back"
+run cnt exec "$web" --cwd /tmp --env GREETING='hello you' -- sh -c 'echo "$PWD $GREETING"'
+is "$out" '/tmp hello you' 'working directory and environment'
+run cnt exec "$web" -- env
+unlike "$out" 'CNT_ROOT|BUILD=' 'nothing of the host'\''s environment comes in'
+exits 124 'a timeout ends the command' cnt exec "$web" --timeout 0.3s -- sleep 60
+run cnt enter "$web" -- id -un
+is "$out" "$web" 'enter runs a command too'
+
+run cnt list --json
+is "$(printf '%s' "$out" | jq -r --arg n "$web" '.boxes[] | select(.name == $n).state')" running 'list shows it'
+like "$(cnt list | sed -n 1p)" '^NAME +STATE +ADDRESS +IMAGE +CPU +MEMORY +AGE' 'list has its columns'
+is "$(cnt list | awk 'length > 80')" '' 'which fit 80 characters'
+
+refused 1 exists 'exists|already' 'creating it again' cnt create "$web"
+refused 1 no 'running' 'deleting it while it runs' cnt delete "$web"
+refused 1 no 'running' 'starting it while it runs' cnt start "$web"
+
+ok 'stop' cnt stop "$web" --json
+is "$(field state)" stopped 'says stopped'
+is "$(field killed)" false 'init ended by itself'
+is "$(state)" stopped 'and info says so too'
+ok 'stopping it again changes nothing' cnt stop "$web"
+exits 125 'exec in a stopped box is cnt'\''s own failure' cnt exec "$web" -- true
+like "$err" 'not running|stopped' 'which says why'
+like "$err" 'hint: .*start' 'and what to do'
+ok 'start' cnt start "$web"
+ok 'a command can run when start returns' cnt exec "$web" -- true
+ok 'restart' cnt restart "$web"
+ok 'a command can run when restart returns' cnt exec "$web" -- true
+ok 'stop --force' cnt stop "$web" --force --json
+is "$(field killed)" true 'kills'
+ok 'restart starts a stopped box' cnt restart "$web"
+
+ok 'a second box' cnt create "$me-two" --no-start --json
+is "$(field state)" stopped 'made and not started'
+exits 1 'several boxes: the first failure is the exit status' cnt stop "$me-two" "$me-none" "$web"
+is "$(state)" stopped 'the others are done'
+ok 'several boxes are deleted' cnt delete "$web" "$me-two"
+refused 1 not_found 'no such' 'deleting it again' cnt delete "$web"
+is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -name "$me-*")" '' 'no directory is left'
+is "$(find /sys/fs/cgroup -type d -name "$me-*" 2>/dev/null)" '' 'no cgroup is left'
+
+ok 'create --wait ssh returns when sshd answers' cnt create "$me-ssh" --wait ssh --json
+address=$(field address)
+ok 'and it does' perl -MIO::Socket::INET -e \
+    '$s = IO::Socket::INET->new(PeerAddr => $ARGV[0], PeerPort => 22, Timeout => 3) or die "$!\n";
+    <$s> =~ /^SSH-2/ or die "no banner\n"' "$address"
