@@ -50,12 +50,14 @@ add_hierarchy(const char *name)
 const struct cnt_hierarchy *
 cnt_cgroup_hierarchies(size_t *n)
 {
-	CNT_DIR DIR *d = host.found ? NULL : opendir(ROOT);
+	CNT_DIR DIR *d = NULL;
 	struct dirent *entry;
 
 	if (!host.found)
 		add_hierarchy("");
-	while (d != NULL && (host.n == 0 || !host.list[0].v2) && (entry = readdir(d)) != NULL)
+	if (!host.found && host.n == 0)
+		d = opendir(ROOT);
+	while (d != NULL && (entry = readdir(d)) != NULL)
 		if (entry->d_name[0] != '.' && entry->d_type == DT_DIR)
 			add_hierarchy(entry->d_name);
 	host.found = true;

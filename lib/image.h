@@ -15,12 +15,15 @@
 int	cnt_image_import(struct cnt_store *s, const char *name, int archive, struct cnt_image *i,
 	    struct cnt_call *c, struct cnt_err *e);
 
-/* Runs the recipe share/cnt/image/RECIPE SUITE and imports its archive. */
+/* Runs the recipe share/cnt/image/RECIPE SUITE (NULL: without one) and imports its archive. */
 int	cnt_image_build(struct cnt_store *s, const char *name, const char *recipe, const char *suite,
 	    struct cnt_image *i, struct cnt_call *c, struct cnt_err *e);
 
 /* Removes one that no box uses. */
 int	cnt_image_delete(struct cnt_store *s, const char *ref, struct cnt_image *i, struct cnt_err *e);
+
+/* Removes what killed imports, builds and deletes have left. */
+int	cnt_image_recover(struct cnt_store *s, struct cnt_err *e);
 
 /* images/ID/rootfs; malloc'd. */
 char	*cnt_image_rootfs(const char *id);

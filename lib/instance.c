@@ -122,38 +122,6 @@ recorded(struct cnt_store *s, struct cnt_instance *i, struct cnt_err *e)
 	return e->code == CNT_UNAVAILABLE ? 0 : -1;
 }
 
-/* What does not hold (any more) is chosen, again only while there are no boxes. */
-static int
-choose(struct cnt_store *s, const struct cnt_subid *ids, struct cnt_instance *i, cJSON *changed,
-    struct cnt_err *e)
-{
-	struct cnt_conf conf CNT_CONF_END = { 0 };
-	int have = recorded(s, i, e), taken = 0;
-	bool moved;
-
-	if (have == -1 || cnt_conf_read(&conf, e) == -1)
-		return -1;
-	if (have == 1 && (taken = cnt_subid_taken(ids, i->id_base, i->id_count, e)) == -1)
-		return -1;
-	moved = conf.prefix != 0 && (conf.subnet != i->subnet || conf.prefix != i->prefix);
-	if (have == 1 && !taken && !moved)
-		return 0;
-	if (have == 0)
-		choose_tag(i->tag);
-	if ((have == 0 || moved) && choose_subnet(i, &conf, e) == -1)
-		return -1;
-	if (have == 0 || taken) {
-		i->id_count = ids_needed(i);
-		if (cnt_subid_choose(ids, i->id_count, &i->id_base, e) == -1)
-			return -1;
-	}
-	if (cnt_store_set_instance(s, i, e) == -1)
-		return -1;
-	note(changed, "instance %s: subnet %u.%u.%u.%u/%u, ids from %u", i->tag, i->subnet >> 24,
-	    i->subnet >> 16 & 255, i->subnet >> 8 & 255, i->subnet & 255, i->prefix, i->id_base);
-	return 0;
-}
-
 static int
 set_lines(const struct cnt_subid *ids, const struct cnt_instance *i, bool present, cJSON *changed,
     struct cnt_err *e)
@@ -164,6 +132,38 @@ set_lines(const struct cnt_subid *ids, const struct cnt_instance *i, bool presen
 		note(changed, "/etc/subuid, /etc/subgid: root:%u:%u %s", i->id_base, i->id_count,
 		    present ? "added" : "removed");
 	return n == -1 ? -1 : 0;
+}
+
+/* What does not hold (any more) is chosen, again only while there are no boxes. */
+static int
+choose(struct cnt_store *s, const struct cnt_subid *ids, struct cnt_instance *i, cJSON *changed,
+    struct cnt_err *e)
+{
+	struct cnt_conf conf CNT_CONF_END = { 0 };
+	int have = recorded(s, i, e), taken = 0;
+	const struct cnt_instance old = *i;
+
+	if (have == -1 || cnt_conf_read(&conf, e) == -1)
+		return -1;
+	if (have == 1 && (taken = cnt_subid_taken(ids, i->id_base, i->id_count, e)) == -1)
+		return -1;
+	if (have == 1 && !taken && (conf.prefix == 0 ||
+	    (conf.subnet == i->subnet && conf.prefix == i->prefix)))
+		return 0;
+	if (have == 0)
+		choose_tag(i->tag);
+	if ((have == 0 || conf.prefix != 0) && choose_subnet(i, &conf, e) == -1)
+		return -1;
+	i->id_count = ids_needed(i);
+	if ((have == 0 || taken || i->id_count != old.id_count) &&
+	    cnt_subid_choose(ids, i->id_count, &i->id_base, e) == -1)
+		return -1;
+	if (cnt_store_set_instance(s, i, e) == -1 ||
+	    (have == 1 && set_lines(ids, &old, false, changed, e) == -1))
+		return -1;
+	note(changed, "instance %s: subnet %u.%u.%u.%u/%u", i->tag, i->subnet >> 24,
+	    i->subnet >> 16 & 255, i->subnet >> 8 & 255, i->subnet & 255, i->prefix);
+	return 0;
 }
 
 int

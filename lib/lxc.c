@@ -28,6 +28,7 @@
 
 #define DEADLINE_MS	60000		/* a start takes some 30 ms, on a loaded host a second */
 #define LOG_MAX		(1 << 20)
+#define IPV6_OFF	"/proc/sys/net/ipv6/conf/all/disable_ipv6"
 
 static void
 add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct cnt_lxc_host *h,
@@ -49,7 +50,9 @@ add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct
 	cnt_buf_adds(c, "lxc.proc.oom_score_adj = 0\n");	/* the monitor's is not for the box */
 }
 
-/* The gateway is outside of the /32: every neighbour is reached through the host, which refuses. */
+/* The gateway is outside of the /32: every neighbour is reached through the host, which refuses. IPv6 is
+ * turned off by a hook, which at every start and reboot runs in the box's namespaces with the host's
+ * /proc in sight; the box's own is read-only by the time of liblxc's sysctl settings. */
 static void
 add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_buf *c)
 {
@@ -62,9 +65,8 @@ add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_
 	    "lxc.net.0.mtu = %u\n"
 	    "lxc.net.0.ipv4.address = %s/32\n"
 	    "lxc.net.0.ipv4.gateway = %s\n"
-	    "lxc.net.0.flags = up\n",
-//	    "lxc.sysctl.net.ipv6.conf.all.disable_ipv6 = 1\n"
-//	    "lxc.sysctl.net.ipv6.conf.default.disable_ipv6 = 1\n",
+	    "lxc.net.0.flags = up\n"
+	    "lxc.hook.mount = /bin/sh -c '! test -e " IPV6_OFF " || echo 1 >" IPV6_OFF "'\n",
 	    p->bridge, p->veth, p->mac, h->mtu, p->address, p->gateway);
 }
 

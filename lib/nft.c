@@ -5,7 +5,8 @@
  * What a box sends is believed only when interface, MAC and IPv4 source are those of its slot; any
  * other frame, IPv6 too, ends in table `bridge`. What is left goes to the host (a box has its
  * address alone on its link), where table `inet` refuses, at once and with an answer, the cloud's
- * metadata addresses, the host's own addresses but the resolver, and other boxes. An interface
+ * metadata addresses, the host's own addresses but the resolver, and other boxes (an ICMP answer
+ * as often as the kernel's icmp_ratelimit allows, a TCP one always). An interface
  * named TAG-* that the store does not know may send nothing.
  *
  * A transaction that deletes anything makes nft wait for a grace period of the kernel's (16 ms). So
@@ -105,6 +106,16 @@ static cJSON *
 verdict(const char *name)
 {
 	return wrap(name, cJSON_CreateNull());
+}
+
+static cJSON *
+reject(const char *type, const char *reason)
+{
+	cJSON *how = wrap("type", str(type));
+
+	if (reason != NULL)
+		cJSON_AddStringToObject(how, "expr", reason);
+	return wrap("reject", how);
 }
 
 static cJSON *
@@ -209,25 +220,23 @@ render_routed(const struct ruleset *r, const struct cnt_instance *i, const struc
 	replace_table(r);
 	set(r, r->resolver, str("ipv4_addr"));
 	chain(r, "refuse", NULL, NULL, 0);
+	chain(r, "prerouting", "filter", "prerouting", -300);
 	chain(r, "forward", "filter", "forward", 0);
 	chain(r, "input", "filter", "input", 0);
-	chain(r, "output", "filter", "output", 0);
 	chain(r, "postrouting", "nat", "postrouting", 100);
 
-	rule(r, "refuse", is(meta("l4proto"), "tcp"),
-	    wrap("reject", wrap("type", str("tcp reset"))), NULL);
-	{
-		cJSON *how = wrap("type", str("icmpx"));
+	rule(r, "refuse", is(meta("l4proto"), "tcp"), reject("tcp reset", NULL), NULL);
+	rule(r, "refuse", reject("icmpx", "admin-prohibited"), NULL);
 
-		cJSON_AddStringToObject(how, "expr", "admin-prohibited");
-		rule(r, "refuse", wrap("reject", how), NULL);
-	}
-
-	/* Before what is established, so that no state can open a way to these. */
-	rule(r, "forward", is(meta("iifname"), br), is(meta("oifname"), br), refuse(), NULL);
-	rule(r, "forward", is(meta("iifname"), br), is(meta("nfproto"), "ipv6"), refuse(), NULL);
-	rule(r, "forward", is(meta("iifname"), br),
+	/* Before what is established, so that no state can open a way to these; and before routing,
+	 * which would advise a box to reach its neighbour directly. */
+	rule(r, "prerouting", is(meta("iifname"), br), is(meta("nfproto"), "ipv6"), refuse(), NULL);
+	rule(r, "prerouting", is(meta("iifname"), br),
 	    match("==", payload("ip", "daddr"), prefix("169.254.0.0", 16)), refuse(), NULL);
+	rule(r, "prerouting", is(meta("iifname"), br),
+	    match("==", payload("ip", "daddr"), prefix(net, i->prefix)),
+	    match("!=", payload("ip", "daddr"), str(r->at_resolver)), refuse(), NULL);
+
 	rule(r, "forward", is(meta("oifname"), br), replies(), verdict("accept"), NULL);
 	rule(r, "forward", is(meta("oifname"), br), verdict("drop"), NULL);
 
@@ -239,16 +248,11 @@ render_routed(const struct ruleset *r, const struct cnt_instance *i, const struc
 	    is(payload("tcp", "dport"), "53"), verdict("accept"), NULL);
 	rule(r, "input", is(meta("iifname"), br), refuse(), NULL);
 
-	/* The kernel would advise a box to reach its refused neighbour directly; whether it does is
-	 * a setting of all interfaces together (conf/all/send_redirects), which is the host's. */
-	rule(r, "output", is(meta("oifname"), br), is(payload("icmp", "type"), "redirect"),
-	    verdict("drop"), NULL);
-
 	rule(r, "postrouting", match("==", payload("ip", "saddr"), prefix(net, i->prefix)),
 	    match("!=", meta("oifname"), str(br)), verdict("masquerade"), NULL);
 }
 
-/* The set's key: interface . MAC . IPv4, the latter two from `from`. */
+/* Are interface, MAC and IPv4 those of one box? */
 static cJSON *
 known(const struct ruleset *r, cJSON *mac, cJSON *address)
 {

@@ -20,6 +20,8 @@ cnt_process_start(pid_t pid)
 		return -1;
 	line[n] = '\0';
 	const char *p = strrchr(line, ')');
+	if (p == NULL || p[1] == '\0' || p[2] == 'Z' || p[2] == 'X')
+		return -1;
 	for (int field = 2; field < 22 && p != NULL; field++)
 		p = strchr(p + 1, ' ');
 	return p == NULL ? -1 : strtoll(p + 1, NULL, 10);

@@ -153,11 +153,13 @@ tick(void *arg)
 	struct cnt_server *s = arg;
 	const struct cnt_offer *o = s->offer;
 	int64_t now = cnt_ticks_us();
+	bool busy;
 
 	if (!s->cancelled && (s->requests == NULL || now >= s->cancel_at))
 		cancel_all(s);
-	if (s->cancelled && (now >= s->leave_at || (cnt_writer_queued(s->out) == 0 &&
-	    (o->ending == NULL || !o->ending(o->arg)))))
+	busy = !s->cancelled || (o->ending != NULL && o->ending(o->arg)) ||
+	    cnt_writer_queued(s->out) > 0;
+	if (!busy || (s->cancelled && now >= s->leave_at))
 		cnt_loop_stop(s->loop);
 	else
 		cnt_loop_timer(s->loop, TICK_US, tick, s);

@@ -20,8 +20,14 @@ cnt_undertaker(const pid_t *groups, size_t n, int64_t grace_us)
 	int64_t until = cnt_ticks_us() + grace_us;
 	bool *gone CNT_FREE = NULL;
 	size_t left = n;
+	pid_t pid;
 
-	if (n == 0 || fork() != 0)
+	if (n == 0)
+		return;
+	pid = fork();
+	if (pid > 0)
+		setpgid(pid, pid);	/* before our own group may be killed */
+	if (pid != 0)
 		return;
 	syscall(SYS_close_range, 0, ~0U, 0);
 	setsid();

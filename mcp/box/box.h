@@ -108,9 +108,8 @@ struct cnt_ended {
 	pid_t	pids[64];		/* the first of them */
 };
 
-/* Before serving: what ends with this process. Commands live as long as the connection. */
-int	 cnt_lifeline_open(struct cnt_err *e);
-int	 cnt_lifeline(void);		/* readable (EOF) when the connection is over; -1: none */
+/* Said once before serving: processes left running by a command live as long as this process. */
+void	cnt_supervise_for_server(void);
 
 /* Starts the command below a supervisor of its own, which finds and ends all that descends from it.
  * Returns the supervisor's pid; *control speaks with it: it sends one struct cnt_ended; it takes 'K'

@@ -233,7 +233,7 @@ collect(struct run *r)
 	while (!r->over) {
 		int64_t now = cnt_ticks_us(), until = r->deadline;
 		struct pollfd p[] = {
-			{ .fd = r->control, .events = POLLIN }, { .fd = cnt_lifeline() },
+			{ .fd = r->control, .events = POLLIN },
 			{ .fd = r->out.fd, .events = POLLIN }, { .fd = r->err.fd, .events = POLLIN },
 		};
 
@@ -242,10 +242,8 @@ collect(struct run *r)
 		if (poll(p, nitems(p), until > now ? (int)((until - now) / 1000) + 1 : 0) == -1)
 			continue;
 		if (p[1].revents != 0)
-			_exit(0);	/* nobody is left to answer to */
-		if (p[2].revents != 0)
 			cnt_stream_read(&r->out, SIZE_MAX);
-		if (p[3].revents != 0)
+		if (p[2].revents != 0)
 			cnt_stream_read(&r->err, SIZE_MAX);
 		if (p[0].revents != 0)
 			read_report(r);

@@ -3,8 +3,7 @@
  * A command and all that descends from it. Between the call's process and the command stands a
  * supervisor: a session of its own and a child subreaper, so that a descendant whose parents are gone,
  * double-forked or not, becomes its child and is found. It depends on nobody's signals: it sees the end of
- * the call on its control socket and the end of the connection on the lifeline, however they end (SIGKILL
- * too). The call's process is a subreaper as well, so that a killed supervisor's children fall to it.
+ * the call on its control socket and the end of the server on a pidfd, however they end (SIGKILL too). The call's process is a subreaper as well, so that a killed supervisor's children fall to it.
  *
  * What is killed loses its children to the supervisor, so killing the supervisor's own children until it has none
  * ends any tree; a pid of its own child cannot be another process's before it is reaped.
@@ -14,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -25,7 +25,7 @@
 #define GRACE_US	2000000		/* between TERM and KILL */
 #define PID_LIMIT	4194304		/* the kernel's own bound on pids */
 
-static int lifeline[2] = { -1, -1 };
+static pid_t server;		/* 0: there is none, the connection is this process */
 
 struct pids {
 	pid_t	*p;
@@ -34,7 +34,7 @@ struct pids {
 
 struct super {
 	pid_t	shell;			/* 0: reaped */
-	int	control, life, signals;
+	int	control, life, signals;	/* life: readable when the server is gone; -1: none */
 	int	drain[2];
 	bool	answered;		/* the call is over: what is left may run on */
 	bool	reported;
@@ -43,16 +43,10 @@ struct super {
 	struct cnt_ended ended;
 };
 
-int
-cnt_lifeline_open(struct cnt_err *e)
+void
+cnt_supervise_for_server(void)
 {
-	return pipe2(lifeline, O_CLOEXEC) == -1 ? cnt_fail_sys(e, "pipe") : 0;
-}
-
-int
-cnt_lifeline(void)
-{
-	return lifeline[0];
+	server = getpid();
 }
 
 static void
@@ -248,7 +242,7 @@ wait_for_something(struct super *s)
 {
 	struct pollfd p[] = {
 		{ .fd = s->signals, .events = POLLIN }, { .fd = s->control, .events = POLLIN },
-		{ .fd = s->kill_at == 0 && !s->killing ? s->life : -1 },
+		{ .fd = s->kill_at == 0 && !s->killing ? s->life : -1, .events = POLLIN },
 		{ .fd = s->answered ? s->drain[0] : -1, .events = POLLIN },
 		{ .fd = s->answered ? s->drain[1] : -1, .events = POLLIN },
 	};
@@ -288,8 +282,8 @@ supervise(struct super *s)
 static int
 start(const struct cnt_command *c, pid_t *shell)
 {
-	char sh[] = "/bin/sh", name[] = "sh", flag[] = "-c", *text = cnt_strdup(c->text);
-	char *const argv[] = { name, flag, text, NULL };
+	char sh[] = "/bin/sh", name[] = "sh", flag[] = "-c", end[] = "--", *text = cnt_strdup(c->text);
+	char *const argv[] = { name, flag, end, text, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
@@ -337,9 +331,9 @@ keep_only(struct super *s)
 }
 
 static void CNT_NORETURN
-supervisor(const struct cnt_command *c, int control)
+supervisor(const struct cnt_command *c, int control, int life)
 {
-	struct super s = { .control = control, .life = lifeline[0],
+	struct super s = { .control = control, .life = life,
 	    .drain = { c->drain[0], c->drain[1] } };
 	sigset_t all;
 
@@ -359,23 +353,32 @@ supervisor(const struct cnt_command *c, int control)
 	supervise(&s);
 }
 
+/* The server is the parent of the call's process; if it is not any more, its number means nothing. */
+static int
+open_life(struct cnt_err *e)
+{
+	int fd = server != 0 ? (int)syscall(SYS_pidfd_open, server, 0) : -1;
+
+	if (server != 0 && (fd == -1 || getppid() != server))
+		return cnt_fail(e, CNT_SYSTEM, "the server is gone");
+	return fd;
+}
+
 pid_t
 cnt_supervise(const struct cnt_command *c, int *control, struct cnt_err *e)
 {
-	int pair[2] = { -1, -1 };
+	int pair[2] = { -1, -1 }, life CNT_CLOSE = open_life(e);
 	pid_t pid = -1;
 
-	if (lifeline[1] != -1) {
-		close(lifeline[1]);
-		lifeline[1] = -1;
-	}
+	if (life == -1 && server != 0)
+		return -1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
 		return cnt_fail_sys(e, "socketpair");
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		supervisor(c, pair[1]);
+		supervisor(c, pair[1], life);
 	}
 	close(pair[1]);
 	if (pid == -1) {

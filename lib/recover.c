@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The second half of every two-step change. A row that is not READY while its lock is free belongs
+ * to a process that is gone: what it made is taken away, so that there is never half a box. What
+ * cannot be taken away now keeps its row and is tried again; it must not stop other verbs.
+ */
+#include "lib/recover.h"
+
+#include <net/if.h>
+
+#include "lib/box.h"
+#include "lib/image.h"
+#include "lib/net.h"
+#include "lib/paths.h"
+#include "lib/process.h"
+
+/* The row is read again under the lock. Returns whether the box was removed. */
+static bool
+remove_box(struct cnt_store *s, const struct cnt_instance *i, const char *name)
+{
+	struct cnt_err ignored = { 0 };
+	struct cnt_box b;
+	int lock CNT_CLOSE = -1;
+
+	return cnt_box_lock(name, 0, &lock, &ignored) == 0 &&
+	    cnt_store_box_get(s, name, &b, &ignored) == 0 && b.state != CNT_READY &&
+	    cnt_box_unmake(i, name, &ignored) == 0 &&
+	    cnt_store_box_remove(s, name, &ignored) == 0;
+}
+
+/* The firewall knows a removed box until it is rendered again; without a bridge there is none. */
+static int
+recover_boxes(struct cnt_store *s, struct cnt_err *e)
+{
+	struct cnt_box *boxes CNT_FREE = NULL;
+	struct cnt_err ignored = { 0 };
+	struct cnt_instance i;
+	struct cnt_place place;
+	size_t n = 0, removed = 0;
+
+	if (cnt_store_boxes(s, &boxes, &n, e) == -1)
+		return -1;
+	if (n == 0)
+		return 0;
+	if (cnt_store_instance(s, &i, e) == -1)
+		return -1;
+	for (size_t k = 0; k < n; k++) {
+		if (boxes[k].state != CNT_READY && remove_box(s, &i, boxes[k].name))
+			removed++;
+	}
+	if (removed > 0 && cnt_box_place(&i, 0, &place, &ignored) == 0 &&
+	    if_nametoindex(place.bridge) != 0)
+		(void)cnt_net_ensure(s, &i, &ignored);
+	return 0;
+}
+
+static int
+close_intents(struct cnt_store *s, struct cnt_err *e)
+{
+	struct cnt_pending *p CNT_FREE = NULL;
+	size_t n = 0;
+
+	if (cnt_store_pending(s, &p, &n, e) == -1)
+		return -1;
+	for (size_t k = 0; k < n; k++) {
+		if (cnt_process_start(p[k].pid) != p[k].start &&
+		    cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+cnt_recover(struct cnt_store *s, struct cnt_err *e)
+{
+	struct cnt_err ignored = { 0 };
+	int unfinished = cnt_store_unfinished(s, e);
+
+	if (unfinished <= 0)
+		return unfinished;
+	if (cnt_paths_make(e) == -1 || recover_boxes(s, e) == -1)
+		return -1;
+	(void)cnt_image_recover(s, &ignored);
+	return close_intents(s, e);
+}

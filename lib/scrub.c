@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tree came out of an archive and is an enemy's: its links are resolved inside it, by the
+ * kernel. Taken out are device nodes (an overlay's whiteouts among them) and everything that makes
+ * a machine itself: ssh host keys, machine-id, seeds and secrets of random numbers.
+ */
+#include "lib/scrub.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+
+#include "lib/file.h"
+
+static const char *const inits[] = {
+	"sbin/init", "usr/sbin/init", "usr/lib/systemd/systemd", "lib/systemd/systemd",
+	"bin/init", "init",
+};
+
+static const char *const own_files[][2] = {	/* directory, name */
+	{ "etc",			"machine-id" },
+	{ "var/lib/dbus",		"machine-id" },
+	{ "var/lib/systemd",		"random-seed" },
+	{ "var/lib/systemd",		"credential.secret" },
+	{ "var/lib/random-seed",	"random-seed" },
+	{ "var/lib/urandom",		"random-seed" },
+	{ "var/lib/misc",		"random-seed" },
+	{ "var/lib/seedrng",		"seed.credit" },
+	{ "var/lib/seedrng",		"seed.no-credit" },
+};
+
+static bool
+is_file(int root, const char *path, mode_t bits)
+{
+	int fd CNT_CLOSE = cnt_file_open_in(root, path, O_PATH, 0);
+	struct stat st;
+
+	return fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & bits) == bits;
+}
+
+static int
+check(int root, struct cnt_err *e)
+{
+	if (!is_file(root, "etc/passwd", 0))
+		return cnt_fail(e, CNT_INVALID, "archive: holds no etc/passwd, so it is no system's root");
+	for (size_t i = 0; i < nitems(inits); i++) {
+		if (is_file(root, inits[i], 0111))
+			return 0;
+	}
+	(void)cnt_fail(e, CNT_INVALID, "archive: holds no init (sbin/init)");
+	return cnt_hint(e, "a box is a whole system; install systemd-sysv or another init in it");
+}
+
+/* Removes a name that is no directory; prefix: every name that begins so. */
+static int
+remove_in(int root, const char *dir, const char *name, bool prefix, struct cnt_err *e)
+{
+	int fd = cnt_file_open_in(root, dir, O_RDONLY | O_DIRECTORY, 0);
+	DIR *d CNT_DIR = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *n;
+
+	if (d == NULL)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 :
+		    cnt_fail_sys(e, "%s", dir);
+	while ((n = readdir(d)) != NULL) {
+		if (prefix ? strncmp(n->d_name, name, strlen(name)) != 0 : strcmp(n->d_name, name) != 0)
+			continue;
+		if (unlinkat(dirfd(d), n->d_name, 0) == -1 && errno != EISDIR)
+			return cnt_fail_sys(e, "%s/%s", dir, n->d_name);
+	}
+	return 0;
+}
+
+/* An empty machine-id, not a missing one: systemd takes that for a first boot with presets to run. */
+static int
+remove_identity(int root, struct cnt_err *e)
+{
+	for (size_t i = 0; i < nitems(own_files); i++) {
+		if (remove_in(root, own_files[i][0], own_files[i][1], false, e) == -1)
+			return -1;
+	}
+	if (remove_in(root, "etc/ssh", "ssh_host_", true, e) == -1)
+		return -1;
+	return cnt_file_write_in(root, "etc/machine-id", "", 0, 0444, 0, 0, e);
+}
+
+static int
+remove_device(const char *path, const struct stat *st, int type CNT_UNUSED, struct FTW *f CNT_UNUSED)
+{
+	return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? unlink(path) : 0;
+}
+
+int
+cnt_scrub(const char *rootfs, struct cnt_err *e)
+{
+	int root CNT_CLOSE = open(rootfs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* The archive's `./` may have given the root to anybody. */
+	if (root == -1 || fchown(root, 0, 0) == -1 || fchmod(root, 0755) == -1 ||
+	    nftw(rootfs, remove_device, 64, FTW_PHYS | FTW_MOUNT) != 0)
+		return cnt_fail_sys(e, "%s", rootfs);
+	if (check(root, e) == -1)
+		return -1;
+	return remove_identity(root, e);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An archive is read once: the same bytes go through SHA-256 and into tar(1). The archive is an
+ * enemy's. What holds it in the directory is GNU tar's own rule: absolute names and `..` are
+ * stripped, and links that point outside are made last. Extended attributes that would speak to
+ * the host's overlayfs are left out.
+ */
+#include "lib/unpack.h"
+
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+
+#include "lib/crypto.h"
+
+#define CHUNK		65536
+#define MAGIC		6		/* bytes of the longest below */
+#define REPORT_BYTES	(8 << 20)
+
+/* tar detects compression only in files it can seek in. */
+static const struct {
+	const char	*magic;
+	size_t		 n;
+	const char	*option;
+} compressions[] = {
+	{ "\x1f\x8b",			2, "--gzip" },
+	{ "\xfd" "7zXZ\0",		6, "--xz" },
+	{ "\x28\xb5\x2f\xfd",		4, "--zstd" },
+	{ "BZh",			3, "--bzip2" },
+};
+
+struct flow {
+	struct cnt_source	*source;
+	struct cnt_call		*call;
+	struct cnt_sha256	 sha;
+	int			 tar;		/* its standard input; -1: it reads no more */
+	pid_t			 pid;
+	int			 error_fd;
+	int64_t			 bytes, total, reported;
+};
+
+/* Its own pid namespace ends with its first process, its own mount namespace with the last. */
+static void
+contain(void)
+{
+	pid_t pid;
+	int status = 0;
+
+	if (unshare(CLONE_NEWPID | CLONE_NEWNS) == -1 || (pid = fork()) == -1)
+		_exit(127);
+	if (pid != 0) {
+		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+			continue;
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	}
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1)
+		_exit(127);
+}
+
+pid_t
+cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool contained)
+{
+	pid_t parent = getpid(), pid = fork();
+	sigset_t none;
+
+	if (pid != 0)
+		return pid;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
+		_exit(127);
+	if (contained)
+		contain();
+	for (int i = 0; i < 3; i++) {
+		if (dup2(fds[i], i) == -1)
+			_exit(127);
+	}
+	closefrom(3);
+	environ = (char **)env;
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+static int
+start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cnt_err *e)
+{
+	static char *const env[] = { (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+	    "/usr/bin:/sbin:/bin", (char *)"LC_ALL=C.UTF-8", NULL };
+	char *into CNT_FREE = cnt_format("--directory=%s", dir);
+	char *argv[] = { (char *)"tar", (char *)"--extract", (char *)"--file=-", into,
+	    (char *)"--numeric-owner", (char *)"--same-owner", (char *)"--preserve-permissions",
+	    (char *)"--acls", (char *)"--xattrs", (char *)"--xattrs-include=security.capability",
+	    (char *)"--xattrs-include=user.*", (char *)"--xattrs-exclude=user.overlay.*",
+	    (char *)"--warning=no-timestamp", NULL, NULL };
+	int pair[2];
+
+	for (size_t i = 0; i < nitems(compressions); i++) {
+		if (n >= compressions[i].n && memcmp(head, compressions[i].magic, compressions[i].n) == 0)
+			argv[nitems(argv) - 2] = (char *)compressions[i].option;
+	}
+	f->error_fd = memfd_create("tar", MFD_CLOEXEC);
+	if (f->error_fd == -1 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return cnt_fail_sys(e, "tar");
+	f->tar = pair[0];
+	f->pid = cnt_unpack_start(argv, env, (int[3]){ pair[1], f->error_fd, f->error_fd }, false);
+	close(pair[1]);
+	return f->pid == -1 ? cnt_fail_sys(e, "tar") : 0;
+}
+
+/* A tar that reads no more has its reason: its exit status says it. The hash goes on. */
+static void
+feed(struct flow *f, const char *bytes, size_t n)
+{
+	cnt_sha256_add(&f->sha, bytes, n);
+	f->bytes += (int64_t)n;
+	while (n > 0 && f->tar != -1) {
+		ssize_t w = send(f->tar, bytes, n, MSG_NOSIGNAL);
+
+		if (w == -1 && errno == EINTR)
+			continue;
+		if (w == -1) {
+			close(f->tar);
+			f->tar = -1;
+			return;
+		}
+		bytes += w;
+		n -= (size_t)w;
+	}
+}
+
+static void
+report(struct flow *f, const char *text)
+{
+	if (f->call != NULL)
+		cnt_progress(f->call, (double)f->bytes, (double)f->total, text);
+	f->reported = f->bytes;
+}
+
+/* The program's standard error: whole lines, control characters shown as dots. */
+static void
+take_lines(struct flow *f, struct cnt_buf *line)
+{
+	char chunk[4096];
+	ssize_t r = read(f->source->lines, chunk, sizeof(chunk));
+
+	if (r <= 0 && errno != EINTR) {
+		close(f->source->lines);
+		f->source->lines = -1;
+	}
+	for (ssize_t i = 0; i < r; i++) {
+		unsigned char byte = (unsigned char)chunk[i];
+
+		if (byte != '\n' && byte != '\r') {
+			if (line->n < sizeof(f->source->last) - 1)
+				cnt_buf_add(line, byte < ' ' || byte == 127 ? "." : &chunk[i], 1);
+			continue;
+		}
+		if (line->n > 0) {
+			strlcpy(f->source->last, line->p, sizeof(f->source->last));
+			report(f, f->source->last);
+		}
+		line->n = 0;
+	}
+}
+
+/* Both streams until both have ended. */
+static int
+pump(struct flow *f, const char *dir, struct cnt_err *e)
+{
+	struct cnt_buf line CNT_BUF = { 0 };
+	char *chunk CNT_FREE = cnt_alloc(CHUNK);
+	bool open_end = true;
+	size_t have = 0;
+
+	while (open_end || f->source->lines != -1) {
+		struct pollfd p[2] = { { open_end ? f->source->archive : -1, POLLIN, 0 },
+		    { f->source->lines, POLLIN, 0 } };
+
+		if (poll(p, 2, -1) == -1 && errno != EINTR)
+			return cnt_fail_sys(e, "archive");
+		if (p[1].revents != 0)
+			take_lines(f, &line);
+		if (p[0].revents == 0)
+			continue;
+		ssize_t r = read(f->source->archive, chunk + have, CHUNK - have);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1)
+			return cnt_fail_sys(e, "archive");
+		open_end = r > 0;
+		have += (size_t)r;
+		if (have == 0 || (f->pid == 0 && have < MAGIC && open_end))
+			continue;
+		if (f->pid == 0 && start_tar(f, dir, chunk, have, e) == -1)
+			return -1;
+		feed(f, chunk, have);
+		have = 0;
+		if (f->bytes - f->reported >= REPORT_BYTES)
+			report(f, "unpacking");
+	}
+	return 0;
+}
+
+static int
+wait_for(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return -1;
+	}
+	return status;
+}
+
+static int
+check_source(struct cnt_source *s, struct cnt_err *e)
+{
+	int status = s->pid == 0 ? 0 : wait_for(s->pid);
+
+	s->pid = 0;
+	if (status == 0)
+		return 0;
+	return cnt_fail(e, CNT_SYSTEM, "recipe: status %d: %s",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), s->last);
+}
+
+static int
+check_tar(struct flow *f, struct cnt_err *e)
+{
+	char text[513] = "";
+	int status;
+
+	if (f->tar != -1)
+		close(f->tar);
+	f->tar = -1;
+	if (f->pid == 0)
+		return cnt_fail(e, CNT_INVALID, "archive: empty");
+	status = wait_for(f->pid);
+	f->pid = 0;
+	if (status == 0)
+		return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return cnt_fail(e, CNT_UNAVAILABLE, "tar: cannot be executed");
+	if (pread(f->error_fd, text, sizeof(text) - 1, 0) == -1)
+		text[0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return cnt_fail(e, CNT_INVALID, "archive: %s", text[0] == '\0' ? "tar was killed" : text);
+}
+
+static void
+end_flow(struct flow *f)
+{
+	if (f->tar != -1)
+		close(f->tar);
+	if (f->pid > 0 && kill(f->pid, SIGKILL) == 0)
+		(void)wait_for(f->pid);
+	if (f->source->pid > 0 && kill(f->source->pid, SIGKILL) == 0)
+		(void)wait_for(f->source->pid);
+	f->source->pid = 0;
+	if (f->error_fd != -1)
+		close(f->error_fd);
+}
+
+int
+cnt_unpack(struct cnt_source *s, const char *dir, uint8_t digest[32], int64_t *bytes,
+    struct cnt_call *c, struct cnt_err *e)
+{
+	__attribute__((cleanup(end_flow))) struct flow f = { .source = s, .call = c, .tar = -1,
+	    .error_fd = -1 };
+	struct stat st;
+
+	if (fstat(s->archive, &st) == -1)
+		return cnt_fail_sys(e, "archive");
+	f.total = S_ISREG(st.st_mode) ? st.st_size : 0;
+	cnt_sha256_start(&f.sha);
+	if (pump(&f, dir, e) == -1 || check_source(s, e) == -1 || check_tar(&f, e) == -1)
+		return -1;
+	cnt_sha256_end(&f.sha, digest);
+	*bytes = f.bytes;
+	return 0;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * read_file: a part of a regular file, by bytes or by lines. Memory is bounded by `limit`, whatever is
+ * asked for. Files of the kernel's that have no size are read like any other, and never waited for.
+ */
+#include "mcp/box/box.h"
+
+#include <errno.h>
+
+#define LIMIT_MAX	1048576
+#define POINT_MAX	4		/* bytes of a code point */
+
+struct part {
+	struct cnt_buf	 bytes;		/* of the file, from `start` on */
+	int64_t		 start;
+	size_t		 from, n;	/* what of them is answered */
+	bool		 more, cut;	/* more follows; less than what was asked for */
+};
+
+static const char *const encodings[] = { "auto", "utf-8", "base64", NULL };
+
+static const struct cnt_field read_params[] = {
+	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
+	    .help = "absolute, or relative to the home directory" },
+	{ .name = "offset", .type = CNT_INTEGER, .min = 0, .max = 9e15, .help = "first byte; default 0" },
+	{ .name = "limit", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = LIMIT_MAX,
+	    .help = "bytes at most" },
+	{ .name = "head", .type = CNT_INTEGER, .min = 1, .max = 9e15, .help = "only the first N lines" },
+	{ .name = "tail", .type = CNT_INTEGER, .min = 1, .max = 9e15, .help = "only the last N lines" },
+	{ .name = "encoding", .type = CNT_STRING, .def = "auto", .choices = encodings,
+	    .help = "auto: utf-8 where the bytes are that, else base64" },
+	{ 0 },
+};
+
+static const struct cnt_field read_results[] = {
+	{ .name = "path", .type = CNT_STRING, .help = "absolute path" },
+	{ .name = "size", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "bytes; null: unknown" },
+	{ .name = "sha256", .type = CNT_STRING, .flags = CNT_NULLABLE,
+	    .help = "of the whole file, up to 64 MiB" },
+	{ .name = "mtime", .type = CNT_STRING, .help = "last change" },
+	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "the payload" },
+	{ .name = "encoding", .type = CNT_STRING, .help = "utf-8 or base64" },
+	{ .name = "offset", .type = CNT_INTEGER, .help = "first byte of the payload" },
+	{ .name = "bytes", .type = CNT_INTEGER, .help = "bytes of the file in it" },
+	{ .name = "next_offset", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "where to go on" },
+	{ .name = "lines", .type = CNT_INTEGER, .help = "lines in it" },
+	{ .name = "truncated", .type = CNT_BOOLEAN, .help = "less than what was asked for" },
+	{ 0 },
+};
+
+/* Up to n bytes from offset on. A file that would make us wait (of the kernel's) ends here. */
+static int
+fill(int fd, int64_t offset, size_t n, struct cnt_buf *b)
+{
+	char *chunk CNT_FREE = cnt_alloc(n);
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t got = offset == 0 ? read(fd, chunk + have, n - have) :
+		    pread(fd, chunk + have, n - have, offset + (int64_t)have);
+
+		if (got == -1 && errno == EINTR)
+			continue;
+		if (got == -1 && errno != EAGAIN)
+			return -1;
+		if (got <= 0)
+			break;
+		have += (size_t)got;
+	}
+	cnt_buf_add(b, chunk, have);
+	return 0;
+}
+
+static bool
+continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* A start inside a code point goes back to its first byte. */
+static size_t
+aligned(const char *p, size_t n, size_t at)
+{
+	size_t i = at;
+
+	while (i > 0 && at - i < POINT_MAX - 1 && i < n && continues(p[i]))
+		i--;
+	return i < at && cnt_utf8_valid(p + i, n - i) > at - i ? i : at;
+}
+
+/* Bytes offset to offset + limit; some before and after, to see whole code points. */
+static int
+read_range(int fd, int64_t offset, size_t limit, struct part *p)
+{
+	size_t back = offset < POINT_MAX ? (size_t)offset : POINT_MAX;
+
+	p->start = offset - (int64_t)back;
+	if (fill(fd, p->start, back + limit + POINT_MAX, &p->bytes) == -1)
+		return -1;
+	p->from = back < p->bytes.n ? aligned(p->bytes.p, p->bytes.n, back) : p->bytes.n;
+	p->n = p->bytes.n - p->from < limit ? p->bytes.n - p->from : limit;
+	return 0;
+}
+
+static int
+read_head(int fd, int64_t lines, size_t limit, struct part *p)
+{
+	if (read_range(fd, 0, limit, p) == -1)
+		return -1;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->bytes.p[i] == '\n' && --lines == 0) {
+			p->n = i + 1;
+			return 0;
+		}
+	p->cut = p->n < p->bytes.n;
+	return 0;
+}
+
+static int
+read_tail(int fd, int64_t size, int64_t lines, size_t limit, struct part *p)
+{
+	/* What has no size is read from its start: what is kept are the last lines of the first MiB. */
+	size_t window = size == 0 ? LIMIT_MAX : limit + POINT_MAX;
+	size_t i = 0;
+
+	p->start = size > (int64_t)window ? size - (int64_t)window : 0;
+	if (fill(fd, p->start, window, &p->bytes) == -1)
+		return -1;
+	for (i = p->bytes.n; i > 0; i--)
+		if (p->bytes.n - (i - 1) > limit || (i < p->bytes.n && p->bytes.p[i - 1] == '\n' &&
+		    --lines == 0))
+			break;
+	p->from = i;
+	p->n = p->bytes.n - i;
+	p->cut = lines > 0 && p->start + (int64_t)i > 0;
+	for (i = 1; p->cut && i < POINT_MAX && p->n > 0 && continues(p->bytes.p[p->from]); i++) {
+		p->from++;
+		p->n--;
+	}
+	return 0;
+}
+
+static int
+read_part(const struct cnt_call *c, int fd, const struct stat *st, struct part *p)
+{
+	int64_t head = cnt_json_int(c->in, "head", 0), tail = cnt_json_int(c->in, "tail", 0);
+	size_t limit = (size_t)cnt_json_int(c->in, "limit", LIMIT_MAX);
+
+	if (head > 0)
+		return read_head(fd, head, limit, p);
+	if (tail > 0)
+		return read_tail(fd, st->st_size, tail, limit, p);
+	return read_range(fd, cnt_json_int(c->in, "offset", 0), limit, p);
+}
+
+/* Makes the payload, shortens the part to what fits, and says how it is encoded. */
+static const char *
+encode(const char *wanted, struct part *p, struct cnt_buf *to)
+{
+	const char *s = p->bytes.p != NULL ? p->bytes.p + p->from : "";
+	size_t all = p->bytes.n - p->from, valid = cnt_utf8_valid(s, all), escapes = CNT_ESCAPED_MAX;
+	bool text = valid >= p->n && memchr(s, '\0', p->n) == NULL;
+
+	if (strcmp(wanted, "base64") == 0 || (strcmp(wanted, "auto") == 0 && !text)) {
+		cnt_base64_add(to, s, p->n);
+		return "base64";
+	}
+	if (valid >= p->n && p->n > 0) {
+		size_t n = cnt_text_prefix(s, all, p->n);
+
+		for (; n == 0 || (n < all && continues(s[n])); n++)	/* one code point at least */
+			continue;
+		p->n = cnt_text_fits(s, n, &escapes, 1);
+		cnt_buf_add(to, s, p->n);
+		return "utf-8";
+	}
+	p->n = cnt_text_fits(s, p->n, &escapes, 3);
+	cnt_utf8_add(to, s, p->n);
+	return "utf-8";
+}
+
+static int64_t
+count_lines(const struct part *p)
+{
+	const char *s = p->n > 0 ? p->bytes.p + p->from : "", *end = s + p->n;
+	int64_t n = p->n > 0 && end[-1] != '\n' ? 1 : 0;
+
+	while ((s = memchr(s, '\n', (size_t)(end - s))) != NULL) {
+		n++;
+		s++;
+	}
+	return n;
+}
+
+static void
+state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part *p, const char *encoding)
+{
+	int64_t offset = p->start + (int64_t)p->from, next = offset + (int64_t)p->n;
+	bool whole = offset == 0 && !p->more, sized = st->st_size > 0 || p->bytes.n == 0;
+	char sha[65] = "", time[32];
+
+	if (whole && p->start == 0)
+		cnt_digest(p->bytes.p, p->n, sha);
+	else if (sized && st->st_size <= CNT_HASHED_MAX && cnt_digest_file(fd, sha) == -1)
+		sha[0] = '\0';
+	cnt_text_time(st->st_mtim, time);
+	cnt_buf_addf(&c->head, "bytes %lld-%lld of ", (long long)offset, (long long)next);
+	if (sized || !p->more)
+		cnt_buf_addf(&c->head, "%lld", (long long)(sized ? st->st_size : next));
+	else
+		cnt_buf_adds(&c->head, "an unknown number");
+	cnt_buf_addf(&c->head, " \xc2\xb7 %s \xc2\xb7 %lld lines \xc2\xb7 mtime %s%s%s\n", encoding,
+	    (long long)count_lines(p), time, sha[0] != '\0' ? " \xc2\xb7 sha256 " : "", sha);
+	if (sized)
+		cnt_json_set_int(c->out, "size", st->st_size);
+	else
+		cnt_json_set_null(c->out, "size");
+	if (sha[0] != '\0')
+		cnt_json_set_str(c->out, "sha256", sha);
+	else
+		cnt_json_set_null(c->out, "sha256");
+	cnt_json_set_str(c->out, "mtime", time);
+	cnt_json_set_int(c->out, "offset", offset);
+	cnt_json_set_int(c->out, "bytes", (int64_t)p->n);
+	cnt_json_set_int(c->out, "lines", count_lines(p));
+	if (p->more)
+		cnt_json_set_int(c->out, "next_offset", next);
+	else
+		cnt_json_set_null(c->out, "next_offset");
+}
+
+static void
+note_cut(struct cnt_call *c, const struct part *p)
+{
+	int64_t offset = p->start + (int64_t)p->from;
+
+	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' && (p->more || p->cut))
+		cnt_buf_adds(&c->foot, "\n");
+	if (p->more)
+		cnt_buf_addf(&c->foot, "[more follows: next_offset %lld]\n",
+		    (long long)(offset + (int64_t)p->n));
+	else if (p->cut)
+		cnt_buf_addf(&c->foot, "[earlier lines did not fit: this begins at byte %lld]\n",
+		    (long long)offset);
+}
+
+static int
+read_file(struct cnt_call *c)
+{
+	const char *path = cnt_json_str(c->in, "path"), *encoding = NULL;
+	int given = (cnt_json_get(c->in, "head") != NULL) + (cnt_json_get(c->in, "tail") != NULL) +
+	    (cnt_json_get(c->in, "offset") != NULL);
+	struct stat st = { 0 };
+	int fd CNT_CLOSE = -1;
+	struct part p = { 0 };
+	struct cnt_buf bytes CNT_BUF = { 0 };
+	char *whole CNT_FREE = cnt_wall_path(path);
+
+	if (given > 1)
+		return cnt_fail(c->err, CNT_INVALID, "read_file: expected one of offset, head and tail");
+	fd = cnt_wall_regular(path, &st, c->err);
+	if (fd == -1)
+		return -1;
+	if (read_part(c, fd, &st, &p) == -1) {
+		cnt_buf_free(&p.bytes);
+		return cnt_wall_fail(c->err, path);
+	}
+	bytes = p.bytes;
+	encoding = encode(cnt_json_str(c->in, "encoding"), &p, &c->body);
+	p.more = p.from + p.n < p.bytes.n;	/* never by st_size: files of sysfs are shorter than theirs */
+	cnt_json_set_str(c->out, "path", whole);
+	cnt_json_set_str(c->out, "encoding", encoding);
+	state_facts(c, fd, &st, &p, encoding);
+	cnt_json_set_bool(c->out, "truncated", p.cut || (p.more && cnt_json_get(c->in, "head") == NULL));
+	cnt_text_fact(c->out, "text", &c->body);
+	note_cut(c, &p);
+	return 0;
+}
+
+const struct cnt_verb cnt_box_read_file = {
+	.name = "read_file", .tool = "read_file", .title = "Read a file",
+	.summary = "read a file or a part of it",
+	.about = "Read a file: by bytes (offset, limit), or its first (head) or last (tail) lines. The first line "
+	    "says which bytes these are, the encoding and the file's sha256 (for if_match of write_file); then "
+	    "comes the content. Where more follows, the last line gives next_offset. Bytes that are not UTF-8 "
+	    "come as base64.",
+	.effects = CNT_READS | CNT_IDEMPOTENT, .bulk = true, .storeless = true,
+	.params = read_params, .results = read_results, .run = read_file,
+};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A program on three descriptors, in a process group of its own. Its zombie is kept until it is
+ * freed, so that the group's number cannot become another's before its last signal.
+ */
+#include "mcp/program.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+
+CNT_NORETURN static void
+become(const char *path, char *const argv[], const int fds[3], int death_signal, pid_t parent)
+{
+	static const int reset[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+	int high[3];
+
+	for (size_t i = 0; i < nitems(reset); i++)
+		signal(reset[i], SIG_DFL);
+	setpgid(0, 0);
+	for (int i = 0; i < 3; i++)
+		if ((high[i] = fcntl(fds[i], F_DUPFD, 3)) == -1)
+			_exit(127);
+	for (int i = 0; i < 3; i++)
+		if (dup2(high[i], i) == -1)
+			_exit(127);
+	if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
+		_exit(127);
+	prctl(PR_SET_PDEATHSIG, death_signal);
+	if (getppid() != parent)
+		_exit(127);
+	execv(path, argv);
+	_exit(127);
+}
+
+static void
+on_end(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+{
+	struct cnt_program *p = arg;
+
+	cnt_loop_unwatch(take(&p->watch));
+	p->exited = true;
+	p->ended(p->arg);
+}
+
+int
+cnt_program_start(struct cnt_program *p, struct cnt_loop *l, const char *path, char *const argv[],
+    const int fds[3], int death_signal, struct cnt_err *e)
+{
+	pid_t parent = getpid(), pid = fork();
+
+	if (pid == 0)
+		become(path, argv, fds, death_signal, parent);
+	if (pid == -1)
+		return cnt_fail_sys(e, "fork");
+	setpgid(pid, pid);
+	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (p->pidfd == -1) {
+		cnt_fail_sys(e, "pidfd_open");
+		kill(-pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return -1;
+	}
+	p->pid = pid;
+	p->loop = l;
+	p->exited = false;
+	p->watch = cnt_loop_watch(l, p->pidfd, POLLIN, on_end, p);
+	return 0;
+}
+
+void
+cnt_program_signal(const struct cnt_program *p, int signo)
+{
+	if (p->pid > 0)
+		kill(-p->pid, signo);
+}
+
+static void
+on_kill(void *arg)
+{
+	struct cnt_program *p = arg;
+
+	p->timer = NULL;
+	cnt_program_signal(p, SIGKILL);
+}
+
+static void
+on_term(void *arg)
+{
+	struct cnt_program *p = arg;
+
+	cnt_program_signal(p, SIGTERM);
+	p->timer = cnt_loop_timer(p->loop, p->kill_us, on_kill, p);
+}
+
+void
+cnt_program_stop(struct cnt_program *p, int64_t term_us, int64_t kill_us)
+{
+	if (p->pid == 0 || p->exited)
+		return;
+	if (p->timer != NULL)
+		cnt_loop_untimer(p->timer);
+	p->kill_us = kill_us > term_us ? kill_us - term_us : 0;
+	p->timer = cnt_loop_timer(p->loop, term_us, on_term, p);
+}
+
+char *
+cnt_program_how(const struct cnt_program *p)
+{
+	siginfo_t si = { 0 };
+
+	if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOWAIT | WNOHANG) == -1 || si.si_pid == 0)
+		return cnt_strdup("still running");
+	return cnt_format("%s %d", si.si_code == CLD_EXITED ? "exit status" : "signal", si.si_status);
+}
+
+void
+cnt_program_free(struct cnt_program *p)
+{
+	if (p->pid == 0)
+		return;
+	if (p->watch != NULL)
+		cnt_loop_unwatch(p->watch);
+	if (p->timer != NULL)
+		cnt_loop_untimer(p->timer);
+	kill(-p->pid, SIGKILL);
+	close(p->pidfd);
+	waitpid(p->pid, NULL, p->exited ? 0 : WNOHANG);
+	*p = (struct cnt_program){ .pidfd = -1 };
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# A hundred SIGKILLs each of create and delete at random instants; after each one `cnt list` answers
+# and shows no half box, and after all of them the machine is as it was.
+# KILL_SEED=N repeats a run's instants.
+
+. "$(dirname "$0")/../tap.sh"
+
+seed=${KILL_SEED:-$(date +%s)}
+diag "seed $seed"
+"$tests/tiny" "$me" | cnt image import - --name "$me" >/dev/null
+on_exit "cnt image delete '$me' >/dev/null"
+
+# Bridge, tables and locks are there before the first kill.
+cnt create "$me-0" --image "$me" >/dev/null && cnt delete --force "$me-0" >/dev/null
+"$tests/machine" >"$tmp/before"
+
+# shots CREATE|DELETE: kills one hundred, each somewhere in the time that a whole one takes.
+shots() {
+	perl - "$1" "$me" "$seed" <<'EOF'
+use strict;
+use warnings;
+use JSON::PP;
+use POSIX ();
+use Time::HiRes qw(time usleep);
+
+my ($verb, $me, $seed) = @ARGV;
+my @create = ('cnt', 'create', "$me-k", '--image', $me);
+my @shot = $verb eq 'create' ? @create : ('cnt', 'delete', '--force', "$me-k");
+srand $seed;
+
+sub quiet {
+	my $pid = fork // die;
+	if ($pid == 0) {
+		open STDOUT, '>', '/dev/null';
+		open STDERR, '>', '/dev/null';
+		setpgrp;
+		exec @_ or POSIX::_exit(127);
+	}
+	return $pid;
+}
+sub whole { my $begin = time; waitpid quiet(@_), 0; return time - $begin }
+sub prepare { whole($verb eq 'create' ? ('cnt', 'delete', '--force', "$me-k") : @create) }
+
+prepare();
+my $longest = 1.1 * whole(@shot);
+my %seen;
+for my $n (1 .. 100) {
+	prepare();
+	my $pid = quiet(@shot);
+	usleep(1e6 * rand $longest);
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	my $ended = $? ? 'killed' : 'done';
+	my $text = `cnt list --json 2>&1`;
+	my $list = eval { decode_json($text) };
+	die "$n: list: $text" if $? || !$list;
+	my @boxes = grep { index($_->{name}, $me) == 0 } @{ $list->{boxes} };
+	for my $b (@boxes) {
+		die "$n: $b->{name} is $b->{state}" unless $b->{state} =~ /^(running|stopped)$/;
+		my $info = `cnt info $b->{name} --json`;
+		die "$n: info: $info" if $?;
+	}
+	$seen{"$ended, " . (@boxes ? 'there' : 'not there')}++;
+}
+print join('; ', map { "$seen{$_} $_" } sort keys %seen), "\n";
+EOF
+}
+
+ok 'a hundred kills of create' shots create
+diag "$out"
+ok 'a hundred kills of delete' shots delete
+diag "$out"
+cnt delete --force "$me-k" >/dev/null 2>&1
+ok 'one verb more' cnt list
+
+as_before() { "$tests/machine" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
+wait_for 10 as_before
+is "$(diff "$tmp/before" "$tmp/after")" '' 'the machine is as before'
+is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -mindepth 1)" '' 'no file of a box is left'
+ok 'what was interrupted is in the record, which is whole' cnt doctor

@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Command line and MCP of every verb give the same results and the same errors (edges.pl).
+
+. "$(dirname "$0")/../tap.sh"
+
+perl "$tests/verb/edges.pl" "$me" >"$tmp/said" 2>"$tmp/err"
+status=$?
+while read -r result name; do
+	case $result in
+	[01])	tap_result "$result" "$name" ;;
+	*)	echo "$result $name" ;;
+	esac
+done <"$tmp/said"
+is "$status $(cat "$tmp/err")" '0 ' 'all were tried'

@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The manual: clean for mandoc, one page for each program, options as the programs have them, and
+# examples that run as they stand.
+
+. "$(dirname "$0")/../tap.sh"
+
+man=$BUILD/man
+
+for page in "$man"/*; do
+	is "$(mandoc -Tlint "$page" 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db|^ *unknown manual')" '' \
+	    "${page##*/} is clean"
+done
+for program in "$BUILD"/bin/*; do
+	case ${program##*/} in
+	*.*)	continue ;;
+	esac
+	ok "${program##*/} has a page" test -s "$man/${program##*/}.1"
+done
+
+# Every option that a verb has is in its page, once.
+for program in "$BUILD"/bin/cnt-*; do
+	case $program in
+	*.*)	continue ;;
+	esac
+	text=$(mandoc -Tutf8 "$man/${program##*/}.1" | col -b)
+	missing=$("$program" --describe=words | tr ' ' '\n' | grep '^--' | sort -u |
+	    grep -vxE -- '--(json|help|version|describe)' |
+	    while read -r option; do echo "$text" | grep -q -e "^ *$option" || echo "$option"; done)
+	is "$missing" '' "${program##*/}: every option is in its page"
+done
+# Files that pages name as cross references exist.
+dead=$(sed -n 's/^\(\.It \)*\.*Xr \(cnt[a-z.-]*\|agent-box\) \([0-9]\).*/\2.\3/p' "$man"/* | sort -u |
+    while read -r page; do [ -e "$man/$page" ] || echo "$page"; done)
+is "$dead" '' 'references lead to pages'
+
+# Commands of EXAMPLES, in a directory of their own, in the order of the page. `web` and `blog` are
+# boxes of the page; README's session is read in the same way.
+commands() {
+	case $1 in
+	*.md)	awk '/^```/ { in_code = !in_code; next } in_code' "$1" ;;
+	*)	awk '/^\.Sh EXAMPLES/ { on = 1; next } /^\.Sh/ { on = 0 } on' "$1" ;;
+	esac | sed -n 's/^\(    \)*\$ //p' | sed 's/\\e/\\/g'
+}
+clean() {
+	for box in web blog; do cnt delete --force "$box" >/dev/null 2>&1; done
+}
+on_exit clean
+for page in "$man"/* "$tests/../README.md"; do
+	clean
+	rm -rf "$tmp/work" && mkdir "$tmp/work"
+	commands "$page" >"$tmp/commands"
+	while read -r command <&3; do
+		ok "${page##*/}: $command" sh -c 'cd "$1" && eval "$2"' - "$tmp/work" "$command"
+	done 3<"$tmp/commands"
+done

@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What set-up changes, that it changes nothing twice, and that it can be taken back. doctor, too.
+
+. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/refused.sh"
+
+CNT_ROOT=$(mktemp -d /var/tmp/cnt-test.XXXXXX) && chmod 755 "$CNT_ROOT"
+export CNT_ROOT
+on_exit 'sh "$tests/instance" unmake >/dev/null 2>&1'
+
+exits 69 'doctor before set-up: boxes cannot run' cnt doctor
+like "$out$err" 'cnt setup' 'and says what to do'
+
+ok 'set-up' cnt setup --json
+changed=$(printf '%s' "$out" | jq -r '.changed[]')
+like "$changed" '/etc/subuid' 'it lists what it changes'
+bridge=$(printf '%s' "$out" | jq -r .subnet_bridge)
+range=$(sqlite3 "$CNT_ROOT/var/lib/cnt/cnt.db" "SELECT 'root:' || id_base || ':' || id_count FROM instance")
+is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '1 1' 'root has the range of ids'
+is "$(stat -c '%a %u' "$CNT_ROOT/var/lib/cnt/cnt.db")" '600 0' 'the database is root'\''s alone'
+is "$(stat -c %a "$CNT_ROOT/var/lib/cnt/boxes")" 711 'boxes are searchable by others and no more'
+
+ok 'set-up again' cnt setup --json
+is "$(printf '%s' "$out" | jq -c .changed)" '[]' 'changes nothing'
+
+exits 69 'doctor without an image: boxes cannot run' cnt doctor
+like "$out$err" 'image build' 'and says what to do'
+"$tests/tiny" "$me" | cnt image import - --name "$(. /etc/os-release; echo "$ID-$VERSION_ID")" >/dev/null
+ok 'doctor with one: boxes can run' cnt doctor --json
+rows=$(printf '%s' "$out")
+cnt create "$me-a" --no-start >/dev/null
+
+refused 1 no 'boxes' 'taking it back while there are boxes' cnt setup --undo
+cnt delete "$me-a" >/dev/null
+ok 'taking it back' cnt setup --undo
+is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '0 0' 'the range is gone'
+exits 1 'the bridge is gone' ip link show "$bridge"
+ok 'taking it back again changes nothing' cnt setup --undo
+like "$rows" '^\{' 'doctor answers in JSON'
