@@ -16,6 +16,7 @@
 
 #define KEYS_MAX	64
 #define WAIT_SECONDS	60
+#define SIZE_LIMIT	17592186044416.0	/* 16 TiB */
 
 static const char *const waits[] = { "none", "exec", "ssh", NULL };
 
@@ -29,8 +30,10 @@ static const struct cnt_field params[] = {
 	{ .name = "owner", .type = CNT_STRING, .value = "ACCOUNT", .min = 1, .max = 32,
 	  .help = "account that the box belongs to, by default the one of the box's name" },
 	{ .name = "cpu", .type = CNT_NUMBER, .min = 0.01, .max = 1024, .help = "limit, in cores" },
-	{ .name = "memory", .type = CNT_SIZE, .min = 16777216, .max = 1e14, .help = "limit of memory" },
-	{ .name = "swap", .type = CNT_SIZE, .min = 0, .max = 1e14, .help = "limit of swap, on top of memory" },
+	{ .name = "memory", .type = CNT_SIZE, .min = 16777216, .max = SIZE_LIMIT,
+	  .help = "limit of memory" },
+	{ .name = "swap", .type = CNT_SIZE, .min = 0, .max = SIZE_LIMIT,
+	  .help = "limit of swap, on top of memory" },
 	{ .name = "pids", .type = CNT_INTEGER, .min = 16, .max = 4194304,
 	  .help = "limit of processes and threads" },
 	{ .name = "no_start", .type = CNT_BOOLEAN, .def = "false", .help = "make it, but do not start it" },

@@ -25,7 +25,7 @@
 #include "lib/upper.h"
 
 #define STEP_US		2000		/* between two looks at what has no descriptor to wait on */
-#define KILL_S		10		/* for a killed init's or monitor's end */
+#define PROFILE_S	2		/* for the monitor's last steps */
 #define VETH_S		10		/* for the kernel to take a dead network namespace apart */
 
 /* The monitor and init of a running box. */
@@ -317,16 +317,12 @@ cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double 
     bool *killed, struct cnt_err *e)
 {
 	RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
-	bool has_to = false;
+	bool has_to = find(i, name, &r) == 1 && (force || !ask(&r, timeout));
 
-	if (find(i, name, &r) == 1 && (force || !ask(&r, timeout))) {
-		has_to = true;
+	/* A monitor that is killed does not unload the box's AppArmor profile. */
+	if (has_to && access("/sys/kernel/security/apparmor", F_OK) == 0) {
 		syscall(SYS_pidfd_send_signal, r.init_fd, SIGKILL, NULL, 0);
-		/* A reboot in the meantime leaves a monitor with another init. */
-		if (!wait_end(r.init_fd, deadline(KILL_S)) ||
-		    !wait_end(r.monitor_fd, deadline(2)))
-			syscall(SYS_pidfd_send_signal, r.monitor_fd, SIGKILL, NULL, 0);
-		wait_end(r.monitor_fd, deadline(KILL_S));
+		wait_end(r.monitor_fd, deadline(PROFILE_S));
 	}
 	if (killed != NULL)
 		*killed = has_to;

@@ -146,12 +146,18 @@ number_of(const struct cnt_field *f, const cJSON *v, double *value, struct cnt_e
 static int
 in_bounds(const struct cnt_field *f, const cJSON *v, double value, struct cnt_err *e)
 {
-	char *range CNT_FREE = NULL;
+	char *range CNT_FREE = NULL, *least CNT_FREE = NULL, *most CNT_FREE = NULL;
 
 	if ((f->min == 0 && f->max == 0) || (value >= f->min && value <= f->max))
 		return 0;
-	range = cnt_format("%.15g to %.15g%s", f->min, f->max, f->type == CNT_SIZE ? " bytes" :
-	    f->type == CNT_DURATION ? " seconds" : "");
+	if (f->type == CNT_SIZE) {
+		least = cnt_print_size((int64_t)f->min);
+		most = cnt_print_size((int64_t)f->max);
+		range = cnt_format("%s to %s", least, most);
+	} else {
+		range = cnt_format("%.15g to %.15g%s", f->min, f->max,
+		    f->type == CNT_DURATION ? " seconds" : "");
+	}
 	return unfit(f, v, range, e);
 }
 

@@ -328,7 +328,7 @@ cnt_json_quote(struct cnt_buf *b, const char *s, size_t n)
 		from = i + 1;
 		p = c != '\0' ? strchr(named, c) : NULL;
 		if (p != NULL)
-			cnt_buf_addf(b, "\\%c", letters[p - named]);
+			cnt_buf_add(b, (char[]){ '\\', letters[p - named] }, 2);
 		else
 			cnt_buf_addf(b, "\\u%04x", c);
 	}

@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <time.h>
 
 #include <lxc/lxccontainer.h>
 
@@ -284,6 +285,34 @@ fork_into(const char *cgroup)
 	return fd == -1 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
+/* A move between cgroups waits some 8 ms for an RCU grace period, unless there was one just before, and
+ * liblxc makes two of them, one after the other. This process moves itself to where it is all the
+ * time, so that the first wait passes while liblxc is not there yet and the second does not come. */
+static pid_t
+keep_moving(const char *cgroup)
+{
+	char path[192];
+	pid_t parent = getpid(), pid = fork_into(cgroup);
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	while (getppid() == parent && cnt_file_put(path, "0") == 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
+	_exit(0);
+}
+
+static void
+end_child(pid_t pid)
+{
+	if (pid == -1)
+		return;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+}
+
 /* Waits for the starter's word. Its descendants may hold the pipe: its end counts as well. */
 static int
 await(const char *box, pid_t pid, int report, struct cnt_err *e)
@@ -318,7 +347,7 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 	CNT_CLOSE int write_end = -1;
 	struct cnt_err filter;
 	int ends[2], r, built;
-	pid_t pid;
+	pid_t pid, mover;
 
 	if (mkdir(tag, 0755) == -1 && errno != EEXIST)
 		return cnt_fail_sys(e, "%s", tag);
@@ -326,6 +355,7 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 		return cnt_fail_sys(e, "pipe");
 	read_end = ends[0];
 	write_end = ends[1];
+	mover = getenv("NOWARM") ? -1 : keep_moving(cgroup);
 	pid = fork_into(cgroup);
 	if (pid == 0)
 		become_starter(b, p, dir, write_end);
@@ -334,10 +364,8 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 	close(take_fd(&write_end));
 	built = write_filter(dir, &filter);
 	r = await(b->name, pid, read_end, e);
-	if (r == -1)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	end_child(pid);
+	end_child(mover);
 	rmdir(cgroup);
 	if (r == 0 && built == -1)
 		*e = filter;

@@ -131,12 +131,12 @@ frame(struct cnt_call *c)
 }
 
 static void
-print_error(const struct cnt_verb *v, const struct cnt_err *e, bool json)
+print_error(const struct cnt_err *e, bool json)
 {
 	cJSON *error CNT_JSON = NULL;
 	char *text CNT_FREE = NULL;
 
-	fprintf(stderr, "cnt %s: %s\n", v->name, e->text);
+	fprintf(stderr, "cnt: %s\n", e->text);
 	if (e->hint[0] != '\0')
 		fprintf(stderr, "hint: %s\n", e->hint);
 	if (json) {
@@ -189,7 +189,7 @@ run_once(const struct cnt_verb *v, const cJSON *args, bool json)
 	    .progress = isatty(STDERR_FILENO) ? progress_line : NULL };
 
 	if (in == NULL || frame(&c) == -1) {
-		print_error(v, &e, json);
+		print_error(&e, json);
 		return exit_of(v, &e);
 	}
 	print_call(&c, json);
@@ -254,7 +254,7 @@ serve(const struct cnt_verb *const *verbs)
 	} else if (cnt_serve_verbs(&o, &e) == 0) {
 		return 0;
 	}
-	print_error(verbs[0], &e, false);
+	print_error(&e, false);
 	return cnt_code_exit(e.code);
 }
 
@@ -307,11 +307,11 @@ unknown_word(const struct cnt_verb *const *verbs, const char *word)
 	for (; verbs[n] != NULL && n < nitems(words); n++)
 		words[n] = second_word(verbs[n]);
 	best = cnt_argv_nearest(word, words, n);
-	cnt_fail(&e, CNT_INVALID, "unknown command \"%.64s\"", word);
+	cnt_fail(&e, CNT_INVALID, "%.*s: unknown command \"%.64s\"", (int)strcspn(verbs[0]->name, " "),
+	    verbs[0]->name, word);
 	cnt_hint(&e, best != NULL ? "did you mean %s?" : "--help lists them", best);
-	fprintf(stderr, "cnt %.*s: %s\nhint: %s\n", (int)strcspn(verbs[0]->name, " "), verbs[0]->name,
-	    e.text, e.hint);
-	return cnt_code_exit(CNT_INVALID);
+	print_error(&e, false);
+	return cnt_code_exit(e.code);
 }
 
 static int
@@ -338,7 +338,7 @@ dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
 		v = without_operands(verbs, argc, argv);
 	args = cnt_argv_parse(v, argc, argv, &opt, &e);
 	if (args == NULL) {
-		print_error(v, &e, opt.json);
+		print_error(&e, opt.json);
 		return exit_of(v, &e);
 	}
 	prog = cnt_format("cnt %s", v->name);
@@ -365,7 +365,7 @@ cnt_main(int argc, char **argv, const struct cnt_verb *const *verbs)
 	signal(SIGPIPE, SIG_IGN);
 	status = dispatch(argc, argv, verbs);
 	if (fflush(stdout) == EOF || (close(STDOUT_FILENO) == -1 && errno != EBADF)) {
-		fprintf(stderr, "cnt %s: standard output: %s\n", verbs[0]->name, strerror(errno));
+		fprintf(stderr, "cnt: standard output: %s\n", strerror(errno));
 		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
 	}
 	return status;

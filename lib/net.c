@@ -16,20 +16,80 @@
 #include "lib/paths.h"
 #include "lib/resolver.h"
 
-#define REPAIR "cnt doctor --repair"
+#define REPAIR "run `cnt doctor --repair`"
 
-/* Held by whoever changes the network: what the store says last wins. */
+/* Held by whoever changes the network: what the store says last wins. The file has a byte for each slot,
+ * not 0 when the firewall may know it: set before it is told, cleared after it has forgotten, so
+ * that a kill in between costs a change too many and never one too few. */
 static int
 lock_net(int *fd, struct cnt_err *e)
 {
 	char *path CNT_FREE = cnt_path(CNT_LOCKS "/.net");
 
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd == -1 && errno == ENOENT) {	/* /run is empty after a reboot */
+		if (cnt_paths_make(e) == -1)
+			return -1;
+		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	}
 	if (*fd == -1)
 		return cnt_fail_sys(e, "%s", path);
 	while (flock(*fd, LOCK_EX) == -1)
 		if (errno != EINTR)
 			return cnt_fail_sys(e, "%s", path);
+	return 0;
+}
+
+static int
+mark_slot(int fd, int slot, char known, struct cnt_err *e)
+{
+	return pwrite(fd, &known, 1, slot) == 1 ? 0 : cnt_fail_sys(e, CNT_LOCKS "/.net");
+}
+
+/* The slots that the file knows and the store does not; marks those of the store. A slot without a
+ * place is of an older subnet, whose tables are replaced whole. */
+static int
+find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, int **gone, size_t *n,
+    struct cnt_err *e)
+{
+	struct cnt_err ignored = { 0 };
+	struct cnt_place p;
+	char known[UINT16_MAX + 1] = { 0 };
+	ssize_t size = pread(fd, known, sizeof(known), 0);
+
+	if (size == -1)
+		return cnt_fail_sys(e, CNT_LOCKS "/.net");
+	*gone = cnt_alloc((size_t)(size + 1) * sizeof(**gone));
+	for (size_t k = 0; k < b->n; k++) {
+		if (b->boxes[k].slot < size && known[b->boxes[k].slot] != 0)
+			known[b->boxes[k].slot] = 0;
+		else if (mark_slot(fd, b->boxes[k].slot, 1, e) == -1)
+			return -1;
+	}
+	for (int slot = 0; slot < size; slot++)
+		if (known[slot] != 0 && cnt_box_place(i, slot, &p, &ignored) == 0)
+			(*gone)[(*n)++] = slot;
+	return 0;
+}
+
+static int
+apply(int fd, struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
+{
+	CNT_FREE struct cnt_box *boxes = NULL;
+	CNT_FREE int *gone = NULL;
+	struct cnt_nft_boxes b = { 0 };
+
+	if (cnt_store_boxes(s, &boxes, &b.n, e) == -1)
+		return -1;
+	b.boxes = boxes;
+	if (find_gone(fd, i, &b, &gone, &b.n_gone, e) == -1)
+		return -1;
+	b.gone = gone;
+	if (cnt_nft_apply(i, &b, whole, e) == -1)
+		return -1;
+	for (size_t k = 0; k < b.n_gone; k++)
+		if (mark_slot(fd, gone[k], 0, e) == -1)
+			return -1;
 	return 0;
 }
 
@@ -43,13 +103,11 @@ static int
 bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
 {
 	CNT_CLOSE int lock = -1;
-	CNT_FREE struct cnt_box *boxes = NULL;
 	struct cnt_bridge b;
 	struct cnt_place p;
-	size_t n = 0;
 
 	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
-	    cnt_store_boxes(s, &boxes, &n, e) == -1 || cnt_nft_apply(i, boxes, n, whole, e) == -1)
+	    apply(lock, s, i, whole, e) == -1)
 		return -1;
 	b = bridge_of(i, &p);
 	if (cnt_bridge_ensure(&b, e) == -1)
@@ -70,14 +128,6 @@ cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err
 }
 
 int
-cnt_net_forget(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
-{
-	CNT_CLOSE int lock = -1;
-
-	return lock_net(&lock, e) == -1 ? -1 : cnt_nft_forget(i, b, e);
-}
-
-int
 cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e)
 {
 	CNT_CLOSE int lock = -1;
@@ -86,7 +136,9 @@ cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e)
 	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
 	    cnt_resolver_stop(i->tag, e) == -1 || cnt_bridge_remove(p.bridge, e) == -1)
 		return -1;
-	return cnt_nft_remove(i->tag, e);
+	if (cnt_nft_remove(i->tag, e) == -1)
+		return -1;
+	return ftruncate(lock, 0) == 0 ? 0 : cnt_fail_sys(e, CNT_LOCKS "/.net");
 }
 
 static struct cnt_net_part

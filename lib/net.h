@@ -9,17 +9,14 @@
 
 #include "lib/box.h"
 
-/* Bridge, forwarding, tables and resolver are there afterwards, and the tables let every box of the
- * store speak. Serialized by a lock of its own, with the store read inside. Before any unshare(2):
- * the resolver stays in the caller's namespaces. */
+/* Bridge, forwarding, tables and resolver are there afterwards, and the tables let the boxes of the
+ * store speak and no others. Serialized by a lock of its own, with the store read inside: after a row
+ * is added and after one is removed. Before any unshare(2): the resolver stays in the caller's
+ * namespaces. */
 int	cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
 
 /* The same, with the tables replaced whole whatever stands there; for repair and upgrades. */
 int	cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
-
-/* The box's interface may send nothing any more; for delete, after the box has ended and while its
- * row still holds the slot. Absent: 0. */
-int	cnt_net_forget(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
 
 /* Takes all of it away but forwarding, which others may rely on by now; absent parts are no error. */
 int	cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e);

@@ -323,36 +323,46 @@ mark_rules(const struct cnt_instance *i, const struct cnt_place *p, char mark[16
 	cnt_hex(digest, 4, mark + 1);
 }
 
-static cJSON *
-element(const struct cnt_place *p)
+static int
+add_element(cJSON *all, const struct cnt_instance *i, int slot, struct cnt_err *e)
 {
-	return wrap("concat", list(str(p->veth), str(p->mac), str(p->address)));
+	struct cnt_place p;
+
+	if (cnt_box_place(i, slot, &p, e) == -1)
+		return -1;
+	cJSON_AddItemToArray(all, wrap("concat", list(str(p.veth), str(p.mac), str(p.address))));
+	return 0;
 }
 
+/* What is gone is added first: deleting an absent element is an error. */
 static int
-render_elements(cJSON *commands, const struct cnt_instance *i, const struct cnt_box *boxes,
-    size_t n, const char *mark, struct cnt_err *e)
+render_elements(cJSON *commands, const struct cnt_instance *i, const struct cnt_nft_boxes *b,
+    const char *mark, struct cnt_err *e)
 {
 	struct ruleset routed = ruleset(commands, "inet", i->tag, mark);
 	struct ruleset bridged = ruleset(commands, "bridge", i->tag, mark);
-	CNT_JSON cJSON *all = cJSON_CreateArray();
+	CNT_JSON cJSON *all = cJSON_CreateArray(), *gone = cJSON_CreateArray();
 	struct cnt_place p;
 
-	for (size_t k = 0; k < n; k++) {
-		if (cnt_box_place(i, boxes[k].slot, &p, e) == -1)
+	for (size_t k = 0; k < b->n; k++)
+		if (add_element(all, i, b->boxes[k].slot, e) == -1)
 			return -1;
-		cJSON_AddItemToArray(all, element(&p));
-	}
+	for (size_t k = 0; k < b->n_gone; k++)
+		if (add_element(all, i, b->gone[k], e) == -1 ||
+		    add_element(gone, i, b->gone[k], e) == -1)
+			return -1;
 	if (cnt_box_place(i, 0, &p, e) == -1)
 		return -1;
 	elements(&routed, "add", routed.resolver, list(str(p.gateway), NULL, NULL));
-	if (n > 0)
+	if (cJSON_GetArraySize(all) > 0)
 		elements(&bridged, "add", bridged.boxes, take(&all));
+	if (b->n_gone > 0)
+		elements(&bridged, "delete", bridged.boxes, take(&gone));
 	return 0;
 }
 
 cJSON *
-cnt_nft_render(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, bool whole,
+cnt_nft_render(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
     struct cnt_err *e)
 {
 	cJSON *commands = cJSON_CreateArray();
@@ -365,7 +375,7 @@ cnt_nft_render(const struct cnt_instance *i, const struct cnt_box *boxes, size_t
 	mark_rules(i, &p, mark);
 	if (whole)
 		render_rules(commands, i, &p, mark);
-	if (render_elements(commands, i, boxes, n, mark, e) == -1)
+	if (render_elements(commands, i, b, mark, e) == -1)
 		return NULL;
 	return take(&doc);
 }
@@ -380,17 +390,18 @@ transact(const cJSON *doc, struct cnt_err *e)
 }
 
 int
-cnt_nft_apply(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, bool whole,
+cnt_nft_apply(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
     struct cnt_err *e)
 {
-	CNT_JSON cJSON *change = cnt_nft_render(i, boxes, n, false, e);
+	struct cnt_nft_boxes there = { .boxes = b->boxes, .n = b->n };
+	CNT_JSON cJSON *change = cnt_nft_render(i, b, false, e);
 	CNT_JSON cJSON *all = NULL;
 
 	if (change == NULL)
 		return -1;
 	if (!whole && transact(change, e) == 0)
 		return 0;
-	all = cnt_nft_render(i, boxes, n, true, e);
+	all = cnt_nft_render(i, &there, true, e);
 	return transact(all, e);
 }
 
@@ -415,7 +426,8 @@ int
 cnt_nft_check(const struct cnt_instance *i, struct cnt_err *e)
 {
 	char *const argv[] = { (char *)"nft", (char *)"-j", (char *)"list", (char *)"ruleset", NULL };
-	CNT_JSON cJSON *wanted = cnt_nft_render(i, NULL, 0, true, e);
+	const struct cnt_nft_boxes none = { 0 };
+	CNT_JSON cJSON *wanted = cnt_nft_render(i, &none, true, e);
 	CNT_JSON cJSON *is = NULL;
 	CNT_BUF struct cnt_buf out = { 0 };
 	struct cnt_place p;
@@ -436,25 +448,6 @@ cnt_nft_check(const struct cnt_instance *i, struct cnt_err *e)
 	if (count_rules(cnt_json_get(is, "nftables"), i->tag) !=
 	    count_rules(cnt_json_get(wanted, "nftables"), i->tag))
 		return cnt_fail(e, CNT_NO, "tables inet and bridge %s: rules were changed", i->tag);
-	return 0;
-}
-
-int
-cnt_nft_forget(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
-{
-	cJSON *commands = cJSON_CreateArray();
-	CNT_JSON cJSON *doc = wrap("nftables", commands);
-	struct cnt_place p;
-	struct ruleset r;
-	char mark[16];
-
-	if (cnt_box_place(i, b->slot, &p, e) == -1)
-		return -1;
-	mark_rules(i, &p, mark);
-	r = ruleset(commands, "bridge", i->tag, mark);
-	elements(&r, "delete", r.boxes, list(element(&p), NULL, NULL));
-	if (transact(doc, e) == -1 && strstr(e->text, "No such file or directory") == NULL)
-		return -1;
 	return 0;
 }
 

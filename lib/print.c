@@ -97,7 +97,7 @@ print_fields(const struct cnt_field *fields, const cJSON *out, const char *prefi
 			print_fields(p->of, v, inner, f);
 		} else {
 			s = cell(p, v);
-			fprintf(f, "%-12s %s\n", name, s);
+			fprintf(f, "%-16s %s\n", name, s);
 		}
 	}
 }

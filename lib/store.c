@@ -23,7 +23,7 @@
 #define VERSION		1
 #define BUSY_MS		5000
 /* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
-#define LOG_PAGES	64
+#define LOG_PAGES	32
 
 static const char schema[] =
 "PRAGMA application_id = 0x636e7431; PRAGMA user_version = 1;"
@@ -37,7 +37,6 @@ static const char schema[] =
 "  state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),"
 "  bytes INTEGER NOT NULL, created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
 "CREATE UNIQUE INDEX image_name ON image (name) WHERE state = 'ready' AND name <> '';"
-"CREATE INDEX image_unfinished ON image (state) WHERE state <> 'ready';"
 "CREATE TABLE box ("
 "  slot INTEGER PRIMARY KEY CHECK (slot >= 0),"
 "  name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,"
@@ -62,8 +61,7 @@ static const char schema[] =
 "CREATE TRIGGER audit_delete BEFORE DELETE ON audit"
 "  BEGIN SELECT RAISE(ABORT, 'audit: records are never removed'); END;"
 "CREATE TABLE pending ("				/* intents without an outcome */
-"  seq INTEGER PRIMARY KEY REFERENCES audit (seq),"
-"  pid INTEGER NOT NULL, start INTEGER NOT NULL) STRICT;";
+"  seq INTEGER PRIMARY KEY, pid INTEGER NOT NULL, start INTEGER NOT NULL) STRICT;";
 
 static const char *const states[] = { "creating", "ready", "deleting" };
 
@@ -352,16 +350,18 @@ check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 	return cnt_hint(e, "run `cnt setup`");
 }
 
-/* Emptied, not just copied back: a process that opens a full log cannot tell that it was copied, and
- * would go on after its end. Readers are not waited for; then the next change tries again. */
+/* A process that opens a log cannot tell that it was copied into the database and would go on after
+ * its end: a change right after the copying begins the log anew. It is not cut, since a file that
+ * grows again makes every change slower. Readers are not waited for; the next change tries again. */
 static int
 trim_log(void *arg CNT_UNUSED, sqlite3 *db, const char *name, int pages)
 {
-	if (pages >= LOG_PAGES) {
-		sqlite3_busy_timeout(db, 0);
-		sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-		sqlite3_busy_timeout(db, BUSY_MS);
-	}
+	if (pages < LOG_PAGES)
+		return SQLITE_OK;
+	sqlite3_busy_timeout(db, 0);
+	if (sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK)
+		sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL);
+	sqlite3_busy_timeout(db, BUSY_MS);
 	return SQLITE_OK;
 }
 

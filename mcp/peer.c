@@ -269,21 +269,24 @@ cnt_peer_call(struct cnt_peers *ps, struct cnt_request *r, const char *program, 
 	    cnt_request_wants_progress(r) ? ",\"progressToken\":1" : "", tool, args);
 	*(ps->last != NULL ? &ps->last->next : &ps->first) = p;
 	ps->last = p;
-	cnt_request_set(r, p);
 	start_waiting(ps);
 }
 
-void
-cnt_peer_cancel(struct cnt_request *r)
+bool
+cnt_peer_cancel(struct cnt_peers *ps, struct cnt_request *r)
 {
-	struct peer *p = cnt_request_get(r);
+	struct peer *p = ps->first;
 	struct cnt_buf b = { 0 };
 
+	while (p != NULL && p->r != r)
+		p = p->next;
+	if (p == NULL)
+		return false;
 	p->r = NULL;
 	cnt_request_drop(r);
 	if (p->process.pid == 0) {
 		peer_free(p);
-		return;
+		return true;
 	}
 	if (p->in != NULL) {
 		cnt_buf_adds(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
@@ -293,6 +296,7 @@ cnt_peer_cancel(struct cnt_request *r)
 	}
 	close_input(p);
 	cnt_program_stop(&p->process, TERM_US, KILL_US);
+	return true;
 }
 
 bool

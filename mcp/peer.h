@@ -20,7 +20,8 @@ pid_t	*cnt_peers_free(struct cnt_peers *ps, size_t *n);
 void	cnt_peer_call(struct cnt_peers *ps, struct cnt_request *r, const char *program,
 	    const char *tool, const cJSON *arguments);
 
-void	cnt_peer_cancel(struct cnt_request *r);
+/* False: this request is not one of them. */
+bool	cnt_peer_cancel(struct cnt_peers *ps, struct cnt_request *r);
 
 bool	cnt_peers_ending(const struct cnt_peers *ps);
 

@@ -5,7 +5,6 @@
  */
 #include "mcp/program.h"
 
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -14,15 +13,13 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "mcp/child.h"
+
 CNT_NORETURN static void
-become(const char *path, char *const argv[], const int fds[3], int death_signal, pid_t parent)
+become(const char *path, char *const argv[], const int fds[3])
 {
-	static const int reset[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
 	int high[3];
 
-	for (size_t i = 0; i < nitems(reset); i++)
-		signal(reset[i], SIG_DFL);
-	setpgid(0, 0);
 	for (int i = 0; i < 3; i++)
 		if ((high[i] = fcntl(fds[i], F_DUPFD, 3)) == -1)
 			_exit(127);
@@ -30,9 +27,6 @@ become(const char *path, char *const argv[], const int fds[3], int death_signal,
 		if (dup2(high[i], i) == -1)
 			_exit(127);
 	if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
-		_exit(127);
-	prctl(PR_SET_PDEATHSIG, death_signal);
-	if (getppid() != parent)
 		_exit(127);
 	execv(path, argv);
 	_exit(127);
@@ -52,13 +46,12 @@ int
 cnt_program_start(struct cnt_program *p, struct cnt_loop *l, const char *path, char *const argv[],
     const int fds[3], int death_signal, struct cnt_err *e)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid = cnt_child_fork(death_signal);
 
 	if (pid == 0)
-		become(path, argv, fds, death_signal, parent);
+		become(path, argv, fds);
 	if (pid == -1)
 		return cnt_fail_sys(e, "fork");
-	setpgid(pid, pid);
 	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (p->pidfd == -1) {
 		cnt_fail_sys(e, "pidfd_open");

@@ -388,7 +388,6 @@ cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box
 	*c = (struct box_call){ .next = s->calls, .session = s, .r = r, .number = ++s->last };
 	s->calls = c;
 	c->deadline = cnt_loop_timer(l, DEADLINE_US, on_deadline, c);
-	cnt_request_set(r, c);
 	args = cnt_json_print(arguments);
 	token = cnt_request_wants_progress(r) ? cnt_format(",\"progressToken\":%lld", c->number) :
 	    cnt_strdup("");
@@ -399,14 +398,20 @@ cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box
 	    "\"arguments\":%s}}\n", c->number, token, tool, args));
 }
 
-void
-cnt_session_cancel(struct cnt_request *r)
+bool
+cnt_session_cancel(struct cnt_sessions *bs, struct cnt_request *r)
 {
-	struct box_call *c = cnt_request_get(r);
+	struct box_call *c = NULL;
 
+	for (struct session *s = bs->sessions; s != NULL && c == NULL; s = s->next)
+		for (c = s->calls; c != NULL && c->r != r; )
+			c = c->next;
+	if (c == NULL)
+		return false;
 	forget(c->session, c->number);
 	call_free(c);
 	cnt_request_drop(r);
+	return true;
 }
 
 void

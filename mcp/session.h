@@ -20,6 +20,7 @@ void	cnt_sessions_free(struct cnt_sessions *bs);	/* after the loop */
 void	cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box, const char *tool,
 	    const cJSON *arguments);
 
-void	cnt_session_cancel(struct cnt_request *r);
+/* False: this request is not one of them. */
+bool	cnt_session_cancel(struct cnt_sessions *bs, struct cnt_request *r);
 
 #endif

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "lib/base.h"
+#include "mcp/child.h"
 
 #define LOOK_US	20000
 
@@ -20,17 +21,12 @@ cnt_undertaker(const pid_t *groups, size_t n, int64_t grace_us)
 	int64_t until = cnt_ticks_us() + grace_us;
 	bool *gone CNT_FREE = NULL;
 	size_t left = n;
-	pid_t pid;
 
 	if (n == 0)
 		return;
-	pid = fork();
-	if (pid > 0)
-		setpgid(pid, pid);	/* before our own group may be killed */
-	if (pid != 0)
+	if (cnt_child_fork(0) != 0)	/* in a group of its own: ours may be killed */
 		return;
 	syscall(SYS_close_range, 0, ~0U, 0);
-	setsid();
 	gone = cnt_alloc(n * sizeof(*gone));
 	while (left > 0 && cnt_ticks_us() < until) {
 		for (size_t i = 0; i < n; i++)

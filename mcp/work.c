@@ -5,7 +5,6 @@
  * wire nor anything else of the server's but standard error. A verb that crashes is one failed call;
  * one that is cancelled gets TERM at once and KILL after the grace, with its whole group.
  */
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -14,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "mcp/child.h"
 #include "mcp/frame.h"
 #include "mcp/server.h"
 #include "mcp/undertaker.h"
@@ -69,10 +69,8 @@ child_progress(struct cnt_call *c, double done, double total, const char *text)
 }
 
 CNT_NORETURN static void
-child(const struct verbs *vs, const struct cnt_verb *v, const cJSON *in, int out, pid_t parent,
-    bool progress)
+child(const struct verbs *vs, const struct cnt_verb *v, const cJSON *in, int out, bool progress)
 {
-	static const int reset[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
 	cJSON *result = cJSON_CreateObject();
 	struct cnt_err e = { 0 };
 	struct cnt_buf b = { 0 };
@@ -80,11 +78,7 @@ child(const struct verbs *vs, const struct cnt_verb *v, const cJSON *in, int out
 	struct cnt_call c = { .verb = v, .in = in, .out = result, .err = &e, .arg = &fd,
 	    .progress = progress ? child_progress : NULL };
 
-	for (size_t i = 0; i < nitems(reset); i++)
-		signal(reset[i], SIG_DFL);
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, vs->o->death_signal != 0 ? vs->o->death_signal : SIGKILL);
-	if (getppid() != parent || (out != fd && dup3(out, fd, O_CLOEXEC) == -1) ||
+	if ((out != fd && dup3(out, fd, O_CLOEXEC) == -1) ||
 	    syscall(SYS_close_range, fd + 1, ~0U, 0) == -1)
 		_exit(cnt_code_exit(CNT_SYSTEM));
 	cnt_buf_add(&b, "R ", 2);
@@ -225,22 +219,20 @@ static int
 start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const cJSON *in,
     struct cnt_err *e)
 {
-	pid_t parent = getpid();
 	struct work *w;
 	int p[2];
 	pid_t pid;
 
 	if (pipe2(p, O_CLOEXEC) == -1)
 		return cnt_fail_sys(e, "pipe");
-	pid = fork();
+	pid = cnt_child_fork(vs->o->death_signal != 0 ? vs->o->death_signal : SIGKILL);
 	if (pid == 0)
-		child(vs, v, in, p[1], parent, cnt_request_wants_progress(r));
+		child(vs, v, in, p[1], cnt_request_wants_progress(r));
 	close(p[1]);
 	if (pid == -1) {
 		close(p[0]);
 		return cnt_fail_sys(e, "fork");
 	}
-	setpgid(pid, pid);
 	fcntl(p[0], F_SETFL, O_NONBLOCK);
 	w = cnt_alloc(sizeof(*w));
 	*w = (struct work){ .vs = vs, .verb = v, .r = r, .pid = pid, .pipe = p[0],

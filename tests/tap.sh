@@ -25,9 +25,9 @@ tmp=$(mktemp -d /var/tmp/cnt-tap.XXXXXX) && chmod 755 "$tmp" || exit 1
 
 tap_result() {		# 0|1 NAME
 	tap_n=$((tap_n + 1))
-	[ "$1" -eq 0 ] && echo "ok $tap_n - $2" && return
+	[ "$1" -eq 0 ] && printf 'ok %d - %s\n' "$tap_n" "${2%%[[:cntrl:]]*}" && return
 	tap_bad=$((tap_bad + 1))
-	echo "not ok $tap_n - $2"
+	printf 'not ok %d - %s\n' "$tap_n" "${2%%[[:cntrl:]]*}"
 }
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
 

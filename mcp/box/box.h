@@ -84,6 +84,7 @@ struct cnt_user {
 	char	*name, *home, *shell;
 };
 const struct cnt_user *cnt_user_self(void);
+void	 cnt_user_refresh(void);			/* before asking for names */
 void	 cnt_user_name(uid_t uid, char name[64]);	/* the number when it has no name */
 
 /* state.c: ~/.local/state/agent-box, 0700, the user's own. */

@@ -4,6 +4,8 @@
  * through descriptors: nothing is looked at by name and opened by name again. With AGENTBOX_ROOT set,
  * RESOLVE_BENEATH refuses what would leave it (also absolute links). Without it the root is `/`, where
  * RESOLVE_IN_ROOT means the same as no flag. Links of /proc (magic links) are refused in both.
+ *
+ * The descriptor is the working directory: a process forked for a call keeps nothing else.
  */
 #include "mcp/box/box.h"
 
@@ -21,12 +23,11 @@
 #define ALIKE_MAX	5
 
 static struct {
-	int	 fd;
 	char	*path;			/* "" for `/`, else without a slash at the end */
 	char	*real;			/* the same with links resolved: both spellings are taken */
 	char	*home;			/* what relative paths are relative to */
 	__u64	 resolve;
-} wall = { .fd = -1 };
+} wall;
 
 static bool
 below(const char *path, const char *dir)
@@ -42,18 +43,17 @@ cnt_wall_init(struct cnt_err *e)
 	const char *root = getenv("AGENTBOX_ROOT"), *home = cnt_user_self()->home;
 	size_t n = 0;
 
+	if (root != NULL && root[0] != '/')
+		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ROOT: \"%s\" is not an absolute path", root);
+	if (chdir(root != NULL ? root : "/") == -1) {
+		cnt_fail_sys(e, "%s", root != NULL ? "AGENTBOX_ROOT" : "/");
+		e->code = CNT_UNAVAILABLE;
+		return -1;
+	}
 	wall.resolve = RESOLVE_NO_MAGICLINKS | (root != NULL ? RESOLVE_BENEATH : RESOLVE_IN_ROOT);
 	wall.path = cnt_strdup(root != NULL ? root : "");
 	for (n = strlen(wall.path); n > 0 && wall.path[n - 1] == '/'; n--)
 		wall.path[n - 1] = '\0';
-	if (root != NULL && root[0] != '/')
-		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ROOT: \"%s\" is not an absolute path", root);
-	wall.fd = open(root != NULL ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (wall.fd == -1) {
-		cnt_fail_sys(e, "AGENTBOX_ROOT: %s", root);
-		e->code = CNT_UNAVAILABLE;
-		return -1;
-	}
 	wall.real = wall.path[0] != '\0' ? realpath(wall.path, NULL) : cnt_strdup("");
 	if (wall.real == NULL)
 		wall.real = cnt_strdup(wall.path);
@@ -104,7 +104,7 @@ cnt_wall_open(const char *path, int flags, mode_t mode)
 	if (in == NULL)
 		return -1;
 	for (int i = 0; i < AGAIN_MAX && fd == -1; i++) {
-		fd = syscall(SYS_openat2, wall.fd, in, &how, sizeof(how));
+		fd = syscall(SYS_openat2, AT_FDCWD, in, &how, sizeof(how));
 		if (fd == -1 && errno != EAGAIN)
 			return -1;
 	}

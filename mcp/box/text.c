@@ -26,22 +26,26 @@ cnt_text_prefix(const char *s, size_t n, size_t max)
 	return max;
 }
 
-static size_t
-escaped(unsigned char c, size_t high)
-{
-	if (c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v'))
-		return 2;
-	return c < 0x20 ? 6 : c >= 0x80 ? high : 1;
-}
+/* Bytes that one byte takes in JSON. */
+static const uint8_t escaped[256] = {
+	[0x00 ... 0x07] = 6, ['\b'] = 2, ['\t'] = 2, ['\n'] = 2, ['\v'] = 6, ['\f'] = 2, ['\r'] = 2,
+	[0x0e ... 0x1f] = 6, [0x20 ... 0x21] = 1, ['"'] = 2, [0x23 ... 0x5b] = 1, ['\\'] = 2,
+	[0x5d ... 0xff] = 1,
+};
 
 size_t
 cnt_text_fits(const char *s, size_t n, size_t *max, size_t high)
 {
-	size_t i = 0;
+	size_t i = 0, used = 0;
 
-	for (; i < n && *max >= escaped((unsigned char)s[i], high); i++)
-		*max -= escaped((unsigned char)s[i], high);
-	return i < n ? cnt_text_prefix(s, n, i) : n;
+	for (; i < n && used <= *max; i++)
+		used += (s[i] & 0x80) != 0 ? high : escaped[(unsigned char)s[i]];
+	if (used > *max) {
+		i = cnt_text_prefix(s, n, i - 1);
+		used = *max;
+	}
+	*max -= used;
+	return i;
 }
 
 /* Length of the terminal escape at s (s[0] is ESC), at least 1. ECMA-48: CSI, strings (OSC, DCS, SOS,
@@ -212,15 +216,30 @@ cnt_base64_decode(struct cnt_buf *to, const char *s)
 	return 0;
 }
 
+static char *
+put_number(char *to, int value, int digits, char after)
+{
+	for (int i = digits; i > 0; i--, value /= 10)
+		to[i - 1] = (char)('0' + value % 10);
+	to[digits] = after;
+	return to + digits + 1;
+}
+
+/* By hand, since a listing has ten thousand of them. */
 void
 cnt_text_time(struct timespec t, char text[32])
 {
 	struct tm tm = { 0 };
 
 	gmtime_r(&t.tv_sec, &tm);
-	snprintf(text, 32, "%04d-%02u-%02uT%02u:%02u:%02u.%03uZ", (tm.tm_year + 1900) % 10000,
-	    (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-	    (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)(t.tv_nsec / 1000000) % 1000);
+	text = put_number(text, tm.tm_year + 1900, 4, '-');
+	text = put_number(text, tm.tm_mon + 1, 2, '-');
+	text = put_number(text, tm.tm_mday, 2, 'T');
+	text = put_number(text, tm.tm_hour, 2, ':');
+	text = put_number(text, tm.tm_min, 2, ':');
+	text = put_number(text, tm.tm_sec, 2, '.');
+	text = put_number(text, (int)(t.tv_nsec / 1000000), 3, 'Z');
+	*text = '\0';
 }
 
 void

@@ -35,8 +35,8 @@ cnt_user_self(void)
 	return &self;
 }
 
-static void
-load(void)
+void
+cnt_user_refresh(void)
 {
 	FILE *f CNT_FILE = NULL;
 	struct passwd *p = NULL;
@@ -58,7 +58,6 @@ load(void)
 void
 cnt_user_name(uid_t uid, char name[64])
 {
-	load();
 	for (size_t i = 0; i < known.n; i++)
 		if (known.all[i].uid == uid) {
 			snprintf(name, 64, "%s", known.all[i].name);

@@ -14,7 +14,8 @@ on_exit "cnt image delete '$me' >/dev/null"
 
 # Bridge, tables and locks are there before the first kill.
 cnt create "$me-0" --image "$me" >/dev/null && cnt delete --force "$me-0" >/dev/null
-"$tests/machine" >"$tmp/before"
+tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
+"$tests/machine" "$tag" >"$tmp/before"
 
 # shots CREATE|DELETE: kills one hundred, each somewhere in the time that a whole one takes.
 shots() {
@@ -43,8 +44,12 @@ sub quiet {
 sub whole { my $begin = time; waitpid quiet(@_), 0; return time - $begin }
 sub prepare { whole($verb eq 'create' ? ('cnt', 'delete', '--force', "$me-k") : @create) }
 
-prepare();
-my $longest = 1.1 * whole(@shot);
+my $longest = 0;
+for (1 .. 5) {
+	prepare();
+	my $took = 1.1 * whole(@shot);
+	$longest = $took if $took > $longest;
+}
 my %seen;
 for my $n (1 .. 100) {
 	prepare();
@@ -64,6 +69,7 @@ for my $n (1 .. 100) {
 	}
 	$seen{"$ended, " . (@boxes ? 'there' : 'not there')}++;
 }
+printf 'within %.0f ms: ', 1e3 * $longest;
 print join('; ', map { "$seen{$_} $_" } sort keys %seen), "\n";
 EOF
 }
@@ -75,7 +81,7 @@ diag "$out"
 cnt delete --force "$me-k" >/dev/null 2>&1
 ok 'one verb more' cnt list
 
-as_before() { "$tests/machine" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
+as_before() { "$tests/machine" "$tag" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
 wait_for 10 as_before
 is "$(diff "$tmp/before" "$tmp/after")" '' 'the machine is as before'
 is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -mindepth 1)" '' 'no file of a box is left'

@@ -6,7 +6,8 @@
 . "$(dirname "$0")/../tap.sh"
 
 cnt create "$me-0" --no-start >/dev/null && cnt delete "$me-0" >/dev/null
-"$tests/machine" >"$tmp/before"
+tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
+"$tests/machine" "$tag" >"$tmp/before"
 
 shells() {		# VERB... NAME: for four names in each of four shells
 	for s in 1 2 3 4; do
@@ -30,7 +31,7 @@ done | sort)
 is "$(echo "$maps" | uniq -d)" '' 'and its own ids'
 unlike "$(shells cnt delete --force)" FAILED 'sixteen are deleted'
 
-as_before() { "$tests/machine" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
+as_before() { "$tests/machine" "$tag" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
 wait_for 10 as_before
 is "$(diff "$tmp/before" "$tmp/after")" '' 'no mount, interface, cgroup, process, rule or id range is left'
 is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -mindepth 1)" '' 'no directory is left'

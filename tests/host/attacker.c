@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attacker COMM [UID]: as root of a box, or as UID in it, stops every process that appears with the
+ * attacker COMM [UID]: as root of a box, or as UID and the group of that number, stops every process that appears with the
  * name COMM, which is what a program of the host is still called before its exec in the box, and tries to
  * take what it holds. Prints "ready", and at the end of its input what it caught and every attempt that
  * was let through; exit 0 when none was. What is known to fail after the exec tells nothing.
@@ -137,7 +137,9 @@ main(int argc, char **argv)
 	struct pollfd in = { .fd = 0, .events = POLLIN };
 	pid_t seen = newest();
 
-	if (argc < 2 || seen == 0 || (argc > 2 && setuid((uid_t)atoi(argv[2])) == -1))
+	if (argc < 2 || seen == 0)
+		return 2;
+	if (argc > 2 && (setgid((gid_t)atoi(argv[2])) == -1 || setuid((uid_t)atoi(argv[2])) == -1))
 		return 2;
 	printf("ready\n");
 	fflush(stdout);

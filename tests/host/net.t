@@ -3,8 +3,8 @@
 #
 # What boxes may say and to whom, on a host of this test's own: a network namespace, whose way out
 # leads to a second one with a name server, a public address and the cloud's metadata address.
-# Boxes are played by namespaces on the interfaces that the store gave to two boxes, since a box's
-# root cannot change its address; what is forged is sent as raw frames.
+# One real box asks for everything once. Forging is done by namespaces that stand in for two boxes,
+# on the interfaces that the store gave to those, since a box's root may not change its own.
 
 if [ -z "${IN_OWN_HOST-}" ]; then
 	exec env IN_OWN_HOST=1 unshare --net --mount sh "$0"
@@ -22,7 +22,7 @@ mkdir -p /run/netns && mount -t tmpfs none /run/netns
 echo 'nameserver 10.9.9.1' >"$tmp/resolv.conf"
 mount --bind "$tmp/resolv.conf" /etc/resolv.conf
 
-CNT_ROOT=$(sh "$tests/instance" make bare) || exit 1
+CNT_ROOT=$(sh "$tests/instance" make) || exit 1
 export CNT_ROOT
 on_exit 'sh "$tests/instance" unmake'
 
@@ -50,16 +50,9 @@ serve() {
 }
 heard() { grep -vc ready "$tmp/log-$1-$2"; }
 
-# A box's row without a box: an image that nothing is ever started from.
-mkdir -p "$tmp/image/etc" "$tmp/image/sbin"
-echo 'root:x:0:0::/root:/bin/sh' >"$tmp/image/etc/passwd"
-echo 'root:x:0:' >"$tmp/image/etc/group"
-printf '#!/bin/sh\n' >"$tmp/image/sbin/init"; chmod 755 "$tmp/image/sbin/init"
-tar -C "$tmp/image" -cf "$tmp/image.tar" .
-ok 'an image' cnt image import "$tmp/image.tar" --name nothing
-ok 'one box' cnt create "$me-a" --image nothing --no-start --json
+ok 'one box' cnt create "$me-a" --no-start --json
 a=$(printf '%s' "$out" | jq -r .address)
-ok 'and another make the network' cnt create "$me-b" --image nothing --no-start --json
+ok 'and another make the network' cnt create "$me-b" --no-start --json
 b=$(printf '%s' "$out" | jq -r .address)
 
 elements() { nft list table bridge "$tag" | tr ',{}' '\n\n\n' | sed -n 's/^.*"\(.*-[0-9]*\)" \. \([0-9a-f:]*\) \. \([0-9.]*\).*$/\1 \2 \3/p'; }
@@ -180,13 +173,28 @@ play c "$tag-99" 02:12:34:56:78:9b 192.0.2.5
 run ip netns exec c "$probe" dns "$gateway" example.test
 unlike "$out" '198' 'an interface that the store does not know says nothing'
 
+# A real box.
+ok 'a box starts' cnt create "$me-web"
+run cnt exec "$me-web" -- getent hosts example.test
+like "$out" '^198\.51\.100\.7 ' 'in it: the resolver answers'
+run cnt exec "$me-web" -- bash -c 'cat </dev/tcp/example.test/80'
+is "$out" 10.9.9.2 'in it: the world is reached, as the host'
+for address in 169.254.169.254 10.9.9.2 203.0.113.9 "$gateway" "$b" fd00:ec2::254 fe80::a9fe:a9fe%eth0; do
+	# shellcheck disable=SC2016
+	run cnt exec "$me-web" -- bash -c 'begin=${EPOCHREALTIME/.}
+		exec 2>/dev/null 3<>"/dev/tcp/$1/80" && echo reached || echo "$(((${EPOCHREALTIME/.} - begin) / 1000))"' - "$address"
+	like "$out" '^[0-9]{1,2}$' "in it: $address: refused at once"
+done
+exits 2 'its root cannot change its address' cnt exec "$me-web" -- sudo ip address add 192.0.2.77/24 dev eth0
+ok 'it is deleted' cnt delete --force "$me-web"
+is "$(elements | wc -l)" 2 'and the firewall forgets it'
+
 # What others take away, the next verb brings back.
 flushed() { nft flush ruleset; }
 cut() { ip link delete "$bridge"; }
 resolver() { cat "$CNT_ROOT/run/cnt/dnsmasq.pid"; }
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"; }
 dead() { pid=$(resolver); kill -9 "$pid"; wait_for 5 gone "$pid"; }
-lost() { rm "$CNT_ROOT/run/cnt/dnsmasq.pid"; kill -9 "$pid" 2>/dev/null; :; }
 off() { sysctl -q net.ipv4.ip_forward=0; }
 well() {
 	ip link set "$a_if" master "$bridge" 2>/dev/null
@@ -196,11 +204,20 @@ well() {
 	like "$out" '^open' "after $1: the world"
 	refused tcp 169.254.169.254 80 "after $1: the metadata address"
 }
-for trouble in flushed cut dead off; do
+empty() { rm -r "$CNT_ROOT/run/cnt"; }
+failing() { cnt doctor --json | jq -r '[.checks[] | select(.state == "fail").name] | join(" ")'; }
+while read -r trouble names; do
 	$trouble
-	run cnt doctor --repair
-	well $trouble
-done
+	is "$(failing)" "$names" "after $trouble: doctor says so"
+	ok "after $trouble: repair" cnt doctor --repair
+	well "$trouble"
+done <<-END
+	flushed firewall
+	dead resolver
+	off bridge
+	cut
+	empty
+END
 pid=$(resolver)
 rm "$CNT_ROOT/run/cnt/dnsmasq.pid"
 run cnt doctor --repair
@@ -220,6 +237,6 @@ pid=$(resolver)
 kill "$pid"
 wait_for 5 gone "$pid"
 serve - "$gateway" 53
-exits 69 'port 53 taken: unavailable' cnt create "$me-d" --image nothing --no-start
+exits 69 'port 53 taken: unavailable' cnt create "$me-d" --no-start
 like "$err" 'port 53 is taken' 'which says so'
 like "$err" 'hint: .*ss -lnp' 'and how to find out by whom'

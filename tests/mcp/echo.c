@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A server for the tests of the protocol: tools that answer at once, slowly, much, never, wrongly or
- * by dying.
+ * by dying. It is also a verb's program (--describe, --mcp) for `cnt mcp` to find.
  */
 #include <errno.h>
 #include <signal.h>
@@ -142,7 +142,7 @@ in_process(const struct cnt_verb *v)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct cnt_err e = { 0 };
 	struct cnt_verbs_offer o = {
@@ -151,6 +151,12 @@ main(void)
 		.verbs = verbs, .run = run, .in_process = in_process,
 	};
 
+	if (argc == 2 && strcmp(argv[1], "--describe") == 0) {
+		cJSON *d CNT_JSON = cnt_describe(verbs);
+		char *text CNT_FREE = cnt_json_print(d);
+
+		return printf("%s\n", text) < 0;
+	}
 	if (cnt_serve_verbs(&o, &e) == -1) {
 		fprintf(stderr, "echo: %s\n", e.text);
 		return cnt_code_exit(e.code);

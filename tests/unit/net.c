@@ -22,8 +22,9 @@ static const struct cnt_box boxes[] = { { .slot = 0, .name = "web" }, { .slot = 
 static cJSON *
 render(const struct cnt_instance *i, size_t n, bool whole)
 {
+	const struct cnt_nft_boxes b = { .boxes = boxes, .n = n };
 	struct cnt_err e = { 0 };
-	cJSON *doc = cnt_nft_render(i, boxes, n, whole, &e);
+	cJSON *doc = cnt_nft_render(i, &b, whole, &e);
 
 	assert_non_null(doc);
 	return doc;
@@ -113,13 +114,28 @@ other_rules_have_another_mark(void **state)
 }
 
 static void
+what_is_gone_is_deleted(void **state)
+{
+	static const int gone[] = { 3 };
+	const struct cnt_nft_boxes b = { .gone = gone, .n_gone = 1 };
+	struct cnt_err e = { 0 };
+	CNT_JSON cJSON *doc = cnt_nft_render(&instance, &b, false, &e);
+	const cJSON *last = cJSON_GetArrayItem(cnt_json_get(doc, "nftables"), 2);
+	char *text CNT_FREE = cnt_json_print(cnt_json_get(last, "delete"));
+
+	(void)state;
+	assert_non_null(strstr(text, "\"elem\":[{\"concat\":[\"cntn0001-3\",\"02:"));
+}
+
+static void
 slot_without_place_is_refused(void **state)
 {
-	struct cnt_box far = { .slot = 256 };
+	const struct cnt_box far = { .slot = 256 };
+	const struct cnt_nft_boxes b = { .boxes = &far, .n = 1 };
 	struct cnt_err e = { 0 };
 
 	(void)state;
-	assert_null(cnt_nft_render(&instance, &far, 1, true, &e));
+	assert_null(cnt_nft_render(&instance, &b, true, &e));
 	assert_int_equal(e.code, CNT_BUSY);
 }
 
@@ -131,6 +147,7 @@ main(void)
 		cmocka_unit_test(start_only_adds_elements),
 		cmocka_unit_test(no_boxes_no_elements),
 		cmocka_unit_test(other_rules_have_another_mark),
+		cmocka_unit_test(what_is_gone_is_deleted),
 		cmocka_unit_test(slot_without_place_is_refused),
 	};
 

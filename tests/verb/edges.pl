@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# edges.pl PREFIX: for every verb that is a tool and every parameter it describes, a ladder of values at
+# edges.pl PREFIX IMAGE: for every verb that is a tool and every parameter it describes, a ladder of values at
 # and beyond the edges is given to the command line and to `cnt mcp`; both must give the same result
 # or the same error. Values of the wrong type, unknown and missing arguments go over MCP, and must
 # be refused by name. Results are checked against the tool's own outputSchema.
@@ -11,7 +11,8 @@ use warnings;
 use IPC::Open2;
 use JSON::PP;
 
-my $me = shift // die "usage: edges.pl PREFIX\n";
+my ($me, $image) = @ARGV;
+die "usage: edges.pl PREFIX IMAGE\n" unless defined $image;
 my $json = JSON::PP->new->canonical->utf8;
 my $bin = "$ENV{BUILD}/bin";
 my ($box, $other) = ("$me-edge", "$me-more");
@@ -21,8 +22,8 @@ my @texts = ('', 'a', 'x' x 31, 'x' x 32, 'x' x 33, 'x' x 64, 'x' x 65, 'x' x 40
     '-1', '0.5', '1.', '.5', '1e3', '1e99', '1e400', '0x10', '99999999999999999999', ' 1', '1 ', '1k', '16m',
     '16777215', '16777216', '1g', '4GB', '2KiB', '1kk', '100t', '1e15', '5s', '0s', '3600', '3601', '1h', '1d',
     '1.5h');
-# Of these some succeed, so that they are not repeated with every text.
-my %wrong = (string => [5, JSON::PP::true, [], {}], integer => ['x', 1.5, [], {}, JSON::PP::true],
+# A size may be a number, too.
+my %wrong = (string => [JSON::PP::true, [], {}], integer => ['x', 1.5, [], {}, JSON::PP::true],
     number => ['x', [], {}, JSON::PP::false], boolean => ['x', 2, [], {}], array => [5, {}, [5], [[]]],
     object => [5, 'x', [], { a => 5 }]);
 
@@ -56,7 +57,7 @@ sub over_mcp {
 	my $m = request('tools/call', name => $tool, arguments => $arguments);
 	return { protocol => $m->{error} } if $m->{error};
 	my $r = $m->{result};
-	my $text = eval { $json->decode($r->{content}[0]{text}) };
+	my $text = eval { JSON::PP->new->decode($r->{content}[0]{text}) };
 	return { broken => 'the text is not the structured content' }
 	    if $json->encode($text // {}) ne $json->encode($r->{structuredContent} // $text // {});
 	return { broken => 'isError says otherwise' } if !!$r->{isError} != !!(ref $text && $text->{error});
@@ -133,30 +134,33 @@ sub misfit {
 # What each verb gets besides the value on trial, and the state it begins in.
 sub quiet { run_it("$bin/cnt", @_) }
 my %base = (
-    create => { name => $other, no_start => JSON::PP::true }, delete => { box => $other },
+    create => { name => $other, no_start => JSON::PP::true, image => $image }, delete => { box => $other },
     start => { box => $box }, stop => { box => $box, force => JSON::PP::true },
     restart => { box => $box, force => JSON::PP::true }, info => { box => $box },
     'image build' => { name => 'edge', suite => 'none' }, 'image import' => { file => '/dev/null', name => 'edge' },
     'image delete' => { image => 'edge' },
 );
 my %begin = (
-    create => sub { quiet('delete', '--force', $other) },
-    delete => sub { quiet('create', '--no-start', $other) },
+    create => sub { quiet('delete', '--force', '--', $_[0]{name}) },
+    delete => sub { quiet('create', '--no-start', '--image', $image, $other) },
     start => sub { quiet('stop', '--force', $box) },
+    stop => sub { quiet('start', $box) },
 );
 
 sub same {
 	my ($v, $arguments) = @_;
 	my @said;
 	for my $face (\&over_argv, sub { over_mcp($_[0]{tool}{name}, $_[1]) }) {
-		$begin{ $v->{name} }->() if $begin{ $v->{name} };
-		push @said, settled($face->($v, $arguments));
+		$begin{ $v->{name} }->($arguments) if $begin{ $v->{name} };
+		push @said, $face->($v, $arguments);
 	}
-	quiet('delete', '--force', $arguments->{name}) if $v->{name} eq 'create' && !$said[0]{error};
+	my $misfit = $said[0]{error} ? '' : misfit($said[0], $v->{tool}{outputSchema}, 'result');
+	@said = map { settled($_) } @said;
+	$begin{create}->($arguments) if $v->{name} eq 'create';
 	my ($argv, $mcp) = map { $json->encode($_) } @said;
 	return 'argv: ' . substr($argv, 0, 300) . "\n#    mcp:  " . substr($mcp, 0, 300) if $argv ne $mcp;
 	return $said[0]{broken} if $said[0]{broken};
-	return $said[0]{error} ? '' : misfit($said[0], $v->{tool}{outputSchema}, 'result');
+	return $misfit;
 }
 
 sub report {
@@ -208,7 +212,7 @@ sub try_verb {
 	}
 }
 
-die "no box to try verbs on\n" unless quiet('create', $box) =~ /\S/;
+die "no box to try verbs on\n" unless quiet('create', '--image', $image, $box) =~ /\S/;
 my %tried;
 for my $program (sort glob "$bin/cnt-*") {
 	next if $program =~ /\./;

@@ -5,7 +5,9 @@
 
 . "$(dirname "$0")/../tap.sh"
 
-perl "$tests/verb/edges.pl" "$me" >"$tmp/said" 2>"$tmp/err"
+"$tests/tiny" "$me" | cnt image import - --name "$me" >/dev/null
+on_exit 'cnt image delete "$me" >/dev/null'
+perl "$tests/verb/edges.pl" "$me" "$me" >"$tmp/said" 2>"$tmp/err"
 status=$?
 while read -r result name; do
 	case $result in

@@ -55,7 +55,7 @@ mkdir -p "$tmp/t/etc" "$tmp/t/sbin"
 tar -C "$tmp/t" -cf - . | bad 'one without accounts and an init' 2
 cp /etc/passwd "$tmp/t/etc/passwd"
 tar -C "$tmp/t" -cf - . | bad 'one without an init' 2
-exits 1 'a file that is not there' cnt image import "$tmp/none" --name "$me.none"
+exits 71 'a file that is not there' cnt image import "$tmp/none" --name "$me.none"
 
 # Names in an archive that lead out of it.
 touch "$tmp/outside"

@@ -29,10 +29,10 @@ refused 1 not_found 'no such' 'a box that is not there: start' cnt start "$me-no
 refused 1 not_found 'no such' 'a box that is not there: stop' cnt stop "$me-none"
 refused 1 not_found 'no such' 'a box that is not there: delete' cnt delete "$me-none"
 refused 1 not_found 'image' 'an image that is not there' cnt create "$me-a" --image none
-refused 2 invalid 'image' 'an image name that cannot be' cnt create "$me-a" --image "$(printf '%0100d' 0)"
+exits 2 'an image name that cannot be' cnt create "$me-a" --image "$(printf '%0100d' 0)"
 echo "ssh-ed25519 AAAA" >"$tmp/key"
-refused 2 invalid 'key' 'a key that is none' cnt create "$me-a" --ssh-key "$tmp/key"
-refused 2 invalid 'memory' 'less memory than any box can live with' cnt create "$me-a" --memory 1m
+exits 2 'a key that is none' cnt create "$me-a" --ssh-key "$tmp/key"
+exits 2 'less memory than any box can live with' cnt create "$me-a" --memory 1m
 exits 125 'exec in a box that is not there is cnt'\''s own failure' cnt exec "$me-none" -- true
 
 is "$(left)" "$before" 'no directory is left'

@@ -10,7 +10,6 @@ image=$(cnt info --json | jq -r .state_directory)/images
 tree() { find "$image" -printf '%P %y %m %U %G %s %T@\n' | sort | sha256sum; }
 state() { cnt info "$a" --json | jq -r .state; }
 is_state() { [ "$(state)" = "$1" ]; }
-boot_id() { cnt exec "$a" -- systemctl show --property=UserspaceTimestampMonotonic; }
 up() { cnt exec "$a" -- sh -c 'systemctl is-system-running | grep -q running'; }
 
 ok 'two boxes' sh -c 'cnt create "$1" && cnt create "$2"' - "$a" "$b"
@@ -27,6 +26,7 @@ there 'at first'
 ok restart cnt restart "$a"
 there 'after a restart'
 
+ok 'and up to running' wait_for 60 up
 first=$(cnt exec "$a" -- cat /proc/1/stat | awk '{ print $22 }')
 cnt exec "$a" -- sudo reboot
 rebooted() { now=$(cnt exec "$a" -- cat /proc/1/stat) && [ "$(echo "$now" | awk '{ print $22 }')" != "$first" ]; }

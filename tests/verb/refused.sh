@@ -13,10 +13,6 @@ refused() {
 	like "$(printf '%s\n' "$err" | sed -n 2p)" '^hint: .' "$refused_name: and what to do"
 	is "$(printf '%s\n' "$err" | wc -l)" 2 "$refused_name: in two lines"
 	is "$out" '' "$refused_name: nothing on standard output"
-	verb=$1
-	shift
-	word=$1
-	shift
-	run "$verb" "$word" --json "$@"
+	run "$@" --json
 	is "$(printf '%s' "$out" | jq -r .error.code)" "$refused_code" "$refused_name: code $refused_code"
 }

@@ -18,7 +18,7 @@ like "$out" '-> tools/list' 'it shows the request'
 like "$out" '<- [0-9]+ tools: ' 'and the answer'
 like "$out" '<- .*Linux .* \| uid=1000\('"$box"'\).* \| running' 'the command ran in the box'
 like "$out" '<- .*written over MCP, read back over MCP' 'the file came back'
-is "$(printf '%s\n' "$out" | awk 'length > 160')" '' 'in lines that people can read'
+is "$(printf '%s\n' "$out" | awk 'length > 320')" '' 'in lines that people can read'
 is "$(cnt exec "$box" -- cat hello.txt)" 'written over MCP, read back over MCP' 'and it is there'
 
 printf '#!/bin/sh\nexit 0\n' >"$tmp/ends"

@@ -25,11 +25,11 @@ is "$(stat -c %a "$CNT_ROOT/var/lib/cnt/boxes")" 711 'boxes are searchable by ot
 ok 'set-up again' cnt setup --json
 is "$(printf '%s' "$out" | jq -c .changed)" '[]' 'changes nothing'
 
-exits 69 'doctor without an image: boxes cannot run' cnt doctor
-like "$out$err" 'image build' 'and says what to do'
+ok 'doctor without an image' cnt doctor
+like "$out$err" 'image build' 'says what to do'
 "$tests/tiny" "$me" | cnt image import - --name "$(. /etc/os-release; echo "$ID-$VERSION_ID")" >/dev/null
 ok 'doctor with one: boxes can run' cnt doctor --json
-rows=$(printf '%s' "$out")
+is "$(printf '%s' "$out" | jq '[.checks[].state == "ok"] | all')" true 'every row is well'
 cnt create "$me-a" --no-start >/dev/null
 
 refused 1 no 'boxes' 'taking it back while there are boxes' cnt setup --undo
@@ -38,4 +38,3 @@ ok 'taking it back' cnt setup --undo
 is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '0 0' 'the range is gone'
 exits 1 'the bridge is gone' ip link show "$bridge"
 ok 'taking it back again changes nothing' cnt setup --undo
-like "$rows" '^\{' 'doctor answers in JSON'

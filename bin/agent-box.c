@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * agent-box: the tools of a box, as an MCP server on standard input and output, and one at a time from a
+ * shell. It runs inside a box as the box's user and may do what that user may do, within AGENTBOX_ROOT where
+ * that is set. One static program: it finds nothing in the box but the kernel.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "mcp/box/box.h"
+#include "mcp/server.h"
+
+static const struct cnt_verb *const tools[] = {
+	&cnt_box_shell_exec, &cnt_box_read_file, &cnt_box_write_file, &cnt_box_list_directory,
+	&cnt_box_move_file, &cnt_box_delete_file, &cnt_box_info, NULL,
+};
+
+static const char instructions[] =
+    "Tools of a persistent Linux box: run shell commands, read, write, list, move and delete files. Relative "
+    "paths start in the home directory. Output is cut at 20000 bytes unless you ask for more; what was cut is "
+    "kept in a file or read on from next_offset.";
+
+/* A descriptor that is closed would become another file's. */
+static void
+hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+/* What every call passes, whichever way it came. */
+static int
+frame(struct cnt_call *c)
+{
+	if (c->verb->run(c) == -1)
+		return -1;
+	return cnt_check_result(c->verb, c->out, c->err);
+}
+
+/* Reading is quick, never waits, and is done by the server itself. */
+static bool
+in_process(const struct cnt_verb *v)
+{
+	return (v->effects & CNT_READS) != 0 && v != &cnt_box_info;
+}
+
+static void
+print_error(const char *what, const struct cnt_err *e, bool json)
+{
+	cJSON *error CNT_JSON = json ? cnt_err_json(e) : NULL;
+	char *text CNT_FREE = json ? cnt_json_print(error) : NULL;
+
+	fprintf(stderr, "agent-box%s%s: %s\n", what[0] != '\0' ? " " : "", what, e->text);
+	if (e->hint[0] != '\0')
+		fprintf(stderr, "hint: %s\n", e->hint);
+	if (json)
+		printf("{\"error\":%s}\n", text);
+}
+
+static int
+serve(struct cnt_err *e)
+{
+	struct cnt_verbs_offer o = {
+		.base = { .name = "agent-box", .title = "agent-box", .version = CNT_VERSION,
+		    .instructions = instructions },
+		.verbs = tools, .run = frame, .in_process = in_process,
+	};
+
+	cnt_supervise_for_server();
+	return cnt_serve_verbs(&o, e);
+}
+
+static int
+print_help(FILE *f)
+{
+	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
+	    "       agent-box TOOL --help\n"
+	    "       agent-box [--mcp]\n\n"
+	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n", f);
+	for (size_t i = 0; tools[i] != NULL; i++)
+		fprintf(f, "  %-16s %s\n", tools[i]->name, tools[i]->summary);
+	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
+}
+
+static int
+describe(const char *form)
+{
+	cJSON *d CNT_JSON = NULL;
+	char *text CNT_FREE = NULL;
+
+	if (strcmp(form, "words") == 0) {
+		cnt_describe_words(tools, stdout);
+	} else if (strcmp(form, "mdoc") == 0) {
+		cnt_describe_mdoc(tools, stdout);
+	} else {
+		d = cnt_describe(tools);
+		text = cnt_json_print(d);
+		printf("%s\n", text);
+	}
+	return 0;
+}
+
+/* A pipe wants the file's own bytes, not their base64. */
+static void
+print_body(const struct cnt_call *c)
+{
+	const char *encoding = cnt_json_str(c->out, "encoding"), *asked = cnt_json_str(c->in, "encoding");
+	struct cnt_buf bytes CNT_BUF = { 0 };
+
+	if (encoding != NULL && strcmp(encoding, "base64") == 0 && strcmp(asked, "auto") == 0 &&
+	    cnt_base64_decode(&bytes, c->body.p) == 0)
+		fwrite(bytes.p, 1, bytes.n, stdout);
+	else
+		fwrite(c->body.p, 1, c->body.n, stdout);
+}
+
+static void
+print_call(const struct cnt_call *c, bool json)
+{
+	char *text CNT_FREE = json ? cnt_json_print(c->out) : NULL;
+
+	if (json) {
+		printf("%s\n", text);
+	} else if (c->verb->bulk) {
+		if (c->body.n > 0)
+			print_body(c);
+		fflush(stdout);
+		fwrite(c->foot.p, 1, c->foot.n, stderr);
+	} else {
+		cnt_print(c->verb, c->out, stdout);
+	}
+}
+
+static int
+run_once(const struct cnt_verb *v, const cJSON *args, bool json)
+{
+	struct cnt_err e = { 0 };
+	cJSON *in CNT_JSON = cnt_check_args(v, args, &e);
+	cJSON *out CNT_JSON = cJSON_CreateObject();
+	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e };
+	int r = -1;
+
+	if (json)
+		cnt_text_want_facts();
+	if (in != NULL)
+		r = frame(&c);
+	if (r == 0 || (c.head.n > 0 && !json))
+		print_call(&c, json);
+	cnt_buf_free(&c.head);
+	cnt_buf_free(&c.body);
+	cnt_buf_free(&c.foot);
+	if (r == 0)
+		return c.status;
+	print_error(v->name, &e, json);
+	return cnt_code_exit(e.code);
+}
+
+static const struct cnt_verb *
+find(const char *name, struct cnt_err *e)
+{
+	const char *names[nitems(tools)], *best = NULL;
+	size_t n = 0;
+
+	for (; tools[n] != NULL; n++) {
+		if (strcmp(tools[n]->name, name) == 0)
+			return tools[n];
+		names[n] = tools[n]->name;
+	}
+	best = cnt_argv_nearest(name, names, n);
+	cnt_fail(e, CNT_INVALID, "unknown tool \"%.64s\"", name);
+	if (best != NULL)
+		cnt_hint(e, "did you mean %s?", best);
+	else
+		cnt_hint(e, "agent-box --help lists them");
+	return NULL;
+}
+
+static int
+run_tool(int argc, char **argv)
+{
+	struct cnt_err e = { 0 };
+	struct cnt_argv opt = { 0 };
+	const struct cnt_verb *v = find(argv[0], &e), *one[] = { v, NULL };
+	cJSON *args CNT_JSON = v != NULL ? cnt_argv_parse(v, argc - 1, argv + 1, &opt, &e) : NULL;
+	char *prog CNT_FREE = cnt_format("agent-box %s", argv[0]);
+
+	if (args == NULL) {
+		print_error(v != NULL ? v->name : "", &e, opt.json);
+		return cnt_code_exit(e.code);
+	}
+	if (opt.help)
+		return cnt_argv_help(v, prog, stdout), 0;
+	if (opt.version)
+		return printf("agent-box %s\n", CNT_VERSION), 0;
+	if (opt.describe != NULL) {
+		cJSON *d CNT_JSON = cnt_describe(one);
+		char *text CNT_FREE = cnt_json_print(d);
+
+		return printf("%s\n", text), 0;
+	}
+	return run_once(v, args, opt.json);
+}
+
+static int
+run(int argc, char **argv, struct cnt_err *e)
+{
+	const char *word = argc > 1 ? argv[1] : isatty(STDIN_FILENO) ? "--help" : "--mcp";
+
+	if (strcmp(word, "--help") == 0)
+		return print_help(stdout);
+	if (strcmp(word, "--version") == 0)
+		return printf("agent-box %s\n", CNT_VERSION), 0;
+	if (strncmp(word, "--describe", 10) == 0)
+		return describe(word[10] == '=' ? word + 11 : "json");
+	if (word[0] == '-' && strcmp(word, "--mcp") != 0)
+		return print_help(stderr);
+	if (cnt_wall_init(e) == -1)
+		return -1;
+	if (word[0] != '-')
+		return run_tool(argc - 1, argv + 1);
+	return serve(e);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cnt_err e = { 0 };
+	int status = 0;
+
+	hold_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	status = run(argc, argv, &e);
+	if (status == -1) {
+		print_error("", &e, false);
+		return cnt_code_exit(e.code);
+	}
+	if (fflush(stdout) == EOF) {
+		fprintf(stderr, "agent-box: standard output: %s\n", strerror(errno));
+		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
+	}
+	return status;
+}

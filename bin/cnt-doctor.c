@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cnt doctor: can boxes run on this host, and if not, what is to be done? It opens the database
+ * itself, so that it has an answer on a host that is not set up, or where the database is damaged.
+ */
+#include "lib/caller.h"
+#include "lib/cgroup.h"
+#include "lib/conf.h"
+#include "lib/file.h"
+#include "lib/image.h"
+#include "lib/main.h"
+#include "lib/net.h"
+#include "lib/paths.h"
+#include "lib/probe.h"
+#include "lib/recover.h"
+#include "lib/subid.h"
+
+#define SUBID_MAX	(1 << 20)
+#define REPAIR		"run `cnt doctor --repair`"
+#define SETUP		"run `cnt setup`"
+
+enum state { OK, WARN, FAIL };
+
+static const char *const states[] = { "ok", "warn", "fail", NULL };
+
+static const struct cnt_field params[] = {
+	{ .name = "repair", .type = CNT_BOOLEAN, .def = "false",
+	  .help = "first finish what killed commands left half done, and make the network anew" },
+	{ 0 }
+};
+
+static const struct cnt_field row[] = {
+	{ .name = "name", .type = CNT_STRING },
+	{ .name = "state", .type = CNT_STRING, .choices = states },
+	{ .name = "detail", .type = CNT_STRING, .help = "what was found" },
+	{ .name = "remedy", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "what to do" },
+	{ 0 }
+};
+
+static const struct cnt_field results[] = {
+	{ .name = "ok", .type = CNT_BOOLEAN, .help = "boxes can run here" },
+	{ .name = "checks", .type = CNT_OBJECTS, .of = row },
+	{ 0 }
+};
+
+static void
+add(cJSON *checks, const char *name, enum state s, const char *detail, const char *remedy)
+{
+	cJSON *o = cnt_json_add_object(checks);
+
+	cnt_json_set_str(o, "name", name);
+	cnt_json_set_str(o, "state", states[s]);
+	cnt_json_set_str(o, "detail", detail);
+	if (s != OK && *remedy != '\0')
+		cnt_json_set_str(o, "remedy", remedy);
+}
+
+/* The error's own hint knows better than the row's. */
+static void
+add_result(cJSON *checks, const char *name, int r, const struct cnt_err *e, const char *remedy)
+{
+	add(checks, name, r == 0 ? OK : FAIL, r == 0 ? "" : e->text,
+	    r == 0 || e->hint[0] == '\0' ? remedy : e->hint);
+}
+
+static void
+check_kernel(cJSON *checks, uint32_t first)
+{
+	for (const struct cnt_probe *p = cnt_probes; p->name != NULL; p++) {
+		struct cnt_err e = { 0 };
+
+		add_result(checks, p->name, cnt_probe(p, first, &e), &e, p->remedy);
+	}
+}
+
+static void
+check_programs(cJSON *checks)
+{
+	static const struct {
+		const char	*name, *package;
+		bool		 runs_boxes;
+	} programs[] = {
+		{ "nft", "nftables", true }, { "dnsmasq", "dnsmasq-base", true },
+		{ "newuidmap", "uidmap", true }, { "newgidmap", "uidmap", true },
+		{ "tar", "tar", false }, { "mmdebstrap", "mmdebstrap", false },
+	};
+	CNT_BUF struct cnt_buf missing = { 0 }, packages = { 0 };
+	enum state s = OK;
+
+	for (size_t k = 0; k < nitems(programs); k++) {
+		char *path CNT_FREE = cnt_probe_program(programs[k].name);
+
+		if (path != NULL)
+			continue;
+		cnt_buf_addf(&missing, "%s%s", missing.n > 0 ? ", " : "", programs[k].name);
+		cnt_buf_addf(&packages, " %s", programs[k].package);
+		s = programs[k].runs_boxes ? FAIL : s == OK ? WARN : s;
+	}
+	cnt_buf_adds(&missing, s == OK ? "" : " not installed");
+	cnt_buf_adds(&packages, "");
+	char *remedy CNT_FREE = cnt_format("`apt-get install%s`", packages.p);
+	add(checks, "programs", s, missing.p, remedy);
+}
+
+static bool
+has_line(const char *text, const char *line)
+{
+	size_t n = strlen(line);
+
+	for (const char *p = text; p != NULL && *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n')
+		if (strncmp(p, line, n) == 0 && (p[n] == '\n' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+static void
+check_ids(cJSON *checks, const struct cnt_instance *i)
+{
+	static const char *const files[] = { "/etc/subuid", "/etc/subgid" };
+	char *line CNT_FREE = cnt_format("root:%u:%u", i->id_base, i->id_count);
+
+	for (size_t k = 0; k < nitems(files); k++) {
+		CNT_BUF struct cnt_buf b = { 0 };
+		struct cnt_err e = { 0 };
+		char *detail CNT_FREE = cnt_format("%s: no line %s", files[k], line);
+
+		if (cnt_file_read(files[k], SUBID_MAX, &b, &e) == -1 || !has_line(b.p, line)) {
+			add(checks, "id ranges", FAIL, detail, SETUP);
+			return;
+		}
+	}
+	add(checks, "id ranges", OK, line, "");
+}
+
+/* Limits as new boxes get them. */
+static void
+check_cgroups(cJSON *checks)
+{
+	CNT_CONF_END struct cnt_conf conf = { 0 };
+	struct cnt_err e = { 0 };
+
+	if (cnt_conf_read(&conf, &e) == -1) {
+		add(checks, "configuration", FAIL, e.text, "correct the line that it names");
+		return;
+	}
+	if (cnt_cgroup_check(&conf.limits, &e) == -1)
+		add(checks, "control groups", FAIL, e.text, e.hint);
+	else
+		add(checks, "control groups", OK, cnt_cgroup_is_v2() ? "v2" : "v1", "");
+}
+
+static void
+check_network(cJSON *checks, const struct cnt_instance *i)
+{
+	struct cnt_net_part parts[CNT_NET_PARTS];
+
+	cnt_net_check(i, parts);
+	for (size_t k = 0; k < CNT_NET_PARTS; k++)
+		add(checks, parts[k].name, (enum state)parts[k].state, parts[k].detail, parts[k].remedy);
+}
+
+static void
+check_image(cJSON *checks, struct cnt_store *s)
+{
+	CNT_CONF_END struct cnt_conf conf = { 0 };
+	char *name CNT_FREE = NULL;
+	struct cnt_image image;
+	struct cnt_err e = { 0 };
+
+	if (cnt_conf_read(&conf, &e) == 0 && conf.image != NULL)
+		name = cnt_strdup(conf.image);
+	else
+		name = cnt_image_default();
+	if (cnt_store_image_get(s, name, &image, &e) == -1)
+		add(checks, "image", WARN, e.text, "run `cnt image build`");
+	else
+		add(checks, "image", OK, name, "");
+}
+
+static void
+check_audit(cJSON *checks, struct cnt_store *s)
+{
+	char *detail CNT_FREE = NULL;
+	struct cnt_err e = { 0 };
+	int64_t n = 0;
+	int r = cnt_store_audit_verify(s, &n, &e);
+
+	detail = cnt_format("%lld records", (long long)n);
+	add(checks, "audit", r == 0 ? OK : WARN, r == 0 ? detail : e.text,
+	    "keep the database as it is and find out who changed it");
+}
+
+/* A box whose lock is held is in someone's hands. */
+static void
+check_boxes(cJSON *checks, struct cnt_store *s)
+{
+	CNT_BUF struct cnt_buf half = { 0 };
+	CNT_FREE struct cnt_box *boxes = NULL;
+	struct cnt_err e = { 0 };
+	size_t n = 0;
+	char *detail CNT_FREE = NULL;
+
+	if (cnt_store_boxes(s, &boxes, &n, &e) == -1) {
+		add(checks, "boxes", FAIL, e.text, REPAIR);
+		return;
+	}
+	for (size_t k = 0; k < n; k++) {
+		CNT_CLOSE int lock = -1;
+
+		if (boxes[k].state != CNT_READY && cnt_box_lock(boxes[k].name, 0, &lock, &e) == 0)
+			cnt_buf_addf(&half, "%s%s", half.n > 0 ? ", " : "", boxes[k].name);
+	}
+	detail = half.n == 0 ? cnt_format("%zu", n) : cnt_format("%s: left half made", half.p);
+	add(checks, "boxes", half.n == 0 ? OK : WARN, detail, REPAIR);
+}
+
+static int
+repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
+{
+	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) == -1)
+		return -1;
+	return cnt_net_repair(s, i, e);
+}
+
+/* The frame records what verbs do with the database that it has opened; this one is opened here. */
+static int
+repair_recorded(struct cnt_call *c, struct cnt_store *s, const struct cnt_instance *i,
+    struct cnt_err *e)
+{
+	struct cnt_audit a = {
+		.kind = CNT_INTENT, .subject = c->caller->subject, .via = c->caller->via,
+		.verb = c->verb->name, .box = "", .args = "{\"repair\":true}", .result = "", .text = "",
+	};
+	struct cnt_err late = { 0 };
+	int r;
+
+	if (cnt_store_audit(s, &a, e) == -1)
+		return -1;
+	r = repair(s, i, e);
+	a.kind = CNT_OUTCOME;
+	a.intent = a.seq;
+	a.args = "";
+	a.result = r == 0 ? "ok" : cnt_code_name(e->code);
+	a.text = r == 0 ? "" : e->text;
+	if (cnt_store_audit(s, &a, &late) == -1 && r == 0) {
+		*e = late;
+		r = -1;
+	}
+	return r;
+}
+
+/* What can be told without the database has no part in this. */
+static void
+check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
+{
+	CNT_STORE struct cnt_store *s = NULL;
+	struct cnt_err e = { 0 };
+
+	if (cnt_store_open(&s, false, &e) == -1 || cnt_store_instance(s, i, &e) == -1) {
+		add(checks, "database", FAIL, e.text, e.hint[0] != '\0' ? e.hint : SETUP);
+		return;
+	}
+	if (cnt_json_bool(c->in, "repair"))
+		add_result(checks, "repair", repair_recorded(c, s, i, &e), &e, "");
+	e = (struct cnt_err){ 0 };
+	add_result(checks, "database", cnt_store_check(s, &e), &e,
+	    "stop all commands and bring the database back from a copy");
+	check_audit(checks, s);
+	check_boxes(checks, s);
+	check_image(checks, s);
+	check_ids(checks, i);
+	check_network(checks, i);
+}
+
+static int
+doctor(struct cnt_call *c)
+{
+	cJSON *checks = cJSON_AddArrayToObject(c->out, "checks");
+	struct cnt_instance i = { .id_base = CNT_SUBID_FIRST };
+	const cJSON *check;
+	bool ok = true;
+
+	check_store(c, checks, &i);
+	check_programs(checks);
+	check_cgroups(checks);
+	check_kernel(checks, i.id_base);
+	cJSON_ArrayForEach(check, checks)
+		ok = ok && strcmp(cnt_json_str(check, "state"), states[FAIL]) != 0;
+	cnt_json_set_bool(c->out, "ok", ok);
+	c->status = ok ? 0 : cnt_code_exit(CNT_UNAVAILABLE);
+	return 0;
+}
+
+static void
+print(const cJSON *out, FILE *f)
+{
+	const cJSON *check;
+
+	cJSON_ArrayForEach(check, cnt_json_get(out, "checks")) {
+		const char *remedy = cnt_json_str(check, "remedy");
+		const char *detail = cnt_json_str(check, "detail");
+
+		fprintf(f, "%-5s%s%s%s\n", cnt_json_str(check, "state"), cnt_json_str(check, "name"),
+		    *detail != '\0' ? ": " : "", detail);
+		if (remedy != NULL)
+			fprintf(f, "     -> %s\n", remedy);
+	}
+	fprintf(f, cnt_json_bool(out, "ok") ? "boxes can run here\n" : "boxes cannot run here\n");
+}
+
+static const struct cnt_verb verb = {
+	.name = "doctor", .title = "Check the host", .group = "This host",
+	.also = "check health status",
+	.summary = "check this host, and say what to do",
+	.about = "Checks, by trying them, the features of the kernel that a box needs, the id ranges, "
+	    "control groups, network, image and database. Each row that is not well says what to do "
+	    "about it. With repair, what killed commands left half done is finished first, and the "
+	    "network is made anew.",
+	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .storeless = true,
+	.params = params, .results = results, .run = doctor, .print = print,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ &verb, NULL });
+}

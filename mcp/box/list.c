@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * list_directory: a directory, or a tree to a depth, in one order that does not depend on the file
+ * system: by name, a directory's entries after itself. The cursor is the last path that was given, so that a
+ * page neither repeats nor skips what stays, whatever is made or removed between pages. Time and
+ * entries looked at are bounded: the server answers nothing else meanwhile.
+ */
+#include "mcp/box/box.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+
+#define LOOKED_MAX	200000
+#define TIME_US		250000
+
+static const struct cnt_field list_params[] = {
+	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
+	    .help = "absolute, or relative to the home directory" },
+	{ .name = "depth", .type = CNT_INTEGER, .def = "1", .min = 1, .max = 16, .help = "levels" },
+	{ .name = "include_hidden", .type = CNT_BOOLEAN, .def = "false", .help = "names that begin with ." },
+	{ .name = "glob", .type = CNT_STRING, .help = "only names that match, such as *.c" },
+	{ .name = "limit", .type = CNT_INTEGER, .def = "1000", .min = 1, .max = 10000,
+	    .help = "entries at most" },
+	{ .name = "cursor", .type = CNT_STRING, .help = "next_cursor of the page before" },
+	{ 0 },
+};
+
+static const struct cnt_field entry_fields[] = {
+	{ .name = "name", .type = CNT_STRING, .help = "below the path that was asked for" },
+	{ .name = "type", .type = CNT_STRING, .help = "file, directory, symlink, fifo, socket ..." },
+	{ .name = "size", .type = CNT_INTEGER, .help = "bytes" },
+	{ .name = "mode", .type = CNT_STRING, .help = "octal" },
+	{ .name = "mtime", .type = CNT_STRING, .help = "last change" },
+	{ .name = "owner", .type = CNT_STRING, .help = "user" },
+	{ .name = "target", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "of a symlink" },
+	{ 0 },
+};
+
+static const struct cnt_field list_results[] = {
+	{ .name = "entries", .type = CNT_OBJECTS, .of = entry_fields, .help = "by name" },
+	{ .name = "total", .type = CNT_INTEGER, .flags = CNT_NULLABLE,
+	    .help = "entries on all pages; null: too many to count" },
+	{ .name = "next_cursor", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "for the next page" },
+	{ 0 },
+};
+
+struct walk {
+	cJSON		*entries;
+	const char	*glob, *after;	/* after: the last path of the page before, or NULL */
+	bool		 hidden;
+	int		 depth;
+	int64_t		 limit, given, total, looked, until;
+	char		*last;		/* where the next page goes on; NULL: there is none so far */
+	bool		 more, stopped, skipped;
+};
+
+struct names {
+	struct cnt_buf	  text;
+	const char	**p;
+	size_t		  n;
+};
+
+/* Path order: byte by byte, but `/` before everything, so that a directory's entries follow it. */
+static int
+path_order(const char *a, const char *b)
+{
+	while (*a != '\0' && *a == *b) {
+		a++;
+		b++;
+	}
+	if (*a == *b)
+		return 0;
+	if (*a == '\0' || *b == '\0')
+		return *a == '\0' ? -1 : 1;
+	if (*a == '/' || *b == '/')
+		return *a == '/' ? -1 : 1;
+	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void
+read_names(DIR *d, bool hidden, struct names *all)
+{
+	struct dirent *entry = NULL;
+	const char *at = NULL;
+
+	while ((entry = readdir(d)) != NULL) {
+		const char *name = entry->d_name;
+
+		if (name[0] == '.' && (!hidden || name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
+			continue;
+		cnt_buf_add(&all->text, name, strlen(name) + 1);
+		all->n++;
+	}
+	all->p = cnt_alloc(all->n * sizeof(*all->p));
+	at = all->text.p;
+	for (size_t i = 0; i < all->n; i++, at += strlen(at) + 1)
+		all->p[i] = at;
+	qsort(all->p, all->n, sizeof(*all->p), by_name);
+}
+
+static void
+add_string(cJSON *j, const char *name, const char *value)
+{
+	cJSON_AddItemToObjectCS(j, name, cJSON_CreateString(value));
+}
+
+static void
+add_name(cJSON *j, const char *name, const char *value)
+{
+	struct cnt_buf b CNT_BUF = { 0 };
+	size_t n = strlen(value);
+
+	if (cnt_utf8_valid(value, n) == n) {
+		add_string(j, name, value);
+		return;
+	}
+	cnt_utf8_add(&b, value, n);
+	add_string(j, name, b.p);
+}
+
+static void
+add_target(cJSON *j, int dir, const char *name)
+{
+	char target[4096];
+	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
+
+	if (n == -1)
+		return;
+	target[n] = '\0';
+	add_name(j, "target", target);
+}
+
+static void
+give(struct walk *w, int dir, const char *name, const char *path)
+{
+	struct stat st = { 0 };
+	char mode[5] = "0000", time[32], owner[64], size[24];
+	cJSON *j = NULL;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return;
+	for (int i = 0; i < 4; i++)
+		mode[i] = (char)('0' + (st.st_mode >> (9 - 3 * i) & 7));
+	snprintf(size, sizeof(size), "%lld", (long long)st.st_size);
+	cnt_text_time(st.st_mtim, time);
+	cnt_user_name(st.st_uid, owner);
+	j = cJSON_CreateObject();
+	add_name(j, "name", path);
+	add_string(j, "type", cnt_mode_type(st.st_mode));
+	cJSON_AddItemToObjectCS(j, "size", cJSON_CreateRaw(size));
+	add_string(j, "mode", mode);
+	add_string(j, "mtime", time);
+	add_string(j, "owner", owner);
+	if (S_ISLNK(st.st_mode))
+		add_target(j, dir, name);
+	cJSON_AddItemToArray(w->entries, j);
+	if (++w->given == w->limit)
+		w->last = cnt_strdup(path);
+}
+
+static void
+look_at(struct walk *w, int dir, const char *name, const char *path)
+{
+	if (w->glob == NULL || fnmatch(w->glob, name, 0) == 0) {
+		w->total++;
+		if (w->given < w->limit)
+			give(w, dir, name, path);
+		else
+			w->more = true;
+	}
+	w->looked++;
+	if (w->looked < LOOKED_MAX && (w->looked % 256 != 0 || cnt_ticks_us() < w->until))
+		return;
+	w->stopped = true;
+	if (w->last == NULL)
+		w->last = cnt_strdup(path);
+}
+
+static bool
+is_before(const struct walk *w, const char *path)
+{
+	return w->after != NULL && path_order(path, w->after) <= 0;
+}
+
+static void walk_directory(struct walk *w, int fd, const char *prefix, int depth);
+
+static void
+descend(struct walk *w, int dir, const char *name, const char *path, int depth)
+{
+	size_t n = strlen(path);
+	int fd = -1;
+
+	/* A tree that is whole on the pages before is not walked again, only to be counted. */
+	if (is_before(w, path) && (strncmp(w->after, path, n) != 0 ||
+	    (w->after[n] != '\0' && w->after[n] != '/'))) {
+		w->skipped = true;
+		return;
+	}
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd != -1)
+		walk_directory(w, fd, path, depth + 1);
+}
+
+/* Takes fd. */
+static void
+walk_directory(struct walk *w, int fd, const char *prefix, int depth)
+{
+	DIR *d CNT_DIR = fdopendir(fd);
+	struct names all = { 0 };
+
+	if (d == NULL) {
+		close(fd);
+		return;
+	}
+	read_names(d, w->hidden, &all);
+	for (size_t i = 0; i < all.n && !w->stopped; i++) {
+		char *path CNT_FREE = prefix[0] == '\0' ? NULL : cnt_format("%s/%s", prefix, all.p[i]);
+		const char *shown = path != NULL ? path : all.p[i];
+
+		if (is_before(w, shown))
+			w->total += w->glob == NULL || fnmatch(w->glob, all.p[i], 0) == 0;
+		else
+			look_at(w, dirfd(d), all.p[i], shown);
+		if (depth < w->depth && !w->stopped)
+			descend(w, dirfd(d), all.p[i], shown, depth);
+	}
+	cnt_buf_free(&all.text);
+	free(all.p);
+}
+
+static int
+list_directory(struct cnt_call *c)
+{
+	const char *path = cnt_json_str(c->in, "path"), *cursor = cnt_json_str(c->in, "cursor");
+	struct cnt_buf after CNT_BUF = { 0 }, next CNT_BUF = { 0 };
+	struct walk w = { .glob = cnt_json_str(c->in, "glob"), .hidden = cnt_json_bool(c->in, "include_hidden"),
+	    .depth = (int)cnt_json_int(c->in, "depth", 1), .limit = cnt_json_int(c->in, "limit", 1000),
+	    .until = cnt_ticks_us() + TIME_US };
+	int fd = -1;
+
+	if (cursor != NULL && (cnt_base64_decode(&after, cursor) == -1 || after.n == 0 ||
+	    strlen(after.p) != after.n))
+		return cnt_fail(c->err, CNT_INVALID, "cursor: expected a next_cursor of list_directory");
+	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	if (fd == -1)
+		return cnt_wall_fail(c->err, path);
+	cnt_user_refresh();
+	w.after = after.p;
+	w.entries = cJSON_AddArrayToObject(c->out, "entries");
+	walk_directory(&w, fd, "", 1);
+	if (w.stopped || w.skipped)
+		cnt_json_set_null(c->out, "total");
+	else
+		cnt_json_set_int(c->out, "total", w.total);
+	if (w.more || w.stopped) {
+		cnt_base64_add(&next, w.last, strlen(w.last));
+		cnt_json_set_str(c->out, "next_cursor", next.p);
+	} else {
+		cnt_json_set_null(c->out, "next_cursor");
+	}
+	free(w.last);
+	return 0;
+}
+
+const struct cnt_verb cnt_box_list_directory = {
+	.name = "list_directory", .tool = "list_directory", .title = "List a directory",
+	.summary = "list a directory or a tree",
+	.about = "List a directory, or with depth a tree, by name: type, size, mode, time, owner and link target of "
+	    "each entry. Links are not followed. next_cursor gets the next page.",
+	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
+	.params = list_params, .results = list_results, .run = list_directory,
+};

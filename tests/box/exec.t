@@ -1,0 +1,164 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# shell_exec: what it answers, and that nothing outlives what should have ended it.
+use strict;
+use warnings;
+use utf8;
+
+use Digest::SHA qw(sha256_hex);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+use lib dirname(__FILE__);
+use Session;
+
+my $home = tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);
+my $tag = 100000 + $$;			# seconds that only our sleeps sleep
+my @env = (env => { HOME => $home });
+my $s = Session->new(@env);
+
+sub run { my ($command, %o) = @_; return $s->tool('shell_exec', { command => $command, %o }); }
+
+# A tree that resists: a session of its own that ignores TERM, a double fork, a stopped process.
+sub nasty { my ($n) = @_; return qq{
+	setsid sh -c 'trap "" TERM HUP INT; (sleep $n & ) ; sleep $n; sleep $n' &
+	sh -c 'sh -c "sleep $n & sleep $n" & ' &
+	sleep $n & kill -STOP \$!
+	trap "" TERM; sleep $n; sleep $n }; }
+
+# Answers.
+my $r = run('echo hi');
+is $r->{error}, 0, 'a command that succeeds is no error';
+like $r->{head}, qr/^exit 0 · \d+ ms · stdout 3 B · stderr 0 B$/, 'the first line has the facts';
+is $r->{body}, "hi\n", 'then its output';
+is_deeply [ @{ $r->{facts} }{qw(exit_code signal timed_out left_running)} ], [ 0, undef, JSON::PP::false, [] ],
+    'typed facts are in _meta';
+ok !exists $r->{facts}{stdout}{text}, 'the payload is carried once';
+ok !exists $r->{raw}{structuredContent}, 'no structuredContent, which some clients would show instead';
+
+$r = run('echo out; echo err >&2; exit 7');
+is "$r->{error} $r->{facts}{exit_code}", '0 7', 'a status other than 0 is an answer';
+is $r->{body}, "out\n[stderr]\nerr\n", 'standard error follows standard output';
+is run('echo a; echo b >&2; echo c', merge_stderr => JSON::PP::true)->{body}, "a\nb\nc\n",
+    'merge_stderr keeps the order';
+is run('kill -SEGV $$')->{facts}{signal}, 'SEGV', 'a signal is named';
+is run('cat', stdin => "x\ny")->{body}, "x\ny", 'stdin is what was given';
+is run('cat; echo end')->{body}, "end\n", 'without it there is none';
+is run('cat | wc -c', stdin => 'x' x 3_000_000)->{body}, "3000000\n", 'a long one is read whole';
+is run('true', stdin => 'x' x 3_000_000)->{error}, 0, 'and need not be read';
+is run('pwd')->{body}, "$home\n", 'it starts in the home directory';
+is run('pwd', cwd => '/usr')->{body}, "/usr\n", 'or where it is told';
+mkdir "$home/sub";
+is run('pwd', cwd => 'sub')->{body}, "$home/sub\n", 'a relative cwd is below home';
+$r = run('pwd', cwd => "$home/sup");
+like $r->{text}, qr/not_found.*named alike in it: sub/, 'a cwd that is not there: the error says what is';
+is run('env | cut -d= -f1 | sort | tr "\n" " "', env => { X => '1' })->{body},
+    'HOME LANG LOGNAME PATH PWD SHELL TERM USER X ', 'a clean environment and what was added';
+is run('-x')->{facts}{exit_code}, 127, 'a command that begins with - is a command';
+is run('echo "$0 $#"; tty', raw => JSON::PP::true)->{body}, "sh 0\nnot a tty\n", 'no terminal, no arguments';
+like $s->tool('shell_exec', {})->{text}, qr/missing command/, 'a missing argument is named';
+like $s->tool('shell_exec', { command => 'x', on_timeout => 'kill' })->{text}, qr/unknown argument/,
+    'what is not built is unknown';
+like run('x', timeout_seconds => 601)->{text}, qr/timeout_seconds.*600.*601/, 'a value out of range is named';
+is run('echo hi', timeout_seconds => '5', wait_for_previous => JSON::PP::true)->{body}, "hi\n",
+    'a number as text and a field that clients inject are taken';
+is run('ls /proc/self/fd | wc -l')->{body}, "4\n", 'it gets no descriptor of ours';
+like run('ps -o sid= -p $$; echo $$')->{body}, qr/^\s*(\d+)\n\1\n/, 'it is a session of its own';
+
+# Ends.
+my $t = time;
+$r = run("sleep $tag & echo hi");
+cmp_ok time - $t, '<', 0.2, 'a call ends when its command ends';
+is scalar @{ $r->{facts}{left_running} }, 1, 'and says what runs on';
+ok kill(0, $r->{facts}{left_running}[0]), 'which does run on';
+$r = run(q{(while :; do echo noise; done) & echo hi});
+like $r->{body}, qr/hi\n/, 'also when what runs on writes without end';
+ok kill(0, $r->{facts}{left_running}[0]), 'it neither blocks nor dies of that';
+run("kill -9 $r->{facts}{left_running}[0]");
+
+$t = time;
+$r = run("echo before; " . nasty($tag . 1), timeout_seconds => 0.3);
+cmp_ok time - $t, '<', 1.3, 'a timeout answers at once';
+is $r->{error}, 1, 'as an error';
+like $r->{head}, qr/^timed out after 0.3 s, killed/, 'its first line says so';
+like $r->{body}, qr/^before/, 'with what was written so far';
+is join(' ', Session::matching(qr/sleep ${tag}1/)), '', 'and nothing of its tree is left';
+
+my $left = 0;
+for my $round (1 .. 10) {
+	my @ids = map { $s->begin('shell_exec', { command => nasty($tag . 2), timeout_seconds => 0.2 }) } 1 .. 10;
+	$s->result($_) for @ids;
+	$left += Session::matching(qr/sleep ${tag}2/);
+}
+is $left, 0, 'a hundred timeouts leave no process';
+
+$r = run('kill -9 $PPID; sleep ' . $tag . 3, timeout_seconds => 5);
+like $r->{text}, qr/supervisor was killed/, 'a command that kills its supervisor is an error';
+is scalar Session::matching(qr/sleep ${tag}3/), 0, 'and is killed';
+
+$t = time;
+$r = run('b() { [ $1 -gt 7 ] || { b $(($1+1)) & b $(($1+1)) & }; sleep ' . $tag . '4; }; b 1', timeout_seconds => 1);
+cmp_ok time - $t, '<', 5, 'a bush of 255 processes is killed';
+is scalar Session::matching(qr/sleep ${tag}4/), 0, 'whole';
+
+# Cancel: nothing is answered, the server goes on, TERM at once and KILL after two seconds.
+my @ids = map { $s->begin('shell_exec', { command => nasty($tag . 5), timeout_seconds => 60 }) } 1 .. 100;
+my $gentle = $s->begin('shell_exec', { command => "trap 'touch $home/term; exit' TERM; sleep ${tag}6 & wait" });
+$s->pump(0.2) until Session::matching(qr/sleep ${tag}5/) > 300;
+$s->pump(0.3);
+$t = time;
+$s->cancel($_) for @ids, $gentle;
+is $s->tool('read_file', { path => '/etc/hostname' }, 2)->{error}, 0, 'the server answers while it ends them';
+cmp_ok time - $t, '<', 0.5, 'without waiting';
+my $took = Session::gone(qr/sleep ${tag}[56]/);
+cmp_ok $took, '<', 3.5, 'a hundred cancelled trees are gone';
+ok -e "$home/term", 'a command hears TERM first';
+ok !(grep { $s->{answers}{$_} } @ids, $gentle), 'a cancelled call is not answered';
+
+# Many at once.
+$t = time;
+@ids = map { $s->begin('shell_exec', { command => "sleep 1; echo $_" }) } 1 .. 200;
+is $s->tool('read_file', { path => '/etc/hostname' })->{error}, 0, 'a read answers among 200 commands';
+cmp_ok time - $t, '<', 2, 'before they end';
+is_deeply [ map { $s->result($_)->{body} } @ids ], [ map { "$_\n" } 1 .. 200 ], '200 commands run together';
+
+# Progress.
+my $id = $s->begin('shell_exec', { command => 'for i in 1 2 3 4; do echo $i; sleep 0.4; done' }, token => 0);
+$s->result($id);
+my @p = @{ $s->{progress}{0} || [] };
+cmp_ok scalar @p, '>=', 2, 'progress is told with a token, also 0';
+cmp_ok scalar @p, '<=', 17, 'at most ten a second';
+ok !(grep { $p[$_]{progress} <= $p[ $_ - 1 ]{progress} } 1 .. $#p), 'it only grows';
+like $p[-1]{message}, qr/\d B$/, 'and says how much was written';
+
+# The ends of the connection.
+ok kill(0, Session::matching(qr/sleep $tag /)), 'what was left running runs until the end';
+$s->begin('shell_exec', { command => nasty($tag . 7), timeout_seconds => 60 });
+$s->pump(0.2) until Session::matching(qr/sleep ${tag}7/) > 4;
+$s->close_input;
+cmp_ok $s->leaves, '<', 0.3, 'at end of input the server leaves at once';
+is $s->{status}, 0, 'with status 0';
+cmp_ok Session::gone(qr/sleep $tag/), '<', 2.6, 'and its commands are gone soon after';
+
+for my $signal (qw(TERM KILL)) {
+	my $most = 0;
+	for my $round (1 .. 10) {
+		my @all = map { Session->new(@env) } 1 .. 10;
+		for (@all) {
+			$_->begin('shell_exec', { command => nasty($tag . 8), timeout_seconds => 60 });
+			$_->tool('shell_exec', { command => "(setsid sleep ${tag}8 &) &" }) if $round == 1;
+		}
+		$_->pump(0.02) for @all;
+		kill $signal, $_->{pid} for @all;
+		$_->leaves for @all;
+		my $gone = Session::gone(qr/sleep ${tag}8/);
+		$most = $gone if $gone > $most;
+	}
+	is scalar Session::matching(qr/sleep ${tag}8/), 0, "a hundred servers ended by $signal leave no process";
+	cmp_ok $most, '<', 3.5, 'within the grace';
+}
+kill 'KILL', Session::matching(qr/sleep $tag/);
+done_testing;

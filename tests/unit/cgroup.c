@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Limits as keys of cgroup v2 and of v1, in the order in which they must be written.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "lib/cgroup.h"
+
+#define GIB (INT64_C(1) << 30)
+
+/* All keys on one line: "memory:memory.max=1 pids:pids.max=2". */
+static void
+maps_to(const struct cnt_limits *l, bool v2, const char *wanted)
+{
+	struct cnt_cgroup_key keys[CNT_CGROUP_KEYS];
+	size_t n = cnt_cgroup_limits(l, v2, keys);
+	CNT_BUF struct cnt_buf b = { 0 };
+
+	assert_true(n <= CNT_CGROUP_KEYS);
+	cnt_buf_adds(&b, "");
+	for (size_t i = 0; i < n; i++)
+		cnt_buf_addf(&b, "%s%s:%s=%s", i > 0 ? "; " : "", keys[i].controller,
+		    keys[i].file, keys[i].value);
+	assert_string_equal(b.p, wanted);
+}
+
+static void
+everything(void **state CNT_UNUSED)
+{
+	struct cnt_limits l = { .memory = GIB, .swap = GIB / 2, .pids = 512, .cpu = 1.5 };
+
+	maps_to(&l, true, "memory:memory.max=1073741824; memory:memory.swap.max=536870912; "
+	    "pids:pids.max=512; cpu:cpu.max=150000 100000");
+	maps_to(&l, false, "memory:memory.limit_in_bytes=1073741824; "
+	    "memory:memory.memsw.limit_in_bytes=1610612736; pids:pids.max=512; "
+	    "cpu:cpu.cfs_period_us=100000; cpu:cpu.cfs_quota_us=150000");
+}
+
+static void
+nothing(void **state CNT_UNUSED)
+{
+	struct cnt_limits l = { 0 };
+
+	maps_to(&l, true, "");
+	maps_to(&l, false, "");
+}
+
+static void
+one_at_a_time(void **state CNT_UNUSED)
+{
+	struct cnt_limits memory = { .memory = 1 }, swap = { .swap = 1 }, pids = { .pids = 1 };
+	struct cnt_limits cpu = { .cpu = 0.01 };
+
+	maps_to(&memory, true, "memory:memory.max=1");
+	maps_to(&memory, false, "memory:memory.limit_in_bytes=1");
+	maps_to(&swap, true, "memory:memory.swap.max=1");
+	maps_to(&swap, false, "");		/* v1 counts swap with memory only */
+	maps_to(&pids, true, "pids:pids.max=1");
+	maps_to(&pids, false, "pids:pids.max=1");
+	maps_to(&cpu, true, "cpu:cpu.max=1000 100000");
+	maps_to(&cpu, false, "cpu:cpu.cfs_period_us=100000; cpu:cpu.cfs_quota_us=1000");
+}
+
+static void
+large(void **state CNT_UNUSED)
+{
+	struct cnt_limits l = { .memory = INT64_MAX, .swap = INT64_MAX, .pids = INT64_MAX };
+
+	maps_to(&l, false, "memory:memory.limit_in_bytes=9223372036854775807; "
+	    "memory:memory.memsw.limit_in_bytes=9223372036854775807; "
+	    "pids:pids.max=9223372036854775807");
+}
+
+/* Swap without memory is the one thing that v2 can do and v1 cannot: never a silent no-op. */
+static void
+swap_alone_is_refused_on_v1(void **state CNT_UNUSED)
+{
+	struct cnt_limits l = { .swap = GIB };
+	struct cnt_err e = { 0 };
+	int r = cnt_cgroup_check(&l, &e);
+
+	if (!cnt_cgroup_is_v2()) {
+		assert_int_equal(r, -1);
+		assert_int_equal(e.code, CNT_UNAVAILABLE);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything),
+		cmocka_unit_test(nothing),
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(large),
+		cmocka_unit_test(swap_alone_is_refused_on_v1),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

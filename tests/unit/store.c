@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The store: who may have made the file, slots, states, names of images, and the audit chain with
+ * somebody at work on it with SQLite's own tools.
+ */
+#include "lib/store.h"
+
+#include "tests/unit/root.h"
+
+#include <sys/wait.h>
+
+#include <fcntl.h>
+
+#include <sqlite3.h>
+
+#define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define B "aaaaaaaabbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+static struct cnt_err e;
+
+static int
+fresh_root(void **state)
+{
+	struct cnt_instance i = { .tag = "cnt", .id_base = 1879048192, .id_count = 3 * 65536,
+	    .subnet = 0x0a570000, .prefix = 16 };
+	struct cnt_store *s CNT_STORE = NULL;
+
+	return make_root(state) != 0 || cnt_store_open(&s, true, &e) == -1 ||
+	    cnt_store_set_instance(s, &i, &e) == -1;
+}
+
+static struct cnt_store *
+opened(void)
+{
+	struct cnt_store *s = NULL;
+
+	e = (struct cnt_err){ 0 };
+	if (cnt_store_open(&s, false, &e) == -1)
+		fail_msg("%s", e.text);
+	return s;
+}
+
+static void
+refuses_to_open(enum cnt_code code, const char *why)
+{
+	struct cnt_store *s CNT_STORE = NULL;
+
+	e = (struct cnt_err){ 0 };
+	assert_int_equal(cnt_store_open(&s, true, &e), -1);
+	assert_null(s);
+	if (e.code != code || strstr(e.text, why) == NULL)
+		fail_msg("%s: \"%s\" does not say \"%s\"", cnt_code_name(e.code), e.text, why);
+}
+
+static void
+overwrite(off_t at, const void *bytes, size_t n)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB);
+	int fd CNT_CLOSE = open(path, O_WRONLY);
+
+	assert_int_equal(pwrite(fd, bytes, n, at), n);
+}
+
+/* As somebody with root and SQLite would. */
+static int
+sql(const char *text)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB);
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	int rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+	sqlite3_close(db);
+	return rc;
+}
+
+static void
+a_missing_database_is_made_only_when_asked(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB);
+	struct cnt_store *s CNT_STORE = NULL;
+	struct stat st;
+
+	assert_int_equal(cnt_store_open(&s, false, &e), -1);
+	assert_int_equal(e.code, CNT_UNAVAILABLE);
+	assert_non_null(strstr(e.hint, "cnt setup"));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(cnt_store_open(&s, true, &e), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+}
+
+static void
+eight_at_once_make_one_database(void **state CNT_UNUSED)
+{
+	int status;
+
+	for (int i = 0; i < 8; i++) {
+		if (fork() == 0) {
+			struct cnt_store *s CNT_STORE = NULL;
+			struct cnt_audit r = { .kind = CNT_INTENT };
+
+			_exit(cnt_store_open(&s, true, &e) == -1 || cnt_store_audit(s, &r, &e) == -1);
+		}
+	}
+	for (int i = 0; i < 8; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	struct cnt_store *s CNT_STORE = opened();
+	int64_t n;
+	assert_int_equal(cnt_store_audit_verify(s, &n, &e), 0);
+	assert_int_equal(n, 8);
+	assert_int_equal(cnt_store_check(s, &e), 0);
+}
+
+static void
+a_file_that_others_could_use_is_refused(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB), *log CNT_FREE = cnt_path(CNT_DB "-wal");
+	char *away CNT_FREE = cnt_path("/away");
+
+	assert_int_equal(chmod(path, 0640), 0);
+	refuses_to_open(CNT_UNAVAILABLE, "0600");
+	assert_int_equal(chmod(path, 0600) | chown(path, 1, 0), 0);
+	refuses_to_open(CNT_UNAVAILABLE, "0600");
+	assert_int_equal(chown(path, 0, 0) | chmod(log, 0604), 0);
+	refuses_to_open(CNT_UNAVAILABLE, "0600");
+	assert_int_equal(chmod(log, 0600) | rename(path, away) | symlink(away, path), 0);
+	refuses_to_open(CNT_UNAVAILABLE, "must be a file");
+}
+
+static void
+a_damaged_or_foreign_database_is_never_replaced(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB), *log CNT_FREE = cnt_path(CNT_DB "-wal");
+	struct stat before, after;
+
+	assert_int_equal(unlink(log), 0);
+	overwrite(60, "\0\0\0\2", 4);
+	refuses_to_open(CNT_UNAVAILABLE, "version 2");
+	overwrite(60, "\0\0\0\1abcd", 12);
+	refuses_to_open(CNT_SYSTEM, "not a database of cnt's");
+	overwrite(0, "SQLite format 4", 15);
+	assert_int_equal(stat(path, &before), 0);
+	refuses_to_open(CNT_SYSTEM, "damaged");
+	assert_non_null(strstr(e.hint, "cnt restore"));
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(truncate(path, 0), 0);
+	refuses_to_open(CNT_SYSTEM, "not a database of cnt's");
+}
+
+static void
+a_log_without_its_database_is_not_played_into_a_new_one(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB);
+
+	assert_int_equal(unlink(path), 0);
+	refuses_to_open(CNT_SYSTEM, "gone");
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void
+a_lock_is_waited_for_and_then_busy(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB);
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_audit r = { .kind = CNT_INTENT };
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	int64_t start = cnt_ticks_us();
+	assert_int_equal(cnt_store_audit(s, &r, &e), -1);
+	int64_t waited = cnt_ticks_us() - start;
+	sqlite3_close(db);
+	assert_int_equal(e.code, CNT_BUSY);
+	assert_true(waited > 4000000 && waited < 8000000);
+	assert_int_equal(cnt_store_audit(s, &r, &e), 0);
+}
+
+static void
+ready_image(struct cnt_store *s, const char *id, const char *name)
+{
+	struct cnt_image i = { .bytes = 1 };
+
+	strlcpy(i.id, id, sizeof(i.id));
+	strlcpy(i.name, name, sizeof(i.name));
+	assert_int_equal(cnt_store_image_add(s, &i, &e), 0);
+	assert_int_equal(cnt_store_image_state(s, id, CNT_READY, &e), 0);
+}
+
+static struct cnt_box
+box(const char *name, const char *image)
+{
+	struct cnt_box b = { .owner = "root", .image_name = "debian",
+	    .limits = { 1LL << 40, 2, 3, 0.5 } };
+
+	strlcpy(b.name, name, sizeof(b.name));
+	strlcpy(b.image, image, sizeof(b.image));
+	return b;
+}
+
+static void
+a_box_is_as_it_was_added(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b = box("web", A), got;
+
+	ready_image(s, A, "debian");
+	assert_int_equal(cnt_store_box_add(s, &b, &e), 0);
+	assert_true(b.created_us > 0);
+	assert_int_equal(cnt_store_box_get(s, "web", &got, &e), 0);
+	assert_memory_equal(&b, &got, sizeof(b));
+	assert_int_equal(cnt_store_box_state(s, "web", CNT_READY, &e), 0);
+	assert_int_equal(cnt_store_box_get(s, "web", &got, &e), 0);
+	assert_int_equal(got.state, CNT_READY);
+	assert_int_equal(cnt_store_box_add(s, &b, &e), -1);
+	assert_int_equal(e.code, CNT_EXISTS);
+}
+
+static void
+missing_boxes_are_not_found(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b = box("web", A);
+
+	assert_int_equal(cnt_store_box_get(s, "web", &b, &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+	assert_string_equal(e.text, "web: no such box");
+	assert_int_equal(cnt_store_box_state(s, "web", CNT_READY, &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+	assert_int_equal(cnt_store_box_remove(s, "web", &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+	assert_int_equal(cnt_store_box_add(s, &b, &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+}
+
+static void
+the_smallest_free_slot_is_taken_and_then_busy(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b[] = { box("c", A), box("a", A), box("b", A), box("d", A) }, *all = NULL;
+	size_t n;
+
+	ready_image(s, A, "debian");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(cnt_store_box_add(s, &b[i], &e), 0);
+		assert_int_equal(b[i].slot, i);
+	}
+	assert_int_equal(cnt_store_box_add(s, &b[3], &e), -1);
+	assert_int_equal(e.code, CNT_BUSY);
+	assert_int_equal(cnt_store_box_remove(s, "a", &e), 0);
+	assert_int_equal(cnt_store_box_add(s, &b[3], &e), 0);
+	assert_int_equal(b[3].slot, 1);
+	assert_int_equal(cnt_store_boxes(s, &all, &n, &e), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(all[0].name, "b");
+	assert_string_equal(all[2].name, "d");
+	free(all);
+}
+
+static void
+an_instance_changes_only_without_boxes(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b = box("web", A);
+	struct cnt_instance i, got;
+
+	assert_int_equal(cnt_store_instance(s, &i, &e), 0);
+	i.subnet = 0xfffffff0;
+	assert_int_equal(cnt_store_set_instance(s, &i, &e), 0);
+	ready_image(s, A, "debian");
+	assert_int_equal(cnt_store_box_add(s, &b, &e), 0);
+	i.prefix = 24;
+	assert_int_equal(cnt_store_set_instance(s, &i, &e), -1);
+	assert_int_equal(e.code, CNT_NO);
+	assert_int_equal(cnt_store_instance(s, &got, &e), 0);
+	assert_int_equal(got.subnet, 0xfffffff0);
+	assert_int_equal(got.prefix, 16);
+}
+
+static void
+an_image_takes_its_name_from_the_older_one(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_image i;
+
+	ready_image(s, A, "debian");
+	ready_image(s, B, "debian");
+	assert_int_equal(cnt_store_image_get(s, "debian", &i, &e), 0);
+	assert_string_equal(i.id, B);
+	assert_int_equal(cnt_store_image_get(s, A, &i, &e), 0);
+	assert_string_equal(i.name, "");
+	assert_int_equal(cnt_store_image_name(s, A, "debian", &e), 0);
+	assert_int_equal(cnt_store_image_get(s, "debian", &i, &e), 0);
+	assert_string_equal(i.id, A);
+}
+
+static void
+an_image_is_found_by_the_first_digits_of_its_id(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_image i = { .id = A, .name = "debian" };
+
+	assert_int_equal(cnt_store_image_add(s, &i, &e), 0);
+	assert_int_equal(cnt_store_image_get(s, A, &i, &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+	ready_image(s, B, "bbbbbbbb");
+	assert_int_equal(cnt_store_image_get(s, "aaaaaaaa", &i, &e), 0);
+	assert_string_equal(i.id, B);
+	assert_int_equal(cnt_store_image_state(s, A, CNT_READY, &e), 0);
+	assert_int_equal(cnt_store_image_get(s, "aaaaaaaa", &i, &e), -1);
+	assert_int_equal(e.code, CNT_INVALID);
+	assert_int_equal(cnt_store_image_get(s, "aaaaaaaaa", &i, &e), 0);
+	assert_int_equal(cnt_store_image_get(s, "aaaaaaa", &i, &e), -1);
+	assert_int_equal(cnt_store_image_get(s, "", &i, &e), -1);
+	assert_int_equal(cnt_store_image_get(s, "bbbbbbbb", &i, &e), 0);
+	assert_string_equal(i.id, B);
+}
+
+static void
+an_image_in_use_stays(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b = box("web", A);
+	struct cnt_image i;
+
+	ready_image(s, A, "debian");
+	assert_int_equal(cnt_store_box_add(s, &b, &e), 0);
+	assert_int_equal(cnt_store_image_state(s, A, CNT_DELETING, &e), -1);
+	assert_int_equal(e.code, CNT_NO);
+	assert_int_equal(cnt_store_image_remove(s, A, &e), -1);
+	assert_int_equal(e.code, CNT_NO);
+	assert_int_equal(cnt_store_image_get(s, "debian", &i, &e), 0);
+	assert_int_equal(cnt_store_box_remove(s, "web", &e), 0);
+	assert_int_equal(cnt_store_image_state(s, A, CNT_DELETING, &e), 0);
+	assert_int_equal(cnt_store_box_add(s, &b, &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+	assert_int_equal(cnt_store_image_remove(s, A, &e), 0);
+	assert_int_equal(cnt_store_image_remove(s, A, &e), -1);
+	assert_int_equal(e.code, CNT_NOTFOUND);
+}
+
+static void
+what_is_half_done_is_seen(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b = box("web", A);
+
+	ready_image(s, A, "debian");
+	assert_int_equal(cnt_store_unfinished(s, &e), 0);
+	assert_int_equal(cnt_store_box_add(s, &b, &e), 0);
+	assert_int_equal(cnt_store_unfinished(s, &e), 1);
+	assert_int_equal(cnt_store_box_state(s, "web", CNT_READY, &e), 0);
+	assert_int_equal(cnt_store_unfinished(s, &e), 0);
+}
+
+static int64_t
+intend(struct cnt_store *s, const char *verb)
+{
+	struct cnt_audit r = { .kind = CNT_INTENT, .subject = "root", .via = "root", .verb = verb,
+	    .box = "web", .args = "{\"memory\":1}" };
+
+	assert_int_equal(cnt_store_audit(s, &r, &e), 0);
+	return r.seq;
+}
+
+static int
+outcome(struct cnt_store *s, int64_t intent)
+{
+	struct cnt_audit r = { .kind = CNT_OUTCOME, .intent = intent, .subject = "root",
+	    .via = "root", .verb = "create", .box = "web", .result = "ok" };
+
+	return cnt_store_audit(s, &r, &e);
+}
+
+static void
+an_intent_has_one_outcome(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_pending *p = NULL;
+	int64_t first = intend(s, "create"), second = intend(s, "stop"), n;
+	size_t open_intents;
+
+	assert_int_equal(first, 1);
+	assert_int_equal(outcome(s, first), 0);
+	assert_int_equal(outcome(s, first), -1);
+	assert_int_equal(e.code, CNT_BUG);
+	assert_int_equal(cnt_store_pending(s, &p, &open_intents, &e), 0);
+	assert_int_equal(open_intents, 1);
+	assert_int_equal(p[0].seq, second);
+	assert_int_equal(p[0].pid, getpid());
+	free(p);
+	assert_int_equal(cnt_store_audit_interrupted(s, second, &e), 0);
+	assert_int_equal(cnt_store_audit_interrupted(s, second, &e), 0);
+	assert_int_equal(outcome(s, second), -1);
+	assert_int_equal(cnt_store_unfinished(s, &e), 0);
+	assert_int_equal(cnt_store_audit_verify(s, &n, &e), 0);
+	assert_int_equal(n, 4);
+}
+
+/* A chain longer than the log may get, so that it was copied into the database on the way. */
+static void
+the_chain_verifies_and_lasts(void **state CNT_UNUSED)
+{
+	int64_t n;
+
+	for (int i = 0; i < 10; i++) {
+		struct cnt_store *s CNT_STORE = opened();
+
+		for (int k = 0; k < 20; k++)
+			assert_int_equal(outcome(s, intend(s, "create")), 0);
+	}
+	struct cnt_store *s CNT_STORE = opened();
+	assert_int_equal(cnt_store_audit_verify(s, &n, &e), 0);
+	assert_int_equal(n, 400);
+}
+
+static void
+tampered(const char *text, const char *why)
+{
+	struct cnt_store *s CNT_STORE = NULL;
+	int64_t n;
+
+	assert_int_equal(sql(text), SQLITE_OK);
+	s = opened();
+	assert_int_equal(cnt_store_audit_verify(s, &n, &e), -1);
+	assert_int_equal(e.code, CNT_NO);
+	assert_string_equal(e.text, why);
+}
+
+#define UNLOCK "DROP TRIGGER audit_update; DROP TRIGGER audit_delete; DROP TRIGGER audit_append;"
+
+static void
+three_records(void)
+{
+	struct cnt_store *s CNT_STORE = opened();
+
+	intend(s, "create");
+	intend(s, "stop");
+	intend(s, "delete");
+}
+
+static void
+a_changed_record_is_named(void **state CNT_UNUSED)
+{
+	three_records();
+	tampered(UNLOCK "UPDATE audit SET verb = 'list' WHERE seq = 2", "audit: record 2: changed");
+}
+
+static void
+text_behind_a_nul_is_seen(void **state CNT_UNUSED)
+{
+	three_records();
+	tampered(UNLOCK "UPDATE audit SET box = CAST(x'77656200' || 'x' AS TEXT) WHERE seq = 2",
+	    "audit: record 2: changed");
+}
+
+static void
+a_removed_record_is_named(void **state CNT_UNUSED)
+{
+	three_records();
+	tampered("PRAGMA foreign_keys = OFF;" UNLOCK "DELETE FROM audit WHERE seq = 2",
+	    "audit: record 2: missing");
+}
+
+static void
+a_new_hash_does_not_help(void **state CNT_UNUSED)
+{
+	three_records();
+	tampered(UNLOCK "UPDATE audit SET hash = zeroblob(32) WHERE seq = 2",
+	    "audit: record 2: changed");
+}
+
+static void
+a_chain_that_was_joined_again_is_named(void **state CNT_UNUSED)
+{
+	three_records();
+	tampered("PRAGMA foreign_keys = OFF;" UNLOCK "DELETE FROM audit WHERE seq = 2;"
+	    "UPDATE audit SET seq = 2 WHERE seq = 3",
+	    "audit: record 2: not chained to the one before");
+}
+
+static void
+the_table_takes_nothing_but_appending(void **state CNT_UNUSED)
+{
+	three_records();
+	assert_int_equal(sql("UPDATE audit SET verb = 'list'"), SQLITE_CONSTRAINT);
+	assert_int_equal(sql("DELETE FROM audit"), SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 2"),
+	    SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT INTO audit SELECT 9, time_us, kind, intent, subject, via, verb, box,"
+	    " args, result, text, prev, hash FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT INTO audit SELECT 4, time_us, kind, intent, subject, via, verb, box,"
+	    " args, result, text, prev, NULL FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT INTO audit SELECT 4, time_us, kind, intent, subject, via, verb, box,"
+	    " args, result, text, prev, x'00' FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, fresh_root, remove_root)
+#define BARE(f)	cmocka_unit_test_setup_teardown(f, make_root, remove_root)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BARE(a_missing_database_is_made_only_when_asked),
+		BARE(eight_at_once_make_one_database),
+		TEST(a_file_that_others_could_use_is_refused),
+		TEST(a_damaged_or_foreign_database_is_never_replaced),
+		TEST(a_log_without_its_database_is_not_played_into_a_new_one),
+		TEST(a_lock_is_waited_for_and_then_busy),
+		TEST(a_box_is_as_it_was_added),
+		TEST(missing_boxes_are_not_found),
+		TEST(the_smallest_free_slot_is_taken_and_then_busy),
+		TEST(an_instance_changes_only_without_boxes),
+		TEST(an_image_takes_its_name_from_the_older_one),
+		TEST(an_image_is_found_by_the_first_digits_of_its_id),
+		TEST(an_image_in_use_stays),
+		TEST(what_is_half_done_is_seen),
+		TEST(an_intent_has_one_outcome),
+		TEST(the_chain_verifies_and_lasts),
+		TEST(a_changed_record_is_named),
+		TEST(text_behind_a_nul_is_seen),
+		TEST(a_removed_record_is_named),
+		TEST(a_new_hash_does_not_help),
+		TEST(a_chain_that_was_joined_again_is_named),
+		TEST(the_table_takes_nothing_but_appending),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
