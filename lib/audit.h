@@ -20,7 +20,7 @@ struct cnt_audit {
 	enum cnt_audit_kind	kind;
 	int64_t			intent;		/* outcome: seq of its intent; intent: 0 */
 	const char		*subject;	/* who: "root", an account, a token's subject */
-	const char		*via;		/* what they came through: root, socket, ssh, token */
+	const char		*via;		/* what they came through: root, socket … */
 	const char		*verb;
 	const char		*box;		/* "" when none */
 	const char		*args;		/* JSON, secrets left out; outcome: "" */

@@ -39,8 +39,8 @@ set_pids(struct cnt_conf *c, const char *value, struct cnt_err *e)
 	const char *wrong = NULL;
 
 	c->limits.pids = strtonum(value, 0, PIDS_MAX, &wrong);
-	return wrong == NULL ? 0 : cnt_fail(e, CNT_INVALID, "expected a number up to %d, got \"%s\"",
-	    PIDS_MAX, value);
+	return wrong == NULL ? 0 : cnt_fail(e, CNT_INVALID,
+	    "expected a number up to %d, got \"%s\"", PIDS_MAX, value);
 }
 
 static int
@@ -60,7 +60,8 @@ static int
 set_image(struct cnt_conf *c, const char *value, struct cnt_err *e)
 {
 	if (strlen(value) > 64)
-		return cnt_fail(e, CNT_INVALID, "expected an image's name or id, got \"%s\"", value);
+		return cnt_fail(e, CNT_INVALID, "expected an image's name or id, got \"%s\"",
+		    value);
 	c->image = cnt_strdup(value);
 	return 0;
 }
@@ -181,6 +182,7 @@ cnt_conf_read(struct cnt_conf *c, struct cnt_err *e)
 	if (f != NULL && fstat(fileno(f), &st) == -1)
 		return cnt_fail_sys(e, "%s", path);
 	if (f != NULL && (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0))
-		return cnt_fail(e, CNT_INVALID, "%s: must be a file that only root can write", path);
+		return cnt_fail(e, CNT_INVALID, "%s: must be a file that only root can write",
+		    path);
 	return cnt_conf_parse(c, f, path, e);
 }

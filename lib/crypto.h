@@ -8,7 +8,7 @@
 #include "lib/base.h"
 
 struct cnt_sha256 {
-	union { uint64_t align; uint8_t bytes[128]; } state;	/* OpenSSL's SHA256_CTX, checked at build */
+	union { uint64_t align; uint8_t bytes[128]; } state;	/* OpenSSL's, checked at build */
 };
 
 void	cnt_sha256_start(struct cnt_sha256 *c);

@@ -117,7 +117,8 @@ lock_images(int *fd, struct cnt_err *e)
 static int
 discard(const char *id, struct tmp *t, struct cnt_err *e)
 {
-	char *images CNT_FREE = cnt_path(CNT_IMAGES), *path CNT_FREE = cnt_path(CNT_IMAGES "/%s", id);
+	char *images CNT_FREE = cnt_path(CNT_IMAGES);
+	char *path CNT_FREE = cnt_path(CNT_IMAGES "/%s", id);
 	char *away CNT_FREE = tmp_name(images);
 
 	t->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -207,8 +208,8 @@ check_name(const char *name, struct cnt_err *e)
 	if (n >= 1 && n <= 64 && name[0] != '.' && name[0] != '_' && name[0] != '-' &&
 	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n)
 		return 0;
-	return cnt_fail(e, CNT_INVALID, "%s: not an image's name: expected a-z, 0-9, then also . _ -, "
-	    "at most 64", name);
+	return cnt_fail(e, CNT_INVALID, "%s: not an image's name: expected a-z, 0-9, then also"
+	    " . _ -, at most 64", name);
 }
 
 static int
@@ -348,5 +349,6 @@ cnt_image_default(void)
 {
 	char *id CNT_FREE = release("ID"), *version CNT_FREE = release("VERSION_ID");
 
-	return cnt_format("%s%s%s", *id == '\0' ? "linux" : id, *version == '\0' ? "" : "-", version);
+	return cnt_format("%s%s%s", *id == '\0' ? "linux" : id, *version == '\0' ? "" : "-",
+	    version);
 }

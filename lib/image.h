@@ -9,18 +9,19 @@
 #include "lib/store.h"
 #include "lib/verb.h"
 
-/* Imports an archive (tar, any compression that tar(1) detects) from a descriptor under a name. Names:
+/* Imports an archive (tar; gzip, xz, zstd or bzip2) from a descriptor under a name. Names:
  * ^[a-z0-9][a-z0-9._-]{0,63}$. An archive without etc/passwd and an init is refused. Half-made
  * images are removed by the next verb. i is filled in. */
 int	cnt_image_import(struct cnt_store *s, const char *name, int archive, struct cnt_image *i,
 	    struct cnt_call *c, struct cnt_err *e);
 
 /* Runs the recipe share/cnt/image/RECIPE SUITE (NULL: without one) and imports its archive. */
-int	cnt_image_build(struct cnt_store *s, const char *name, const char *recipe, const char *suite,
-	    struct cnt_image *i, struct cnt_call *c, struct cnt_err *e);
+int	cnt_image_build(struct cnt_store *s, const char *name, const char *recipe,
+	    const char *suite, struct cnt_image *i, struct cnt_call *c, struct cnt_err *e);
 
 /* Removes one that no box uses. */
-int	cnt_image_delete(struct cnt_store *s, const char *ref, struct cnt_image *i, struct cnt_err *e);
+int	cnt_image_delete(struct cnt_store *s, const char *ref, struct cnt_image *i,
+	    struct cnt_err *e);
 
 /* Removes what killed imports, builds and deletes have left. */
 int	cnt_image_recover(struct cnt_store *s, struct cnt_err *e);

@@ -35,8 +35,8 @@ choose_tag(char tag[9])
 	snprintf(tag, 9, "cnt%.5s", *root == '\0' ? "" : hex);
 }
 
-/* Columns as the kernel prints them: Iface Destination Gateway Flags RefCnt Use Metric Mask, numbers
- * in hex in the memory's own order. The default route overlaps everything and says nothing. */
+/* Columns as the kernel prints them: Iface Destination Gateway Flags RefCnt Use Metric Mask,
+ * numbers in hex in the memory's own order. The default route overlaps all and says nothing. */
 static bool
 is_routed(const char *routes, uint32_t subnet, unsigned prefix)
 {
@@ -70,7 +70,8 @@ cnt_instance_subnet(const char *tag, const char *routes, uint32_t *subnet, unsig
 		if (!is_routed(routes, *subnet, *prefix))
 			return 0;
 	}
-	(void)cnt_fail(e, CNT_UNAVAILABLE, "subnet: every block of 10.88.0.0 to 10.127.255.255 is routed");
+	(void)cnt_fail(e, CNT_UNAVAILABLE,
+	    "subnet: every block of 10.88.0.0 to 10.127.255.255 is routed");
 	return cnt_hint(e, "choose one: `subnet ADDRESS/PREFIX` in " CNT_CONF);
 }
 

@@ -93,8 +93,8 @@ check_root(const char *root, struct cnt_err *e)
 	return check_up(fd, root, e);
 }
 
-/* One directory: made with the mode whatever the umask; one that stands is given the mode when it is
- * ours, and left as it is when it is the system's. */
+/* One directory: made with the mode whatever the umask; one that stands is given the mode when it
+ * is ours, and left as it is when it is the system's. */
 static int
 make(const char *path, mode_t mode, bool ours, struct cnt_err *e)
 {

@@ -23,7 +23,7 @@ const char	*cnt_root(void);
 char	*cnt_path(const char *fmt, ...) CNT_PRINTF(1, 2);
 
 /* Makes the directories above, with their modes and root's. CNT_ROOT must be absolute, root's, not
- * writable by others, and searchable by others all the way up: else CNT_INVALID with that reason. */
+ * writable by others, and searchable by others all the way up: else CNT_INVALID with the reason. */
 int	 cnt_paths_make(struct cnt_err *e);
 
 #endif

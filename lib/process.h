@@ -9,8 +9,8 @@
 
 #include "lib/base.h"
 
-/* Clock ticks from boot to its start (proc(5), stat, field 22); -1 when there is no such process, or it
- * is dead and waits for its parent. */
+/* Clock ticks from boot to its start (proc(5), stat, field 22); -1 when there is no such process,
+ * or it is dead and waits for its parent. */
 int64_t	cnt_process_start(pid_t pid);
 
 #endif

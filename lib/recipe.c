@@ -19,7 +19,8 @@ static bool
 is_word(const char *s)
 {
 	return *s != '\0' && *s != '-' && *s != '.' && strlen(s) <= 64 &&
-	    s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
+	    s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "0123456789._-")] == '\0';
 }
 
 /* Installed beside the program, in the source tree that it was built in, or where it was to be
@@ -85,7 +86,8 @@ cnt_recipe_start(const char *recipe, const char *suite, const char *tmp, struct 
 		return cnt_hint(e, "recipes are in " CNT_PREFIX "/share/cnt/image");
 	}
 	if (suite != NULL && !is_word(suite))
-		return cnt_fail(e, CNT_INVALID, "suite: expected a release's name, got \"%s\"", suite);
+		return cnt_fail(e, CNT_INVALID, "suite: expected a release's name, got \"%s\"",
+		    suite);
 	env[n++] = cnt_strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	env[n++] = cnt_strdup("LC_ALL=C.UTF-8");
 	env[n++] = cnt_strdup("HOME=/root");

@@ -8,7 +8,7 @@
 
 #include "lib/unpack.h"
 
-/* Starts RECIPE [SUITE] with TMPDIR tmp. No such recipe: CNT_NOTFOUND. The source is to be unpacked. */
+/* Starts RECIPE [SUITE] with TMPDIR tmp. No such recipe: CNT_NOTFOUND. */
 int	cnt_recipe_start(const char *recipe, const char *suite, const char *tmp,
 	    struct cnt_source *s, struct cnt_err *e);
 

@@ -37,14 +37,16 @@ is_file(int root, const char *path, mode_t bits)
 	int fd CNT_CLOSE = cnt_file_open_in(root, path, O_PATH, 0);
 	struct stat st;
 
-	return fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & bits) == bits;
+	return fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & bits) == bits;
 }
 
 static int
 check(int root, struct cnt_err *e)
 {
 	if (!is_file(root, "etc/passwd", 0))
-		return cnt_fail(e, CNT_INVALID, "archive: holds no etc/passwd, so it is no system's root");
+		return cnt_fail(e, CNT_INVALID,
+		    "archive: holds no etc/passwd, so it is no system's root");
 	for (size_t i = 0; i < nitems(inits); i++) {
 		if (is_file(root, inits[i], 0111))
 			return 0;
@@ -65,7 +67,8 @@ remove_in(int root, const char *dir, const char *name, bool prefix, struct cnt_e
 		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 :
 		    cnt_fail_sys(e, "%s", dir);
 	while ((n = readdir(d)) != NULL) {
-		if (prefix ? strncmp(n->d_name, name, strlen(name)) != 0 : strcmp(n->d_name, name) != 0)
+		if (strncmp(n->d_name, name, strlen(name)) != 0 ||
+		    (!prefix && n->d_name[strlen(name)] != '\0'))
 			continue;
 		if (unlinkat(dirfd(d), n->d_name, 0) == -1 && errno != EISDIR)
 			return cnt_fail_sys(e, "%s/%s", dir, n->d_name);
@@ -73,7 +76,7 @@ remove_in(int root, const char *dir, const char *name, bool prefix, struct cnt_e
 	return 0;
 }
 
-/* An empty machine-id, not a missing one: systemd takes that for a first boot with presets to run. */
+/* An empty machine-id, not a missing one, which systemd takes for a first boot with presets. */
 static int
 remove_identity(int root, struct cnt_err *e)
 {
@@ -87,7 +90,8 @@ remove_identity(int root, struct cnt_err *e)
 }
 
 static int
-remove_device(const char *path, const struct stat *st, int type CNT_UNUSED, struct FTW *f CNT_UNUSED)
+remove_device(const char *path, const struct stat *st, int type CNT_UNUSED,
+    struct FTW *f CNT_UNUSED)
 {
 	return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? unlink(path) : 0;
 }

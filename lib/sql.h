@@ -14,31 +14,33 @@ struct sqlite3_stmt;
 
 /* Prepares and binds what types says: s text (NULL: ""), i int64_t, d double, h 32 bytes. Text and
  * bytes must stay as they are until the statement is finished. */
-int	cnt_sql_ask(struct cnt_store *s, struct sqlite3_stmt **st, struct cnt_err *e, const char *sql,
-	    const char *types, ...);
+int	cnt_sql_ask(struct cnt_store *s, struct sqlite3_stmt **st, struct cnt_err *e,
+	    const char *sql, const char *types, ...);
 void	cnt_sql_finish(struct sqlite3_stmt **st);
 
 /* 1: a row, 0: no more, -1. */
 int	cnt_sql_next(struct cnt_store *s, struct sqlite3_stmt *st, struct cnt_err *e);
 
-/* Columns of the row, from 0; text and bytes live until the next row. Text is never NULL. */
+/* Columns of the row, from 0; text and bytes live until the next row. Text is never NULL; a hash
+ * that is not of 32 bytes is zeros. */
 const char	*cnt_sql_text(struct sqlite3_stmt *st, int column);
 int64_t		 cnt_sql_int(struct sqlite3_stmt *st, int column);
 double		 cnt_sql_double(struct sqlite3_stmt *st, int column);
 size_t		 cnt_sql_bytes(struct sqlite3_stmt *st, int column);
-void		 cnt_sql_hash(struct sqlite3_stmt *st, int column, uint8_t hash[32]);	/* else zeros */
+void		 cnt_sql_hash(struct sqlite3_stmt *st, int column, uint8_t hash[32]);
 enum cnt_state	 cnt_sql_state(struct sqlite3_stmt *st, int column);
 const char	*cnt_sql_state_name(enum cnt_state state);
 
 /* Runs a statement to its end: rows changed, or -1. */
-int	cnt_sql_change(struct cnt_store *s, struct cnt_err *e, const char *sql, const char *types, ...);
+int	cnt_sql_change(struct cnt_store *s, struct cnt_err *e, const char *sql,
+	    const char *types, ...);
 
 /* The first column of the first row, or def when there is no row. */
 int	cnt_sql_number(struct cnt_store *s, int64_t *n, int64_t def, struct cnt_err *e,
 	    const char *sql, const char *types, ...);
 
 /* All rows of a statement without parameters, each read into size bytes, zeroed, of an array that
- * the caller frees.  */
+ * the caller frees. */
 int	cnt_sql_all(struct cnt_store *s, const char *sql, size_t size,
 	    void (*read)(struct sqlite3_stmt *st, void *row), void **rows, size_t *n,
 	    struct cnt_err *e);

@@ -68,7 +68,8 @@ cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 	int64_t there, image;
 
 	if (cnt_sql_begin(s, &tx, e) == -1 ||
-	    cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM box WHERE name = ?", "s", b->name) == -1 ||
+	    cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM box WHERE name = ?",
+	    "s", b->name) == -1 ||
 	    cnt_sql_number(s, &image, 0, e, "SELECT 1 FROM image WHERE id = ? AND state = 'ready'",
 	    "s", b->image) == -1)
 		return -1;

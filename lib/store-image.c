@@ -13,8 +13,8 @@ int
 cnt_store_image_add(struct cnt_store *s, const struct cnt_image *i, struct cnt_err *e)
 {
 	int r = cnt_sql_change(s, e, "INSERT INTO image (" COLUMNS ")"
-	    " VALUES (?, ?, 'creating', ?, ?) ON CONFLICT DO NOTHING", "ssii", i->id, i->name, i->bytes,
-	    i->created_us != 0 ? i->created_us : cnt_now_us());
+	    " VALUES (?, ?, 'creating', ?, ?) ON CONFLICT DO NOTHING",
+	    "ssii", i->id, i->name, i->bytes, i->created_us != 0 ? i->created_us : cnt_now_us());
 
 	return r == 0 ? cnt_fail(e, CNT_EXISTS, "%s: exists already", i->id) : r == -1 ? -1 : 0;
 }
@@ -50,7 +50,8 @@ unused_image(struct cnt_store *s, const char *id, int changed, struct cnt_err *e
 
 	if (changed != 0)
 		return changed == -1 ? -1 : 0;
-	if (cnt_sql_number(s, &boxes, 0, e, "SELECT count(*) FROM box WHERE image = ?", "s", id) == -1)
+	if (cnt_sql_number(s, &boxes, 0, e, "SELECT count(*) FROM box WHERE image = ?",
+	    "s", id) == -1)
 		return -1;
 	if (boxes == 0)
 		return cnt_fail(e, CNT_NOTFOUND, "%s: no such image", id);
@@ -108,7 +109,8 @@ cnt_store_image_get(struct cnt_store *s, const char *ref, struct cnt_image *i, s
 	memset(i, 0, sizeof(*i));
 	read_image(st, i);
 	if (strcmp(i->name, ref) != 0 && (r = cnt_sql_next(s, st, e)) != 0)
-		return r == -1 ? -1 : cnt_fail(e, CNT_INVALID, "%s: begins the id of two images", ref);
+		return r == -1 ? -1 :
+		    cnt_fail(e, CNT_INVALID, "%s: begins the id of two images", ref);
 	return 0;
 }
 

@@ -265,8 +265,8 @@ cnt_sql_roll_back(struct cnt_store **tx)
 		sqlite3_exec((*tx)->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* A file of the database: root's and nobody else's. O_PATH, since closing any other descriptor would
- * drop the locks that this process holds on the file (fcntl(2)). 1: it is there, 0: it is not. */
+/* A file of the database: root's and nobody else's. O_PATH, since closing any other descriptor
+ * would drop the locks that this process holds on it (fcntl(2)). 1: it is there, 0: it is not. */
 static int
 check_file(const char *path, struct cnt_err *e)
 {
@@ -284,9 +284,9 @@ check_file(const char *path, struct cnt_err *e)
 	    path);
 }
 
-/* Both header bytes (18, 19: file format, section 1.3) say WAL from the first moment, so that no two
- * processes race to convert it. An unnamed file: nobody ever sees half of it, and the one who comes
- * second finds the name taken. */
+/* Both header bytes (18, 19: file format, section 1.3) say WAL from the first moment, so that no
+ * two processes race to convert it. An unnamed file: nobody ever sees half of it, and the one who
+ * comes second finds the name taken. */
 static int
 write_new(const char *dir, const char *path, unsigned char *bytes, size_t n, struct cnt_err *e)
 {
@@ -330,8 +330,8 @@ make_new(const char *dir, const char *path, struct cnt_err *e)
 	return r;
 }
 
-/* Its files are there and fit to be trusted, or are made. A log without its database would be played
- * into a new one. */
+/* Its files are there and fit to be trusted, or are made. A log without its database would be
+ * played into a new one. */
 static int
 check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 {
@@ -350,9 +350,10 @@ check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 	return cnt_hint(e, "run `cnt setup`");
 }
 
-/* A process that opens a log cannot tell that it was copied into the database and would go on after
- * its end: a change right after the copying begins the log anew. It is not cut, since a file that
- * grows again makes every change slower. Readers are not waited for; the next change tries again. */
+/* A process that opens a log cannot tell that it was copied into the database and would go on
+ * after its end: a change right after the copying begins the log anew. It is not cut, since a file
+ * that grows again makes every change slower. Readers are not waited for; the next change tries
+ * again. */
 static int
 trim_log(void *arg CNT_UNUSED, sqlite3 *db, const char *name, int pages)
 {
@@ -435,7 +436,8 @@ cnt_store_check(struct cnt_store *s, struct cnt_err *e)
 {
 	sqlite3_stmt *st CNT_STMT = NULL;
 
-	if (cnt_sql_ask(s, &st, e, "PRAGMA quick_check(1)", "") == -1 || cnt_sql_next(s, st, e) == -1)
+	if (cnt_sql_ask(s, &st, e, "PRAGMA quick_check(1)", "") == -1 ||
+	    cnt_sql_next(s, st, e) == -1)
 		return -1;
 	if (strcmp(cnt_sql_text(st, 0), "ok") == 0)
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one database: instance, images, boxes, audit. Everything else on the host is rendered from it.
- * A verb records what it is about to do, acts, and records the outcome; what a killed verb left
+ * The one database: instance, images, boxes, audit. Everything else on the host is rendered from
+ * it. A verb records what it is about to do, acts, and records the outcome; what a killed verb left
  * behind is found here by its state.
  */
 #ifndef CNT_STORE_H
@@ -23,7 +23,8 @@ struct cnt_instance {
 	unsigned	prefix;		/* its length; the bridge has the first address */
 };
 
-enum cnt_state { CNT_CREATING, CNT_READY, CNT_DELETING };	/* running or not is the kernel's to say */
+/* Running or not is the kernel's to say. */
+enum cnt_state { CNT_CREATING, CNT_READY, CNT_DELETING };
 
 /* Limits of a box. 0: no limit. */
 struct cnt_limits {
@@ -60,32 +61,39 @@ void	cnt_store_close(struct cnt_store **s);
 #define CNT_STORE	__attribute__((cleanup(cnt_store_close)))
 
 int	cnt_store_instance(struct cnt_store *s, struct cnt_instance *i, struct cnt_err *e);
-int	cnt_store_set_instance(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
+int	cnt_store_set_instance(struct cnt_store *s, const struct cnt_instance *i,
+	    struct cnt_err *e);
 
 /* Adds a box in state CREATING and chooses its slot (the smallest free one below id_count / 65536).
  * Name taken: CNT_EXISTS. No slot: CNT_BUSY. Image not READY: CNT_NOTFOUND. One transaction. */
 int	cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e);
-int	cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b, struct cnt_err *e);
-int	cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to, struct cnt_err *e);
+int	cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b,
+	    struct cnt_err *e);
+int	cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to,
+	    struct cnt_err *e);
 int	cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e);
 
 /* All boxes by name, whatever their state, into a malloc'd array that the caller frees. */
 int	cnt_store_boxes(struct cnt_store *s, struct cnt_box **boxes, size_t *n, struct cnt_err *e);
 
-/* An image is added in state CREATING and becomes READY under its name, which it takes from an older
- * image of that name. Removing one that a box uses: CNT_NO. */
+/* An image is added in state CREATING and becomes READY under its name, which it takes from an
+ * older image of that name. Removing one that a box uses: CNT_NO. */
 int	cnt_store_image_add(struct cnt_store *s, const struct cnt_image *i, struct cnt_err *e);
-int	cnt_store_image_state(struct cnt_store *s, const char *id, enum cnt_state to, struct cnt_err *e);
+int	cnt_store_image_state(struct cnt_store *s, const char *id, enum cnt_state to,
+	    struct cnt_err *e);
 /* Gives a READY image another name, taken in the same way. */
-int	cnt_store_image_name(struct cnt_store *s, const char *id, const char *name, struct cnt_err *e);
+int	cnt_store_image_name(struct cnt_store *s, const char *id, const char *name,
+	    struct cnt_err *e);
 int	cnt_store_image_remove(struct cnt_store *s, const char *id, struct cnt_err *e);
 /* By name, by id, or by 8 and more first digits of the id. Only READY ones. */
-int	cnt_store_image_get(struct cnt_store *s, const char *ref, struct cnt_image *i, struct cnt_err *e);
-int	cnt_store_images(struct cnt_store *s, struct cnt_image **images, size_t *n, struct cnt_err *e);
+int	cnt_store_image_get(struct cnt_store *s, const char *ref, struct cnt_image *i,
+	    struct cnt_err *e);
+int	cnt_store_images(struct cnt_store *s, struct cnt_image **images, size_t *n,
+	    struct cnt_err *e);
 
 /* Appends one record to the chain, in a transaction of its own, durable when it returns. Fills in
- * r->seq, r->time_us, r->prev and r->hash. An intent is open until its outcome is appended; an outcome
- * for one that is not open is CNT_BUG. */
+ * r->seq, r->time_us, r->prev and r->hash. An intent is open until its outcome is appended; an
+ * outcome for one that is not open is CNT_BUG. */
 int	cnt_store_audit(struct cnt_store *s, struct cnt_audit *r, struct cnt_err *e);
 
 /* An open intent and the process that wrote it. */
@@ -95,14 +103,15 @@ struct cnt_pending {
 	int64_t	start;			/* cnt_process_start */
 };
 /* A malloc'd array that the caller frees. */
-int	cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n, struct cnt_err *e);
+int	cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n,
+	    struct cnt_err *e);
 /* Appends the outcome "interrupted" to an intent that is still open; else does nothing. */
 int	cnt_store_audit_interrupted(struct cnt_store *s, int64_t seq, struct cnt_err *e);
 
 /* Is there a box or an image that is not READY, or an open intent? 1, 0, or -1. */
 int	cnt_store_unfinished(struct cnt_store *s, struct cnt_err *e);
 
-/* Walks the chain from the first record; 0, or -1 with CNT_NO naming the first record that is wrong. */
+/* Walks the chain from the first record; 0, or -1 with CNT_NO naming the first that is wrong. */
 int	cnt_store_audit_verify(struct cnt_store *s, int64_t *records, struct cnt_err *e);
 
 /* PRAGMA quick_check; for doctor. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The files of subuid(5), which shadow-utils and administrators write too. Locked with shadow-utils'
- * own protocol (lib/commonio.c there: FILE.lock is a hard link to a file that holds the pid of a
- * living process), replaced whole by rename with owner and mode kept, no other line touched.
+ * The files of subuid(5), which shadow-utils and administrators write too. Locked with the
+ * protocol of shadow-utils (lib/commonio.c there: FILE.lock is a hard link to a file that holds the
+ * pid of a living process), replaced whole by rename, owner and mode kept, no other line touched.
  */
 #include "lib/subid.h"
 
@@ -66,7 +66,8 @@ lock_file(const char *file, char **held, struct cnt_err *e)
 		poll(NULL, 0, 20);
 	if (r == 0) {
 		(void)cnt_fail(e, CNT_BUSY, "%s: locked by another program", file);
-		return cnt_hint(e, "try again when useradd or usermod has ended; %s holds its pid", lock);
+		return cnt_hint(e, "try again when useradd or usermod has ended; %s holds its pid",
+		    lock);
 	}
 	if (r == 1)
 		*held = take(&lock);
@@ -165,8 +166,8 @@ cnt_subid_choose(const struct cnt_subid *s, uint32_t count, uint32_t *base, stru
 		}
 		at = (after + BOX_IDS - 1) / BOX_IDS * BOX_IDS;
 	}
-	return cnt_fail(e, CNT_UNAVAILABLE, "%s: no %u ids are free from %u to %u", s->files[0], count,
-	    CNT_SUBID_FIRST, CNT_SUBID_LAST);
+	return cnt_fail(e, CNT_UNAVAILABLE, "%s: no %u ids are free from %u to %u", s->files[0],
+	    count, CNT_SUBID_FIRST, CNT_SUBID_LAST);
 }
 
 int

@@ -107,7 +107,8 @@ start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cn
 	int pair[2];
 
 	for (size_t i = 0; i < nitems(compressions); i++) {
-		if (n >= compressions[i].n && memcmp(head, compressions[i].magic, compressions[i].n) == 0)
+		if (n >= compressions[i].n &&
+		    memcmp(head, compressions[i].magic, compressions[i].n) == 0)
 			argv[nitems(argv) - 2] = (char *)compressions[i].option;
 	}
 	f->error_fd = memfd_create("tar", MFD_CLOEXEC);
@@ -195,7 +196,7 @@ pump(struct flow *f, const char *dir, struct cnt_err *e)
 		if (p[0].revents == 0)
 			continue;
 		ssize_t r = read(f->source->archive, chunk + have, CHUNK - have);
-		if (r == -1 && errno == EINTR)
+		if (r == -1 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (r == -1)
 			return cnt_fail_sys(e, "archive");

@@ -17,8 +17,8 @@ struct cnt_source {
 	char	last[512];	/* the last line */
 };
 
-/* Starts argv, root's environment, with fds as 0, 1 and 2. It dies with us; contained: with all that
- * it started, and its mounts. A program that cannot be executed ends with status 127. */
+/* Starts argv with this environment and fds as 0, 1 and 2. It dies with us; contained: with all
+ * that it started, and its mounts. A program that cannot be executed ends with status 127. */
 pid_t	cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool contained);
 
 /* Extracts into the directory, whole, with numeric owners. Gives the sha256 of the archive and its

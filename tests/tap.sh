@@ -8,7 +8,7 @@
 #   $me          begins the name of every box of this test: cnt create "$me-web"
 #   $tmp         a directory of this test's own
 #   $out $err $rc   of the last `run COMMAND...`
-#   on_exit CMD  is evaluated at the end, last given first
+#   on_exit CMD  is evaluated at the end, when the boxes are gone, last given first
 #   no_instance=1 before reading this: the test works without one
 # There is no skip: a host that cannot run a test fails it.
 
@@ -77,10 +77,10 @@ wait_for() {
 
 tap_finish() {
 	tap_rc=$?; trap '' EXIT HUP INT TERM
-	eval "$tap_exit"
 	[ -n "${no_instance-}" ] || for tap_box in $(cnt list 2>/dev/null | awk -v me="^$me(-|\$)" '$1 ~ me { print $1 }'); do
 		cnt delete --force "$tap_box" >/dev/null 2>&1 || diag "$tap_box: could not be deleted"
 	done
+	eval "$tap_exit"
 	[ -z "${tap_root-}" ] || sh "$tests/instance" unmake
 	rm -rf "$tmp"
 	echo "1..$tap_n"

@@ -160,7 +160,8 @@ pick_alike(char **names, size_t n, const char *missing)
 		for (size_t i = picked; i < n && picked < ALIKE_MAX; i++) {
 			char *name = names[i];
 
-			if (pass == 0 ? cnt_argv_nearest(missing, (const char *const *)&name, 1) == NULL :
+			if (pass == 0 ? strlen(missing) < 3 ||
+			    cnt_argv_nearest(missing, (const char *const *)&name, 1) == NULL :
 			    stem < 3 || !contains(name, missing, stem))
 				continue;
 			names[i] = names[picked];

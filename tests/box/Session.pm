@@ -23,7 +23,8 @@ sub new {
 	my ($class, %o) = @_;
 	local %ENV = (%ENV, %{ $o{env} || {} });
 	my $s = $class->start(@{ $o{command} || [$program] });
-	return bless { %$s, answers => {}, progress => {}, last => 0 }, $class;
+	@$s{qw(answers progress last)} = ({}, {}, 0);
+	return $s;
 }
 
 # Begins a call and returns its id. token: progress is wanted.

@@ -55,7 +55,7 @@ a=$(printf '%s' "$out" | jq -r .address)
 ok 'and another make the network' cnt create "$me-b" --no-start --json
 b=$(printf '%s' "$out" | jq -r .address)
 
-elements() { nft list table bridge "$tag" | tr ',{}' '\n\n\n' | sed -n 's/^.*"\(.*-[0-9]*\)" \. \([0-9a-f:]*\) \. \([0-9.]*\).*$/\1 \2 \3/p'; }
+elements() { nft list table bridge "$tag" | tr ',' '\n' | sed -n 's/^.*"\(.*-[0-9]*\)" \. \([0-9a-f:]*\) \. \([0-9.]*\).*$/\1 \2 \3/p'; }
 tag=$(nft list tables bridge | awk '{ print $3; exit }')
 bridge=${tag}0
 gateway=$(ip -4 -o addr show dev "$bridge" | awk '{ sub("/.*", "", $4); print $4 }')
@@ -149,8 +149,12 @@ forge 'with the neighbour'\''s IPv4 address it is not' "$a_mac" "$b" "$bridge_ma
 forge 'with an address of no box' "$a_mac" 192.0.2.99 "$bridge_mac" 198.51.100.7 lost
 forge 'with the neighbour'\''s MAC' "$b_mac" "$a" "$bridge_mac" 198.51.100.7 lost
 forge 'with both of the neighbour'\''s' "$b_mac" "$b" "$bridge_mac" 198.51.100.7 lost
-forge 'sent to the neighbour directly' "$a_mac" "$a" "$b_mac" "$b" lost
-forge 'sent to everyone' "$a_mac" "$a" ff:ff:ff:ff:ff:ff "$b" lost
+# Where br_netfilter is loaded (Docker does), bridged packets pass the routed ones' chains as well.
+for call in 1 0; do
+	[ ! -e /proc/sys/net/bridge ] || sysctl -q net.bridge.bridge-nf-call-iptables=$call
+	forge "sent to the neighbour directly (bridge-nf $call)" "$a_mac" "$a" "$b_mac" "$b" lost
+	forge "sent to everyone (bridge-nf $call)" "$a_mac" "$a" ff:ff:ff:ff:ff:ff "$b" lost
+done
 
 neighbour() { ip neigh show dev "$bridge" "$1" | awk '{ print $3 }'; }
 ip neigh flush dev "$bridge"

@@ -37,6 +37,7 @@ sub start {
 	$self->{out} = $out_r;
 	$_->blocking(0) for $in_w, $out_r;
 	open $self->{record}, '>>', $ENV{CNT_RECORD} or die if $ENV{CNT_RECORD};
+	syswrite $self->{record}, "# start @command\n" if $self->{record};
 	return $self;
 }
 
@@ -51,7 +52,7 @@ sub raw {
 	my ($self, $bytes, %how) = @_;
 	my ($at, $until) = (0, time + 20);
 
-	$self->note('>', $bytes) unless $how{unrecorded};
+	$self->note('>', $bytes);
 	while ($at < length $bytes) {
 		my $n = syswrite $self->{in}, $bytes, 65536, $at;
 		if (defined $n) { $at += $n; next }
@@ -104,7 +105,7 @@ sub answer {
 
 	$self->{before} = [];
 	while (defined(my $line = $self->line($until - time))) {
-		my $j = JSON::PP->new->allow_nonref->decode($line);
+		my $j = JSON::PP->new->utf8->allow_nonref->decode($line);
 		return $j if ref $j eq 'HASH' && defined $j->{id} && $j->{id} eq $id;
 		push @{ $self->{before} }, $j;
 	}

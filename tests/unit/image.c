@@ -49,14 +49,14 @@ sh(const char *line)
 static void
 make_tree(void)
 {
-	sh("mkdir -p t/etc/ssh t/sbin t/usr/bin t/dev t/var/lib/systemd t/var/lib/dbus t/run/nested;"
+	sh("mkdir -p t/etc/ssh t/sbin t/usr/bin t/dev t/var/lib/systemd t/var/lib/dbus t/run/a;"
 	    "echo root:x:0:0::/root:/bin/sh > t/etc/passwd; echo mail:x:8: > t/etc/group;"
 	    "ln -s /usr/bin/systemd t/sbin/init; printf x > t/usr/bin/systemd;"
 	    "chown 7:9 t/usr/bin/systemd; chmod 4711 t/usr/bin/systemd;"
 	    "echo key > t/etc/ssh/ssh_host_ed25519_key; echo key > t/etc/ssh/ssh_host_rsa_key.pub;"
 	    "echo conf > t/etc/ssh/sshd_config; echo 0123 > t/etc/machine-id;"
 	    "echo 0123 > t/var/lib/dbus/machine-id; echo seed > t/var/lib/systemd/random-seed;"
-	    "mknod t/dev/null c 1 3; mknod t/run/nested/disk b 8 0; mknod t/etc/whiteout c 0 0;"
+	    "mknod t/dev/null c 1 3; mknod t/run/a/disk b 8 0; mknod t/etc/whiteout c 0 0;"
 	    "tar -C t -cf t.tar .");
 }
 
@@ -95,7 +95,8 @@ an_archive_becomes_an_image_without_identity(void **state CNT_UNUSED)
 	char *line CNT_FREE = cnt_format("test $(sha256sum < t.tar | cut -c-64) = %s &&"
 	    " test $(stat -c %%s t.tar) = %lld && cd var/lib/cnt/images/%s/rootfs &&"
 	    " test \"$(stat -c '%%a %%u %%g' usr/bin/systemd .)\" = '4711 7 9\n755 0 0' &&"
-	    " test ! -s etc/machine-id && test -f etc/machine-id && test ! -e var/lib/dbus/machine-id &&"
+	    " test ! -s etc/machine-id && test -f etc/machine-id &&"
+	    " test ! -e var/lib/dbus/machine-id &&"
 	    " test ! -e var/lib/systemd/random-seed && test \"$(ls etc/ssh)\" = sshd_config &&"
 	    " test -z \"$(find . -type b -o -type c)\"", i.id, (long long)i.bytes, i.id);
 	sh(line);
@@ -162,10 +163,12 @@ what_is_no_system_is_refused(void **state CNT_UNUSED)
 	refused("head -c 3000 t.tar > bad", "archive: ");
 	refused("gzip < t.tar | head -c 300 > bad", "archive: ");
 	refused("tar -C t --exclude=./etc/passwd -cf bad .", "etc/passwd");
-	refused("rm t/etc/passwd; ln -s /etc/hostname t/etc/passwd; tar -C t -cf bad .", "etc/passwd");
+	refused("rm t/etc/passwd; ln -s /etc/hostname t/etc/passwd; tar -C t -cf bad .",
+	    "etc/passwd");
 	refused("rm t/etc/passwd; mkfifo t/etc/passwd; tar -C t -cf bad .", "etc/passwd");
 	refused("tar -C t --exclude=./usr/bin/systemd --exclude=./etc/passwd -cf bad . &&"
-	    " rm t/etc/passwd && cp t/etc/group t/etc/passwd && tar -C t -rf bad ./etc/passwd", "init");
+	    " rm t/etc/passwd && cp t/etc/group t/etc/passwd && tar -C t -rf bad ./etc/passwd",
+	    "init");
 }
 
 static void
@@ -194,9 +197,10 @@ an_enemys_archive_stays_in_its_directory(void **state CNT_UNUSED)
 	    "rm -r t/etc/ssh t/etc/machine-id t/var/lib/dbus; ln -s $PWD/out t/etc/ssh;"
 	    "ln -s $PWD/out/machine-id t/etc/machine-id; ln -s ../../../../../../../../../$PWD/out"
 	    " t/var/lib/dbus; ln -s $PWD/out t/evil; tar -C t -cf t.tar .;"
-	    "mkdir other/evil; echo theirs > other/evil/machine-id; tar -C other -rf t.tar evil/machine-id;"
-	    "echo theirs > other/up; tar -C other -P --transform \"s,^,../../../../../../../..$PWD/out/,\""
-	    " -rf t.tar up; tar -C other -P --transform \"s,^,$PWD/out/,\" -rf t.tar up");
+	    "mkdir other/evil; echo theirs > other/evil/machine-id; echo theirs > other/up;"
+	    "tar -C other -rf t.tar evil/machine-id;"
+	    "tar -C other -P --transform \"s,^,../../../../../../../..$PWD/out/,\" -rf t.tar up;"
+	    "tar -C other -P --transform \"s,^,$PWD/out/,\" -rf t.tar up");
 	if (import(s, "t.tar", "evil", &i) == -1)
 		assert_int_equal(e.code, CNT_INVALID);
 	sh("test \"$(cat out/machine-id)\" = mine; test \"$(cat out/ssh_host_rsa_key)\" = mine;"

@@ -13,7 +13,8 @@
 
 #include "lib/subid.h"
 
-#define HEADER "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+#define HEADER "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow" \
+	"\tIRTT\n"
 #define DEFAULT "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
 
 static struct cnt_err e;
@@ -26,7 +27,8 @@ subnet(const char *tag, const char *routes)
 
 	if (cnt_instance_subnet(tag, routes, &at, &prefix, &e) == -1)
 		return cnt_strdup(cnt_code_name(e.code));
-	return cnt_format("%u.%u.%u.%u/%u", at >> 24, at >> 16 & 255, at >> 8 & 255, at & 255, prefix);
+	return cnt_format("%u.%u.%u.%u/%u", at >> 24, at >> 16 & 255, at >> 8 & 255, at & 255,
+	    prefix);
 }
 
 #define GIVES(tag, routes, expected) do {					\
@@ -48,7 +50,8 @@ static void
 others_move_on_until_nothing_overlaps(void **state CNT_UNUSED)
 {
 	GIVES("cnt00001", HEADER DEFAULT, "10.88.16.0/20");
-	GIVES("cnt00001", HEADER "a\t0012580A\t0\t1\t0\t0\t0\t00FFFFFF\t0\t0\t0\n", "10.88.32.0/20");
+	GIVES("cnt00001", HEADER "a\t0012580A\t0\t1\t0\t0\t0\t00FFFFFF\t0\t0\t0\n",
+	    "10.88.32.0/20");
 	GIVES("cnt0027f", HEADER "a\t00F07F0A\t0\t1\t0\t0\t0\tFFFFFFFF\t0\t0\t0\n", "10.88.0.0/20");
 	GIVES("cntfffff", HEADER, "10.103.240.0/20");
 	GIVES("cnt00001", HEADER "a\t0000000A\t0\t1\t0\t0\t0\t000000FF\t0\t0\t0\n", "unavailable");
@@ -126,7 +129,8 @@ absent_files_are_made(void **state CNT_UNUSED)
 static void
 other_lines_owner_and_mode_stay(void **state CNT_UNUSED)
 {
-	static const char other[] = "joe:100000:65536\n\n# note\nroot:1879048192:655360\n bad line\r\n";
+	static const char other[] = "joe:100000:65536\n\n# note\nroot:1879048192:655360\n"
+	    " bad line\r\n";
 	char *path CNT_FREE = cnt_format("%s/subuid", cnt_root());
 	char *with CNT_FREE = cnt_format("%sroot:1879048192:65536\n", other);
 	struct stat st;

@@ -100,7 +100,8 @@ eight_at_once_make_one_database(void **state CNT_UNUSED)
 			struct cnt_store *s CNT_STORE = NULL;
 			struct cnt_audit r = { .kind = CNT_INTENT };
 
-			_exit(cnt_store_open(&s, true, &e) == -1 || cnt_store_audit(s, &r, &e) == -1);
+			_exit(cnt_store_open(&s, true, &e) == -1 ||
+			    cnt_store_audit(s, &r, &e) == -1);
 		}
 	}
 	for (int i = 0; i < 8; i++) {
@@ -483,6 +484,8 @@ a_chain_that_was_joined_again_is_named(void **state CNT_UNUSED)
 	    "audit: record 2: not chained to the one before");
 }
 
+#define COPY "time_us, kind, intent, subject, via, verb, box, args, result, text, prev"
+
 static void
 the_table_takes_nothing_but_appending(void **state CNT_UNUSED)
 {
@@ -491,12 +494,12 @@ the_table_takes_nothing_but_appending(void **state CNT_UNUSED)
 	assert_int_equal(sql("DELETE FROM audit"), SQLITE_CONSTRAINT);
 	assert_int_equal(sql("INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 2"),
 	    SQLITE_CONSTRAINT);
-	assert_int_equal(sql("INSERT INTO audit SELECT 9, time_us, kind, intent, subject, via, verb, box,"
-	    " args, result, text, prev, hash FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
-	assert_int_equal(sql("INSERT INTO audit SELECT 4, time_us, kind, intent, subject, via, verb, box,"
-	    " args, result, text, prev, NULL FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
-	assert_int_equal(sql("INSERT INTO audit SELECT 4, time_us, kind, intent, subject, via, verb, box,"
-	    " args, result, text, prev, x'00' FROM audit WHERE seq = 3"), SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT INTO audit SELECT 9, " COPY ", hash FROM audit WHERE seq = 3"),
+	    SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT INTO audit SELECT 4, " COPY ", NULL FROM audit WHERE seq = 3"),
+	    SQLITE_CONSTRAINT);
+	assert_int_equal(sql("INSERT INTO audit SELECT 4, " COPY ", x'00' FROM audit WHERE seq = 3"),
+	    SQLITE_CONSTRAINT);
 }
 
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, fresh_root, remove_root)

@@ -17,11 +17,11 @@ my $json = JSON::PP->new->canonical->utf8;
 my $bin = "$ENV{BUILD}/bin";
 my ($box, $other) = ("$me-edge", "$me-more");
 
-my @texts = ('', 'a', 'x' x 31, 'x' x 32, 'x' x 33, 'x' x 64, 'x' x 65, 'x' x 4095, 'x' x 4096, 'a b', "a\nb",
-    "a\x{1}", '../x', '-', "\x{c4}\x{e9}", '"', 'none', 'null', 'true', 'NaN', 'inf', '0', '-0', '1', '01',
-    '-1', '0.5', '1.', '.5', '1e3', '1e99', '1e400', '0x10', '99999999999999999999', ' 1', '1 ', '1k', '16m',
-    '16777215', '16777216', '1g', '4GB', '2KiB', '1kk', '100t', '1e15', '5s', '0s', '3600', '3601', '1h', '1d',
-    '1.5h');
+my @texts = ('', 'a', 'x' x 31, 'x' x 32, 'x' x 33, 'x' x 64, 'x' x 65, 'x' x 4096, 'a b', "a\nb", "a\x{1}",
+    '../x', '-', "\x{c4}\x{e9}", '"', 'null', 'true', '0', '-1', '1.5');
+my @numbers = ('', 'x', '-', 'NaN', 'inf', '0', '-0', '1', '01', '-1', '0.5', '.5', '1e3', '1e99', '1e400', '0x10',
+    '99999999999999999999', ' 1', '1 ', '1k', '1kk', '16777215', '16777216', '1g', '4GB', '2KiB', '100t', '1e15', '5s',
+    '3600', '3601', '1.5h', '1d');
 # A size may be a number, too.
 my %wrong = (string => [JSON::PP::true, [], {}], integer => ['x', 1.5, [], {}, JSON::PP::true],
     number => ['x', [], {}, JSON::PP::false], boolean => ['x', 2, [], {}], array => [5, {}, [5], [[]]],
@@ -179,12 +179,21 @@ sub refused {
 	return ();
 }
 
+# A size and a duration are strings to the schema; the verb says what it expects.
+sub is_counted {
+	my ($v, $name) = @_;
+	return 1 if $v->{input}{properties}{$name}{type} =~ /^(integer|number)$/;
+	my $said = over_mcp($v->{tool}{name}, { %{ $base{ $v->{name} } // {} }, $name => 'x x' });
+	return ref $said->{error} && $said->{error}{message} =~ /expected a (size|duration)/;
+}
+
 sub try_parameter {
 	my ($v, $name) = @_;
 	my ($schema, $base) = ($v->{input}{properties}{$name}, $base{ $v->{name} } // {});
 	my @values = @{ $schema->{enum} // [] };
 	push @values, map { ($_ - 1, $_, $_ + 1) } grep { defined } @$schema{qw(minimum maximum)};
-	my @list = $schema->{type} eq 'boolean' ? (JSON::PP::true, JSON::PP::false) : (@values, @texts);
+	my @list = $schema->{type} eq 'boolean' ? (JSON::PP::true, JSON::PP::false) :
+	    (@values, is_counted($v, $name) ? @numbers : @texts);
 	@list = () if $schema->{type} eq 'object' || ($schema->{type} eq 'array' && $v->{options}{'--ssh-key'});
 	my @bad;
 	for my $value (@list) {

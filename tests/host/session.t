@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# A session in a box: what is passed through, how it ends, that nothing is left of it, and what a
+# hostile box can do to the next one.
+
+. "$(dirname "$0")/../tap.sh"
+
+box=$me-s
+ok 'a box' cnt create "$box"
+
+leaves() { find /sys/fs/cgroup -type d -path "*/$box/s-*"; }
+no_leaf() { [ -z "$(leaves)" ]; }
+running() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q "$1"; }
+gone() { ! running "$1"; }
+
+# What is passed through.
+
+exits 7 'the exit status' cnt exec "$box" -- sh -c 'exit 7'
+exits 137 'a signal as 128 + n' cnt exec "$box" -- sh -c 'kill -9 $$'
+exits 127 'not found' cnt exec "$box" -- no-such-program
+like "$err" 'no-such-program: No such file' 'which is said'
+exits 126 'cannot be executed' cnt exec "$box" -- /etc/passwd
+exits 125 'a working directory that is not there' cnt exec "$box" --cwd /nowhere -- true
+like "$err" '/nowhere: cannot be the working directory' 'which is said'
+exits 125 'an account that is not there' cnt exec "$box" --user nobody-here -- true
+exits 125 'a directory as standard input' sh -c "cnt exec $box -- true </"
+head -c 5000000 /dev/urandom >"$tmp/bytes"
+cnt exec "$box" -- cat <"$tmp/bytes" | cmp - "$tmp/bytes"
+is $? 0 'bytes, both ways'
+out=$(HOSTSECRET=1 cnt exec "$box" --env A=b --env PATH=/usr/bin:/bin -- env | sort | sed 's/=.*//' | tr '\n' ' ')
+is "$out" 'A HOME LANG LOGNAME PATH SHELL USER ' 'a clean environment and what was asked for'
+is "$(cnt exec "$box" -- sudo id -u)" 0 'sudo works'
+like "$(cnt exec --user root "$box" -- id)" '^uid=0\(root\) gid=0\(root\)' 'root on request'
+
+# The caller's terminal stays the caller's.
+
+script -qec "cnt exec $box -- tty" "$tmp/typescript" </dev/null >"$tmp/said" 2>&1
+like "$(cat "$tmp/said")" '^not a tty' 'exec on a terminal gives the box a pipe'
+
+# How it ends.
+
+exits 3 'a command that left something behind' cnt exec "$box" -- sh -c 'setsid sleep 2718201 & exit 3'
+ok 'which is ended' gone 'sleep 2718201'
+from=$(date +%s)
+exits 0 'one that ignores TERM' cnt exec "$box" -- \
+    sh -c 'trap "" HUP TERM; setsid sh -c "while :; do sleep 2718202; done" >/dev/null 2>&1 &'
+ok 'which is killed' gone 'sleep 2718202'
+ok 'after two seconds' [ $(($(date +%s) - from)) -lt 5 ]
+exits 75 'a timeout' cnt exec "$box" --timeout 0.2 -- sleep 2718203
+ok 'which ends the command' gone 'sleep 2718203'
+
+cnt exec "$box" -- sleep 2718204 & p=$!
+wait_for 10 running '^sleep 2718204'
+kill -TERM $p
+wait $p
+is $? 143 'TERM is passed on'
+
+{ cnt exec "$box" -- sh -c 'while sleep 0.05; do :; done; : 2718205'; echo $? >"$tmp/status"; } | :
+ok 'it ends when nobody reads what it says' wait_for 5 [ -s "$tmp/status" ]
+ok 'with all that it started' gone ': 2718205'
+
+cnt exec "$box" -- sh -c 'setsid sleep 2718206 & exec sleep 2718207' & p=$!
+wait_for 10 running '^sleep 2718207' && wait_for 10 running 'sleep 2718206'
+kill -KILL $p
+wait $p 2>/dev/null
+ok 'killed, it takes its command with it' wait_for 5 gone '^sleep 2718207'
+ok 'the next one' cnt exec "$box" -- true
+ok 'takes what was left behind' wait_for 5 gone 'sleep 2718206'
+ok 'no session is left' wait_for 5 no_leaf
+
+# agent-box: end of input first; its unnatural end is everything's.
+
+mkfifo "$tmp/in"
+begin() {
+	cnt enter "$box" agent-box <"$tmp/in" >"$tmp/answers" 2>/dev/null & p=$!
+	exec 9>"$tmp/in"
+	echo '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}' >&9
+	echo '{"jsonrpc":"2.0","method":"notifications/initialized"}' >&9
+	printf '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"shell_exec","arguments":{"command":"sleep %d"}}}\n' "$1" >&9
+	wait_for 10 running "^sleep $1"
+}
+begin 2718208
+exec 9>&-
+wait $p
+is $? 0 'agent-box ends with its input'
+ok 'and ends what it ran' gone 'sleep 2718208'
+ok 'and leaves no session' wait_for 5 no_leaf
+begin 2718209
+for q in $(cat "$(leaves | grep -m 1 .)/cgroup.procs"); do
+	! tr '\0' ' ' <"/proc/$q/cmdline" | grep -q '^agent-box' || kill -KILL "$q"
+done
+wait $p
+is $? 137 'agent-box killed from outside'
+exec 9>&-
+ok 'loses all that it ran' gone 'sleep 2718209'
+ok 'and leaves no session' wait_for 5 no_leaf
+
+# A hostile box: its root has a shell, whose files the next session reads.
+
+mkfifo "$tmp/commands"
+cnt exec --user root "$box" -- sh <"$tmp/commands" >"$tmp/done" 2>&1 & p=$!
+exec 9>"$tmp/commands"
+on_exit "exec 9>&-; wait $p"
+step=0
+root() {
+	step=$((step + 1))
+	echo "$1; echo done $step" >&9
+	wait_for 20 grep -q "done $step\$" "$tmp/done"
+}
+refused() {		# WHAT TO DO TO THE BOX; WHAT IT IS
+	root "cp -a /etc/passwd /etc/passwd.good; $1"
+	exits 125 "$2" timeout 9 cnt exec "$box" -- true
+	root 'rm -rf /etc/passwd; mv /etc/passwd.good /etc/passwd'
+}
+refused 'rm /etc/passwd; mkfifo /etc/passwd' 'a passwd that is a pipe'
+refused 'rm /etc/passwd; mkdir /etc/passwd' 'a passwd that is a directory'
+refused 'ln -sf /proc/self/fd/0 /etc/passwd' 'a passwd that is what the entrant has open'
+refused 'ln -sf /dev/zero /etc/passwd' 'a passwd without end'
+refused 'head -c 3000000 /dev/zero >>/etc/passwd' 'a passwd that is too large'
+refused "sed -i 's/^$box:x:1000:/$box:x:4294901760:/' /etc/passwd" 'an account with a uid that is not the box'\''s'
+refused "sed -i 's/^$box:x:1000:/$box:x:-1:/' /etc/passwd" 'an account without a uid'
+refused "sed -i 's|/home/$box|/proc/self/fd/3|' /etc/passwd" 'a home that is what the entrant has open'
+refused "sed -i 's|/home/$box|/proc/self/fd/6|' /etc/passwd" 'or had'
+ok 'the box as it was' cnt exec "$box" -- true
+for fd in 3 4 5 6 7 8 9 10; do
+	exits 125 "--cwd /proc/self/fd/$fd" cnt exec "$box" --cwd "/proc/self/fd/$fd" -- true 8<"$tmp" 10<"$tmp"
+done
+
+root 'mv /dev/pts/ptmx /dev/pts/none; mount -t tmpfs none /dev/pts; ln -s /dev/zero /dev/pts/ptmx'
+script -qec "cnt enter $box true" "$tmp/typescript" </dev/null >"$tmp/said" 2>&1
+is $? 125 'a terminal that is none'
+root 'umount /dev/pts'
+
+# A v1 freezer holds what is to die; on v2 there is none to do it with.
+if [ -d /sys/fs/cgroup/freezer ]; then
+	root 'cd /sys/fs/cgroup/freezer && mkdir -p ice && cd /'
+	cnt exec --user root "$box" -- sh -c 'echo 0 >/sys/fs/cgroup/freezer/ice/tasks; exec sleep 2718210' & q=$!
+	wait_for 10 running '^sleep 2718210'
+	root 'echo FROZEN >/sys/fs/cgroup/freezer/ice/freezer.state'
+	kill -TERM $q
+	run timeout 9 cnt exec "$box" -- true
+	is "$rc" 0 'another session beside a frozen one'
+	kill -KILL $q
+	wait $q 2>/dev/null
+	ok 'the next session' cnt exec "$box" -- true
+	ok 'takes a frozen one'\''s rest' wait_for 5 gone 'sleep 2718210'
+fi
+exec 9>&-
+wait $p
+ok 'no session is left at the end' wait_for 5 no_leaf
