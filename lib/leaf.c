@@ -19,6 +19,7 @@
 
 #define KILL_MS		2000	/* from KILL to empty; a loaded machine takes milliseconds */
 #define SWEEP_MS	100
+#define DYING_MS	20	/* what was killed just before, and needs no later sweep then */
 #define KEPT		"trusted.cnt.kept"
 
 static char *
@@ -217,7 +218,7 @@ cnt_leaf_keep(struct cnt_leaf *leaf)
 		return;
 	fsetxattr(leaf->v2_fd, KEPT, "1", 1, 0);
 	forget(leaf);
-	remove_leaf(leaf, cnt_leaf_is_empty(leaf) ? KILL_MS : 0);
+	remove_leaf(leaf, wait_empty(leaf, DYING_MS) ? KILL_MS : 0);
 }
 
 void

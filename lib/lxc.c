@@ -90,15 +90,11 @@ cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place 
 	    "lxc.log.level = ERROR\n"
 	    "lxc.signal.halt = SIGRTMIN+3\n",
 	    b->name, h->dir, tag, b->name, tag, b->name, h->dir, h->dir);
-	if (h->agent != NULL)
-		cnt_buf_addf(c, "lxc.mount.entry = %s usr/local/bin/agent-box none "
-		    "bind,ro,nosuid,nodev,create=file,optional 0 0\n", h->agent);
 	add_confinement(b, p, h, c);
 	add_network(p, h, c);
 }
 
-/* Installed, or beside this program in a build directory. A path with a blank does not fit in the
- * configuration. */
+/* Beside this program in a build directory, or installed. */
 static char *
 find_agent(void)
 {
@@ -113,11 +109,10 @@ find_agent(void)
 		free(path);
 		path = cnt_strdup(CNT_PREFIX "/bin/agent-box");
 	}
-	if (access(path, X_OK) == -1 || strpbrk(path, " \t\\") != NULL) {
-		free(path);
-		return NULL;
-	}
-	return path;
+	if (access(path, X_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
 }
 
 /* MTU of the interface that holds the default route: a box's packets must fit through it. */
@@ -165,8 +160,7 @@ write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *d
 {
 	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 };
-	char *agent CNT_FREE = find_agent();
-	struct cnt_lxc_host h = { dir, agent, cnt_cgroup_is_v2(), false, uplink_mtu() };
+	struct cnt_lxc_host h = { dir, cnt_cgroup_is_v2(), false, uplink_mtu() };
 
 	if (fd == -1)
 		return cnt_fail_sys(e, "%s", dir);
@@ -235,6 +229,7 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 {
 	char *image CNT_FREE = cnt_image_rootfs(b->image);
 	char *boxes CNT_FREE = cnt_path(CNT_BOXES);
+	char *agent CNT_FREE = find_agent();
 	CNT_CLOSE int userns = -1;
 
 	/* Denied to a root without CAP_SYS_RESOURCE: a host that is a container itself. */
@@ -242,6 +237,8 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 		return cnt_fail_sys(e, "/proc/self/oom_score_adj");
 	if (cnt_mount_private(e) == -1 || cnt_mount_userns(p->id, &userns, e) == -1 ||
 	    cnt_mount_rootfs(image, dir, userns, e) == -1)
+		return -1;
+	if (agent != NULL && cnt_mount_program(agent, p->id, e) == -1)
 		return -1;
 	return start_by_liblxc(b->name, boxes, dir, e);
 }

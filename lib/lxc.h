@@ -10,7 +10,6 @@
 /* What of it depends on the host. */
 struct cnt_lxc_host {
 	const char	*dir;		/* boxes/NAME */
-	const char	*agent;		/* agent-box's path, or NULL: none in the box */
 	bool		 v2;		/* cgroup v2 alone */
 	bool		 apparmor;
 	unsigned	 mtu;		/* of the way out */

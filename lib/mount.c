@@ -7,6 +7,7 @@
 #include "lib/mount.h"
 
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -102,5 +103,46 @@ cnt_mount_rootfs(const char *image, const char *box, int userns, struct cnt_err 
 	    "lowerdir=rootfs,upperdir=disk/upper,workdir=disk/work,redirect_dir=on,metacopy=off,index=off")
 	    == -1)
 		return cnt_fail_sys(e, "%s/rootfs: overlay", box);
+	return 0;
+}
+
+/* The program's place in the box, a file of the box's root; -1 when the box has something else there. */
+static int
+open_place(const char *path, uint32_t first)
+{
+	CNT_CLOSE int root = open("rootfs", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CNT_CLOSE int fd = -1;
+	char *dir CNT_FREE = cnt_format("%.*s", (int)(strrchr(path, '/') - path), path);
+	struct cnt_err ignored;
+	struct stat st;
+
+	fd = cnt_file_open_in(root, path, O_PATH, 0);
+	if (fd == -1 && errno == ENOENT) {
+		if (cnt_file_mkdirs_in(root, dir, 0755, first, first, &ignored) == -1)
+			return -1;
+		if (cnt_file_write_in(root, path, "", 0, 0755, first, first, &ignored) == -1)
+			return -1;
+		fd = cnt_file_open_in(root, path, O_PATH, 0);
+	}
+	return fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ? -1 : take_fd(&fd);
+}
+
+/* Made here, in the host's user namespace: the kernel locks such a mount and its flags in the box's. */
+int
+cnt_mount_program(const char *program, uint32_t first, struct cnt_err *e)
+{
+	struct mount_attr attr = {
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+	};
+	char *path CNT_FREE = cnt_format("usr/local/bin%s", strrchr(program, '/'));
+	CNT_CLOSE int place = open_place(path, first);
+	CNT_CLOSE int tree = -1;
+
+	if (place == -1)
+		return 0;
+	tree = open_tree(AT_FDCWD, program, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree == -1 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == -1 ||
+	    move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == -1)
+		return cnt_fail_sys(e, "%s: mount", program);
 	return 0;
 }

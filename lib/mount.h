@@ -19,4 +19,8 @@ int	cnt_mount_userns(uint32_t first, int *fd, struct cnt_err *e);
  * directory on the host. Changes the working directory to it. Linux 5.12. */
 int	cnt_mount_rootfs(const char *image, const char *box, int userns, struct cnt_err *e);
 
+/* Shows the host's program in the mounted box as usr/local/bin/NAME, read-only in a way that the box's
+ * root cannot undo. A box that has something else in that place keeps it. */
+int	cnt_mount_program(const char *program, uint32_t first, struct cnt_err *e);
+
 #endif

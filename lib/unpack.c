@@ -9,6 +9,7 @@
 
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,22 +49,34 @@ struct flow {
 	int64_t			 bytes, total, reported;
 };
 
-/* Its own pid namespace ends with its first process, its own mount namespace with the last. */
+/* Outside the namespaces: holds what this process holds locked until everything in them is dead, and
+ * kills it when the parent ends. */
+static CNT_NORETURN void
+watch(pid_t pid, int parent)
+{
+	struct pollfd p[2] = { { parent, POLLIN, 0 }, { pidfd_open(pid, 0), POLLIN, 0 } };
+	int status = 0;
+
+	while (poll(p, 2, -1) == -1 && errno == EINTR)
+		continue;
+	if (p[0].revents != 0)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+/* A pid namespace ends with its first process, a mount namespace with the last. */
 static void
-contain(void)
+contain(int parent)
 {
 	pid_t pid;
-	int status = 0;
 
 	if (unshare(CLONE_NEWPID | CLONE_NEWNS) == -1 || (pid = fork()) == -1)
 		_exit(127);
-	if (pid != 0) {
-		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-			continue;
-		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-	}
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	if (pid != 0)
+		watch(pid, parent);
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == -1)
 		_exit(127);
 }
@@ -71,18 +84,24 @@ contain(void)
 pid_t
 cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool contained)
 {
-	pid_t parent = getpid(), pid = fork();
-	sigset_t none;
+	int self CNT_CLOSE = pidfd_open(getpid(), 0);
+	sigset_t all, old;
 
-	if (pid != 0)
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid_t parent = getpid(), pid = self == -1 ? -1 : fork();
+	if (pid != 0) {
+		sigprocmask(SIG_SETMASK, &old, NULL);
 		return pid;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
-		_exit(127);
+	}
 	if (contained)
-		contain();
+		contain(self);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || (!contained && getppid() != parent))
+		_exit(127);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (int i = 0; i < 3; i++) {
 		if (dup2(fds[i], i) == -1)
 			_exit(127);

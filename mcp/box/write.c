@@ -6,10 +6,15 @@
  */
 #include "mcp/box/box.h"
 
+#include <sys/file.h>
+
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 
 #include "mcp/box/place.h"
+
+#define LOCK_US	2000000
 
 static const char *const encodings[] = { "utf-8", "base64", NULL };
 
@@ -84,6 +89,23 @@ open_old(struct target *t, struct cnt_err *e)
 	return cnt_fail(e, CNT_NO, "%s: is a %s, not a regular file", t->path, cnt_mode_type(t->st.st_mode));
 }
 
+/* Of two who saw the same content one shall lose: from the look to the rename the file is locked, and
+ * who had to wait finds the name with another file. Nobody waits long for a stranger's lock. */
+static int
+lock(const struct target *t, struct cnt_err *e)
+{
+	int64_t until = cnt_ticks_us() + LOCK_US;
+
+	while (flock(t->old, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return cnt_wall_fail(e, t->path);
+		if (cnt_ticks_us() > until)
+			return cnt_fail(e, CNT_BUSY, "%s: is locked by another process", t->path);
+		poll(NULL, 0, 1);
+	}
+	return 0;
+}
+
 static int
 check_match(const struct target *t, const char *wanted, struct cnt_err *e)
 {
@@ -99,6 +121,8 @@ check_match(const struct target *t, const char *wanted, struct cnt_err *e)
 		errno = ENOENT;
 		return cnt_wall_fail(e, t->path);
 	}
+	if (lock(t, e) == -1)
+		return -1;
 	if (cnt_digest_file(t->old, sha) == -1)
 		return cnt_wall_fail(e, t->path);
 	if (strcmp(wanted, sha) == 0)

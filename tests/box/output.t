@@ -58,7 +58,7 @@ is $r->{facts}{stdout}{total_bytes}, -s $r->{facts}{stdout}{spill_path}, 'also t
 unlink $r->{facts}{stdout}{spill_path};
 
 # Text.
-$r = run(q(printf '\033[1;31mred\033[0m \033]0;title\007\033(Bplain\010\r\n\342\200\246\t\033]8;;http://x\033\\\\link\033M'));
+$r = run(q{printf '\033[1;31mred\033[0m \033]0;title\007\033(Bplain\010\r\n\342\200\246\t\033]8;;http://x\033\\\\link\033M'});
 is $r->{body}, "red plain\r\n…\tlink", 'terminal escapes and controls are stripped';
 is run(q(printf '\033[1mx'), raw => $true)->{body}, "\e[1mx", 'unless raw';
 is run(q(printf 'a\033'))->{body}, 'a', 'an escape that does not end';

@@ -11,7 +11,11 @@ ok 'a box' cnt create "$box"
 
 leaves() { find /sys/fs/cgroup -type d -path "*/$box/s-*"; }
 no_leaf() { [ -z "$(leaves)" ]; }
-running() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q "$1"; }
+# running COMMAND LINE: does a process with exactly this one?
+running() {
+	perl -e 'for (glob "/proc/[0-9]*/cmdline") { open(F, "<", $_) or next; $_ = <F> // "";
+	    s/\0$//; tr/\0/ /; exit 0 if $_ eq $ARGV[0] } exit 1' "$1"
+}
 gone() { ! running "$1"; }
 
 # What is passed through.
@@ -26,8 +30,8 @@ like "$err" '/nowhere: cannot be the working directory' 'which is said'
 exits 125 'an account that is not there' cnt exec "$box" --user nobody-here -- true
 exits 125 'a directory as standard input' sh -c "cnt exec $box -- true </"
 head -c 5000000 /dev/urandom >"$tmp/bytes"
-cnt exec "$box" -- cat <"$tmp/bytes" | cmp - "$tmp/bytes"
-is $? 0 'bytes, both ways'
+cnt exec "$box" -- cat <"$tmp/bytes" >"$tmp/bytes-back"
+ok 'bytes, both ways' cmp "$tmp/bytes" "$tmp/bytes-back"
 out=$(HOSTSECRET=1 cnt exec "$box" --env A=b --env PATH=/usr/bin:/bin -- env | sort | sed 's/=.*//' | tr '\n' ' ')
 is "$out" 'A HOME LANG LOGNAME PATH SHELL USER ' 'a clean environment and what was asked for'
 is "$(cnt exec "$box" -- sudo id -u)" 0 'sudo works'
@@ -44,27 +48,27 @@ exits 3 'a command that left something behind' cnt exec "$box" -- sh -c 'setsid 
 ok 'which is ended' gone 'sleep 2718201'
 from=$(date +%s)
 exits 0 'one that ignores TERM' cnt exec "$box" -- \
-    sh -c 'trap "" HUP TERM; setsid sh -c "while :; do sleep 2718202; done" >/dev/null 2>&1 &'
+    sh -c 'trap "" HUP TERM; setsid sleep 2718202 >/dev/null 2>&1 &'
 ok 'which is killed' gone 'sleep 2718202'
 ok 'after two seconds' [ $(($(date +%s) - from)) -lt 5 ]
-exits 75 'a timeout' cnt exec "$box" --timeout 0.2 -- sleep 2718203
+exits 124 'a timeout' cnt exec "$box" --timeout 0.2 -- sleep 2718203
 ok 'which ends the command' gone 'sleep 2718203'
 
 cnt exec "$box" -- sleep 2718204 & p=$!
-wait_for 10 running '^sleep 2718204'
+wait_for 10 running 'sleep 2718204'
 kill -TERM $p
 wait $p
 is $? 143 'TERM is passed on'
 
-{ cnt exec "$box" -- sh -c 'while sleep 0.05; do :; done; : 2718205'; echo $? >"$tmp/status"; } | :
+{ cnt exec "$box" -- sh -c 'sleep 2718205 & while echo; do sleep 0.05; done'; echo $? >"$tmp/status"; } | :
 ok 'it ends when nobody reads what it says' wait_for 5 [ -s "$tmp/status" ]
-ok 'with all that it started' gone ': 2718205'
+ok 'with all that it started' gone 'sleep 2718205'
 
 cnt exec "$box" -- sh -c 'setsid sleep 2718206 & exec sleep 2718207' & p=$!
-wait_for 10 running '^sleep 2718207' && wait_for 10 running 'sleep 2718206'
+wait_for 10 running 'sleep 2718207' && wait_for 10 running 'sleep 2718206'
 kill -KILL $p
 wait $p 2>/dev/null
-ok 'killed, it takes its command with it' wait_for 5 gone '^sleep 2718207'
+ok 'killed, it takes its command with it' wait_for 5 gone 'sleep 2718207'
 ok 'the next one' cnt exec "$box" -- true
 ok 'takes what was left behind' wait_for 5 gone 'sleep 2718206'
 ok 'no session is left' wait_for 5 no_leaf
@@ -78,18 +82,19 @@ begin() {
 	echo '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}' >&9
 	echo '{"jsonrpc":"2.0","method":"notifications/initialized"}' >&9
 	printf '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"shell_exec","arguments":{"command":"sleep %d"}}}\n' "$1" >&9
-	wait_for 10 running "^sleep $1"
+	wait_for 10 running "sleep $1"
 }
 begin 2718208
 exec 9>&-
 wait $p
 is $? 0 'agent-box ends with its input'
 ok 'and ends what it ran' gone 'sleep 2718208'
-ok 'and leaves no session' wait_for 5 no_leaf
+ok 'the next one' cnt exec "$box" -- true
+ok 'finds no session left' wait_for 5 no_leaf
 begin 2718209
-for q in $(cat "$(leaves | grep -m 1 .)/cgroup.procs"); do
-	! tr '\0' ' ' <"/proc/$q/cmdline" | grep -q '^agent-box' || kill -KILL "$q"
-done
+while read -r q; do
+	case $(tr '\0' ' ' 2>/dev/null <"/proc/$q/cmdline") in agent-box*) kill -KILL "$q" ;; esac
+done 2>/dev/null <"$(leaves | grep -m 1 .)/cgroup.procs"
 wait $p
 is $? 137 'agent-box killed from outside'
 exec 9>&-
@@ -123,8 +128,8 @@ refused "sed -i 's/^$box:x:1000:/$box:x:-1:/' /etc/passwd" 'an account without a
 refused "sed -i 's|/home/$box|/proc/self/fd/3|' /etc/passwd" 'a home that is what the entrant has open'
 refused "sed -i 's|/home/$box|/proc/self/fd/6|' /etc/passwd" 'or had'
 ok 'the box as it was' cnt exec "$box" -- true
-for fd in 3 4 5 6 7 8 9 10; do
-	exits 125 "--cwd /proc/self/fd/$fd" cnt exec "$box" --cwd "/proc/self/fd/$fd" -- true 8<"$tmp" 10<"$tmp"
+for fd in 3 4 5 6 7 8 9; do
+	exits 125 "--cwd /proc/self/fd/$fd" cnt exec "$box" --cwd "/proc/self/fd/$fd" -- true 7<"$tmp" 8<"$tmp"
 done
 
 root 'mv /dev/pts/ptmx /dev/pts/none; mount -t tmpfs none /dev/pts; ln -s /dev/zero /dev/pts/ptmx'
@@ -136,7 +141,7 @@ root 'umount /dev/pts'
 if [ -d /sys/fs/cgroup/freezer ]; then
 	root 'cd /sys/fs/cgroup/freezer && mkdir -p ice && cd /'
 	cnt exec --user root "$box" -- sh -c 'echo 0 >/sys/fs/cgroup/freezer/ice/tasks; exec sleep 2718210' & q=$!
-	wait_for 10 running '^sleep 2718210'
+	wait_for 10 running 'sleep 2718210'
 	root 'echo FROZEN >/sys/fs/cgroup/freezer/ice/freezer.state'
 	kill -TERM $q
 	run timeout 9 cnt exec "$box" -- true

@@ -156,7 +156,7 @@ subtest 'progress from a box' => sub {
 subtest 'an agent-box that dies is one failed call' => sub {
 	ok(begin($A, 'sleep 1002'), 'a command runs');
 	my $call = $id;
-	system qq(cnt exec  -- sudo pkill -9 -xf agent-box >/dev/null 2>&1);
+	system qq(cnt exec $A -- sudo pkill -9 -xf agent-box >/dev/null 2>&1);
 	my $r = $c->answer($call, 10);
 	ok($r->{result}{isError}, 'the call fails');
 	like($r->{result}{content}[0]{text}, qr/agent-box ended/, 'and says why');
