@@ -156,7 +156,8 @@ check_network(cJSON *checks, const struct cnt_instance *i)
 
 	cnt_net_check(i, parts);
 	for (size_t k = 0; k < CNT_NET_PARTS; k++)
-		add(checks, parts[k].name, (enum state)parts[k].state, parts[k].detail, parts[k].remedy);
+		add(checks, parts[k].name, (enum state)parts[k].state, parts[k].detail,
+		    parts[k].remedy);
 }
 
 static void
@@ -229,7 +230,8 @@ repair_recorded(struct cnt_call *c, struct cnt_store *s, const struct cnt_instan
 {
 	struct cnt_audit a = {
 		.kind = CNT_INTENT, .subject = c->caller->subject, .via = c->caller->via,
-		.verb = c->verb->name, .box = "", .args = "{\"repair\":true}", .result = "", .text = "",
+		.verb = c->verb->name, .box = "", .args = "{\"repair\":true}", .result = "",
+		.text = "",
 	};
 	struct cnt_err late = { 0 };
 	int r;
@@ -300,8 +302,8 @@ print(const cJSON *out, FILE *f)
 		const char *remedy = cnt_json_str(check, "remedy");
 		const char *detail = cnt_json_str(check, "detail");
 
-		fprintf(f, "%-5s%s%s%s\n", cnt_json_str(check, "state"), cnt_json_str(check, "name"),
-		    *detail != '\0' ? ": " : "", detail);
+		fprintf(f, "%-5s%s%s%s\n", cnt_json_str(check, "state"),
+		    cnt_json_str(check, "name"), *detail != '\0' ? ": " : "", detail);
 		if (remedy != NULL)
 			fprintf(f, "     -> %s\n", remedy);
 	}
@@ -312,10 +314,10 @@ static const struct cnt_verb verb = {
 	.name = "doctor", .title = "Check the host", .group = "This host",
 	.also = "check health status",
 	.summary = "check this host, and say what to do",
-	.about = "Checks, by trying them, the features of the kernel that a box needs, the id ranges, "
-	    "control groups, network, image and database. Each row that is not well says what to do "
-	    "about it. With repair, what killed commands left half done is finished first, and the "
-	    "network is made anew.",
+	.about = "Checks, by trying them, the features of the kernel that a box needs, the id "
+	    "ranges, control groups, network, image and database. Each row that is not well says "
+	    "what to do about it. With repair, what killed commands left half done is finished "
+	    "first, and the network is made anew.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .storeless = true,
 	.params = params, .results = results, .run = doctor, .print = print,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A box's directory, its end, and whether it runs. What runs is asked of the kernel: the monitor is
- * in its cgroup, init is the monitor's child; both are held by pidfd while they are looked at, so no
- * recycled number is ever taken for one of them. Everything here may be repeated after a kill.
+ * A box's directory, its end, and whether it runs. What runs is asked of the kernel: the monitor
+ * is in its cgroup, init is the monitor's child; both are held by pidfd while they are looked at,
+ * so no recycled number is ever taken for one of them. Everything here may be repeated after a
+ * kill.
  */
 #include "lib/box.h"
 
@@ -46,7 +47,7 @@ let_go(struct running *r)
 static void
 pause_us(long us)
 {
-	nanosleep(&(struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 }, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
 }
 
 static int64_t
@@ -63,7 +64,8 @@ cnt_box_place(const struct cnt_instance *i, int slot, struct cnt_place *p, struc
 	struct in_addr a = { htonl(address) }, g = { htonl(i->subnet + 1) };
 
 	/* Network, bridge and broadcast take three addresses. */
-	if (slot < 0 || (uint32_t)slot >= i->id_count / CNT_IDS || size < 4 || (uint32_t)slot >= size - 3)
+	if (slot < 0 || (uint32_t)slot >= i->id_count / CNT_IDS || size < 4 ||
+	    (uint32_t)slot >= size - 3)
 		return cnt_fail(e, CNT_BUSY, "no address or id range for box %d", slot);
 	p->id = i->id_base + (uint32_t)slot * CNT_IDS;
 	inet_ntop(AF_INET, &a, p->address, sizeof(p->address));
@@ -180,8 +182,8 @@ static bool
 find_init(pid_t monitor, struct running *r)
 {
 	char children[4096];
-	const char *list = small(children, sizeof(children), "/proc/%d/task/%d/children", (int)monitor,
-	    (int)monitor);
+	const char *list = small(children, sizeof(children), "/proc/%d/task/%d/children",
+	    (int)monitor, (int)monitor);
 	char *end = NULL;
 
 	for (long n; (n = strtol(list, &end, 10)) > 0 && end != list; list = end) {
@@ -255,12 +257,14 @@ can_hear(pid_t init, int sig)
 {
 	char status[4096];
 	const char *blocked, *caught;
+	unsigned long long heard = 0;
 
 	small(status, sizeof(status), "/proc/%d/status", (int)init);
 	blocked = strstr(status, "\nSigBlk:\t");
 	caught = strstr(status, "\nSigCgt:\t");
-	return blocked != NULL && caught != NULL &&
-	    ((strtoull(blocked + 9, NULL, 16) | strtoull(caught + 9, NULL, 16)) >> (sig - 1) & 1) != 0;
+	if (blocked != NULL && caught != NULL)
+		heard = strtoull(blocked + 9, NULL, 16) | strtoull(caught + 9, NULL, 16);
+	return (heard >> (sig - 1) & 1) != 0;
 }
 
 /* Has the monitor ended by itself in time? */
@@ -276,7 +280,7 @@ ask(const struct running *r, double timeout)
 	return wait_end(r->monitor_fd, until);
 }
 
-/* The name of the host's end, from the configuration that the last start wrote; "": never started. */
+/* The veth's host end as the last start's configuration names it; "": never started. */
 static void
 veth_of(const char *name, char veth[IF_NAMESIZE])
 {
@@ -292,8 +296,9 @@ veth_of(const char *name, char veth[IF_NAMESIZE])
 		sscanf(p, "\nlxc.net.0.veth.pair = %15s", veth);
 }
 
-/* What is left when the monitor is gone, however it went: processes, cgroups, the veth. Names in the
- * cgroup tree with a `.` are never a box's: NAME.start holds a start that has not come to its end. */
+/* What is left when the monitor is gone, however it went: processes, cgroups, the veth. Names in
+ * the cgroup tree with a `.` are never a box's: NAME.start holds a start that has not come to its
+ * end. */
 static int
 sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 {
@@ -369,7 +374,8 @@ cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *
 		return errno == EEXIST ? cnt_fail(e, CNT_EXISTS, "%s: exists already", dir) :
 		    cnt_fail_sys(e, "%s", dir);
 	/* On the disk before the store says that the box is there: 1 to 5 ms. */
-	if (make_dirs(dir, &upper, e) == 0 && cnt_upper_write(root, upper, b->name, &p, keys, n, e) == 0 &&
+	if (make_dirs(dir, &upper, e) == 0 &&
+	    cnt_upper_write(root, upper, b->name, &p, keys, n, e) == 0 &&
 	    (syncfs(upper) == 0 || cnt_fail_sys(e, "%s", dir) == 0))
 		return 0;
 	cnt_file_remove_tree(dir, &ignored);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The bridge, made by ioctl(2): six calls and no program. Its MAC follows from its address, so that
- * boxes that run keep reaching it when ports come and go; its MTU is that of the host's way out, and
- * liblxc gives it on to the boxes.
+ * boxes that run keep reaching it when ports come and go; its MTU is that of the host's way out,
+ * and liblxc gives it on to the boxes.
  */
 #include "lib/bridge.h"
 
@@ -162,9 +162,8 @@ cnt_bridge_check(const struct cnt_bridge *b, struct cnt_err *e)
 {
 	struct ifreq r = { 0 };
 
-	if (ask(SIOCGIFFLAGS, &r, b->name) == -1)
-		return errno == ENODEV ? cnt_fail(e, CNT_NOTFOUND, "%s: no such interface", b->name) :
-		    cnt_fail_sys(e, "%s", b->name);
+	if (ask(SIOCGIFFLAGS, &r, b->name) == -1 && errno == ENODEV)
+		return cnt_fail(e, CNT_NOTFOUND, "%s: no such interface", b->name);
 	if (!is_bridge(b->name))
 		return cnt_fail(e, CNT_EXISTS, "%s: an interface that is no bridge", b->name);
 	if ((r.ifr_flags & IFF_UP) == 0)

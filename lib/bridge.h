@@ -13,8 +13,8 @@ struct cnt_bridge {
 	unsigned	 prefix;
 };
 
-/* 0 when all is as it must be, without starting or changing anything. Else -1: CNT_NOTFOUND when there
- * is no such interface, CNT_NO and what is wrong. */
+/* 0 when all is as it must be, without starting or changing anything. Else -1: CNT_NOTFOUND when
+ * there is no such interface, CNT_EXISTS when it is no bridge, CNT_NO and what is wrong. */
 int	cnt_bridge_check(const struct cnt_bridge *b, struct cnt_err *e);
 
 /* Makes it so. An interface of that name that is no bridge is left alone: CNT_EXISTS. */

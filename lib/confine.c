@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The capabilities that a box keeps, and loading the filter of system calls that its start built. Each
- * capability is here because something in an ordinary box fails without it; all of them are held in
- * the box's own user namespace alone.
+ * The capabilities that a box keeps, and loading the filter of system calls that its start built.
+ * Each capability is here because something in an ordinary box fails without it; all of them are
+ * held in the box's own user namespace alone.
  */
 #include "lib/filter.h"
 

@@ -13,7 +13,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 
-/* Deeper directories are moved up to the tree's root first: no depth costs memory or descriptors. */
+/* What is deeper is moved up to the tree's root first: no depth costs memory or descriptors. */
 #define DEPTH_MAX 32
 
 int
@@ -115,7 +115,8 @@ cnt_file_write_in(int root_fd, const char *path, const void *bytes, size_t n, mo
 {
 	const char *base = NULL;
 	CNT_CLOSE int dir = open_parent(root_fd, path, &base);
-	CNT_CLOSE int fd = dir == -1 ? -1 : openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	CNT_CLOSE int fd = dir == -1 ? -1 :
+	    openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
 	if (fd == -1 || write_all(fd, bytes, n) == -1 || fchown(fd, uid, gid) == -1 ||
 	    fchmod(fd, mode) == -1 || link_over(fd, dir, base) == -1)
@@ -182,7 +183,8 @@ struct removal {
 
 static int	remove_dir(struct removal *r, int parent, const char *name, int depth);
 
-/* unlink(2) says EISDIR for a directory on Linux. A name that is taken at the top is the box's own. */
+/* unlink(2) says EISDIR for a directory on Linux. A name that is taken at the top is the box's
+ * own. */
 static int
 remove_entry(struct removal *r, int dir, const char *name, int depth)
 {

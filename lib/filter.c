@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The system calls that a box may use, and the two forms of that list: the profile that liblxc reads
- * for the box's init, and the BPF program for what enters. An allowlist: a call that a later kernel
- * adds is denied until it is named here. Denied on purpose are, among others, bpf, perf_event_open,
- * userfaultfd, io_uring_*, keyctl and its kin, kexec*, *_module, open_by_handle_at, move_pages, mbind.
- * A denied call answers ENOSYS: EPERM would break libc's fall-backs from a new call to an old one.
+ * The system calls that a box may use, and the two forms of that list: the profile that liblxc
+ * reads for the box's init, and the BPF program for what enters. An allowlist: a call that a later
+ * kernel adds is denied until it is named here. Denied on purpose are, among others, bpf,
+ * perf_event_open, userfaultfd, io_uring_*, keyctl and its kin, kexec*, *_module,
+ * open_by_handle_at, move_pages, mbind. A denied call answers ENOSYS: EPERM would break libc's
+ * fall-backs from a new call to an old one.
  */
 #include "lib/filter.h"
 
@@ -89,7 +90,7 @@ release(scmp_filter_ctx *filter)
 	seccomp_release(*filter);
 }
 
-/* A binary tree (optimize 2) is loaded three times as fast as a list: the kernel tries every call. */
+/* A binary tree (optimize 2) loads three times as fast as a list: the kernel tries every call. */
 int
 cnt_filter_build(struct cnt_buf *b, struct cnt_err *e)
 {

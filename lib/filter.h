@@ -4,15 +4,16 @@
  * box's init (through liblxc's configuration) and for whatever enters it (loaded by cnt_enter).
  *
  * Building the BPF costs about 2 ms, loading it 0.2 ms: start builds it once and keeps it in
- * boxes/NAME/filter.bpf (root's, 0600), so that what enters a running box has the filter that the box
- * was started with. The two functions that enter needs are in lib/confine.c, without libseccomp.
+ * boxes/NAME/filter.bpf (root's, 0600), so that what enters a running box has the filter that the
+ * box was started with. The two functions that enter needs are in lib/confine.c, without
+ * libseccomp.
  */
 #ifndef CNT_FILTER_H
 #define CNT_FILTER_H
 
 #include "lib/err.h"
 
-/* The system calls that are allowed, as names; an unknown name of another architecture is skipped. */
+/* The system calls that are allowed; a name that this architecture does not have is skipped. */
 extern const char *const	cnt_filter_calls[];
 extern const size_t		cnt_filter_calls_n;
 
@@ -21,8 +22,8 @@ extern const size_t		cnt_filter_calls_n;
 /* liblxc's profile text: everything else answers ENOSYS. */
 void	cnt_filter_profile(struct cnt_buf *b);
 
-/* The same filter as BPF (an array of struct sock_filter), appended to b: other calls answer ENOSYS,
- * calls by a foreign ABI (i386, x32) end the process. */
+/* The same filter as BPF (an array of struct sock_filter), appended to b: other calls answer
+ * ENOSYS, calls by a foreign ABI (i386, x32) end the process. */
 int	cnt_filter_build(struct cnt_buf *b, struct cnt_err *e);
 
 /* lib/confine.c */

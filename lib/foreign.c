@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A packet must be accepted by every base chain at its hook, so our accepting it is not enough. What
- * others' tables hold is theirs: it is read, and a person is told what to add.
+ * A packet must be accepted by every base chain at its hook, so our accepting it is not enough.
+ * What others' tables hold is theirs: it is read, and a person is told what to add.
  */
 #include "lib/foreign.h"
 
 #include "lib/json.h"
 #include "lib/run.h"
-
-static int
-list(char *const argv[], struct cnt_buf *out, struct cnt_err *e)
-{
-	return cnt_run(argv, NULL, 0, out, e);
-}
 
 /* A table that names the bridge has been told about it. */
 static int
@@ -24,7 +18,7 @@ names_bridge(const char *family, const char *table, const char *bridge, bool *do
 	CNT_BUF struct cnt_buf out = { 0 };
 	char *quoted CNT_FREE = cnt_format("\"%s\"", bridge);
 
-	if (list(argv, &out, e) == -1)
+	if (cnt_run(argv, NULL, 0, &out, e) == -1)
 		return -1;
 	*docker = out.p != NULL && strstr(out.p, "\"DOCKER-USER\"") != NULL;
 	return out.p != NULL && strstr(out.p, quoted) != NULL;
@@ -66,12 +60,13 @@ drops_by_default(const cJSON *chain, const char *tag)
 int
 cnt_foreign_check(const char *tag, const char *bridge, struct cnt_err *e)
 {
-	char *const argv[] = { (char *)"nft", (char *)"-j", (char *)"list", (char *)"chains", NULL };
+	char *const argv[] = { (char *)"nft", (char *)"-j", (char *)"list", (char *)"chains",
+	    NULL };
 	CNT_BUF struct cnt_buf out = { 0 };
 	CNT_JSON cJSON *doc = NULL;
 	const cJSON *item;
 
-	if (list(argv, &out, e) == -1)
+	if (cnt_run(argv, NULL, 0, &out, e) == -1)
 		return -1;
 	doc = cnt_json_parse(out.p == NULL ? "" : out.p, out.n, e);
 	if (doc == NULL)

@@ -79,7 +79,8 @@ make_tmp(struct tmp *t, const char *dir, mode_t mode, struct cnt_err *e)
 	}
 }
 
-/* Removes what killed verbs left in dir. */
+/* Removes what killed verbs left in dir. Returns 1 when something there is in use, still: a killed
+ * recipe's processes may take a while to end. */
 static int
 sweep(const char *dir, struct cnt_err *e)
 {
@@ -94,9 +95,12 @@ sweep(const char *dir, struct cnt_err *e)
 			continue;
 		char *path CNT_FREE = cnt_format("%s/%s", dir, n->d_name);
 		int fd CNT_CLOSE = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-		    cnt_file_remove_tree(path, e) == -1)
-			r = -1;
+		if (fd == -1)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+			r = 1;
+		else if (cnt_file_remove_tree(path, e) == -1)
+			return -1;
 	}
 	return r;
 }
@@ -158,7 +162,8 @@ cnt_image_recover(struct cnt_store *s, struct cnt_err *e)
 			return -1;
 	}
 	close(take_fd(&lock));
-	return sweep(dir, e) == -1 || sweep(state, e) == -1 ? -1 : 0;
+	int here = sweep(dir, e), there = here == -1 ? -1 : sweep(state, e);
+	return there == -1 ? -1 : here | there;
 }
 
 /* Under the lock, from the unpacked tree to a READY row. */

@@ -47,13 +47,14 @@ add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct
 	if (h->apparmor)
 		cnt_buf_adds(c, "lxc.apparmor.profile = generated\n");
 	for (size_t k = 0; k < n; k++)
-		cnt_buf_addf(c, "lxc.cgroup%s.%s = %s\n", h->v2 ? "2" : "", keys[k].file, keys[k].value);
-	cnt_buf_adds(c, "lxc.proc.oom_score_adj = 0\n");	/* the monitor's is not for the box */
+		cnt_buf_addf(c, "lxc.cgroup%s.%s = %s\n", h->v2 ? "2" : "", keys[k].file,
+		    keys[k].value);
+	cnt_buf_adds(c, "lxc.proc.oom_score_adj = 0\n");	/* not the monitor's */
 }
 
-/* The gateway is outside of the /32: every neighbour is reached through the host, which refuses. IPv6 is
- * turned off by a hook, which at every start and reboot runs in the box's namespaces with the host's
- * /proc in sight; the box's own is read-only by the time of liblxc's sysctl settings. */
+/* The gateway is outside of the /32: every neighbour is reached through the host, which refuses.
+ * IPv6 is turned off by a hook, which at every start and reboot runs in the box's namespaces with
+ * the host's /proc in sight: liblxc makes its own sysctl settings when the box's is read-only. */
 static void
 add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_buf *c)
 {
@@ -188,22 +189,25 @@ write_filter(const char *dir, struct cnt_err *e)
 	return cnt_file_write_in(fd, "filter.bpf", b.p, b.n, 0600, 0, 0, e);
 }
 
-/* The last error in liblxc's log, without its time and place. */
+/* The first error in liblxc's log, which the others follow from, without its time and place:
+ * `lxc BOX TIME ERROR    MODULE - FILE:FUNCTION:LINE - TEXT`. */
 static int
 fail_by_log(const char *box, const char *dir, struct cnt_err *e)
 {
 	char *path CNT_FREE = cnt_format("%s/lxc.log", dir);
 	CNT_BUF struct cnt_buf b = { 0 };
 	struct cnt_err ignored;
-	const char *line = NULL, *text = NULL;
+	const char *text = NULL;
 
 	if (cnt_file_read(path, LOG_MAX, &b, &ignored) == 0 && b.n > 0)
-		line = strstr(b.p, " ERROR ");
-	if (line != NULL)
-		text = strstr(line, " - ");
-	cnt_fail(e, CNT_SYSTEM, "%s: does not start: %.*s", box,
-	    text != NULL ? (int)strcspn(text + 3, "\n") : 16, text != NULL ? text + 3 : "liblxc is silent");
-	return cnt_hint(e, "the whole story is in %s", path);
+		text = strstr(b.p, " ERROR ");
+	for (int n = 0; text != NULL && n < 2; n++)
+		if ((text = strstr(text, " - ")) != NULL)
+			text += strlen(" - ");
+	if (text == NULL)
+		text = "liblxc does not say why";
+	return cnt_fail(e, CNT_SYSTEM, "%s: does not start: %.*s", box, (int)strcspn(text, "\n"),
+	    text);
 }
 
 /* With newuidmap in PATH liblxc would run it, twice, instead of writing the map itself. */
@@ -282,9 +286,10 @@ fork_into(const char *cgroup)
 	return fd == -1 ? -1 : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-/* A move between cgroups waits some 8 ms for an RCU grace period, unless there was one just before, and
- * liblxc makes two of them, one after the other. This process moves itself to where it is all the
- * time, so that the first wait passes while liblxc is not there yet and the second does not come. */
+/* A move between cgroups waits some 8 ms for an RCU grace period, unless there was one just
+ * before, and liblxc makes two of them, one after the other. This process moves itself to where it
+ * is all the time, so that the first wait passes while liblxc is not there yet and the second does
+ * not come. */
 static pid_t
 keep_moving(const char *cgroup)
 {
@@ -315,7 +320,9 @@ static int
 await(const char *box, pid_t pid, int report, struct cnt_err *e)
 {
 	CNT_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p[] = { { .fd = report, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	struct pollfd p[] = {
+		{ .fd = report, .events = POLLIN }, { .fd = pidfd, .events = POLLIN },
+	};
 	int64_t until = cnt_ticks_us() + DEADLINE_MS * INT64_C(1000), left;
 	struct cnt_err said = { 0 };
 	int r = 0;

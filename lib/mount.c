@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One image serves every box: it is mounted with the box's id map as the lower layer, so nothing is
- * ever chowned. The upper directory holds host ids of the box's own range. Trusted: the host's paths
- * and the kernel's id map; not trusted: what is in the image or the upper directory, hence nodev.
+ * One image serves every box: it is mounted with the box's id map as the lower layer, so nothing
+ * is ever chowned. The upper directory holds host ids of the box's own range. Trusted: the host's
+ * paths and the kernel's id map; not trusted: what is in the image or the upper directory, hence
+ * nodev.
  */
 #include "lib/mount.h"
 
@@ -25,7 +26,8 @@ cnt_mount_private(struct cnt_err *e)
 		return cnt_fail_sys(e, "mount namespace");
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) == -1)
 		return cnt_fail_sys(e, "/: cannot be made private");
-	if (mount("cnt", "/run", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=1m") == -1)
+	if (mount("cnt", "/run", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=1m")
+	    == -1)
 		return cnt_fail_sys(e, "/run");
 	return 0;
 }
@@ -61,7 +63,8 @@ cnt_mount_userns(uint32_t first, int *fd, struct cnt_err *e)
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	*fd = -1;
 	if (pid == -1 || write_map(pid, "uid_map", first) == -1 ||
-	    write_map(pid, "gid_map", first) == -1 || (*fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+	    write_map(pid, "gid_map", first) == -1 ||
+	    (*fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		cnt_fail_sys(e, "user namespace for ids from %u", (unsigned)first);
 	close(ends[1]);
 	while (pid != -1 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
@@ -82,8 +85,8 @@ mount_lower(const char *image, int userns, struct cnt_err *e)
 		return cnt_fail_sys(e, "%s", image);
 	if (mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == -1) {
 		cnt_fail_sys(e, "%s: id-mapped mount", image);
-		return e->sys == EINVAL ? cnt_hint(e, "this file system must support id-mapped mounts: "
-		    "keep /var/lib/cnt on ext4, xfs or btrfs") : -1;
+		return e->sys == EINVAL ? cnt_hint(e, "keep the state directory on a file system "
+		    "that supports id-mapped mounts: ext4, xfs or btrfs") : -1;
 	}
 	if (move_mount(tree, "", AT_FDCWD, "rootfs", MOVE_MOUNT_F_EMPTY_PATH) == -1)
 		return cnt_fail_sys(e, "%s: mount", image);
@@ -99,14 +102,14 @@ cnt_mount_rootfs(const char *image, const char *box, int userns, struct cnt_err 
 		return cnt_fail_sys(e, "%s", box);
 	if (mount_lower(image, userns, e) == -1)
 		return -1;
-	if (mount("cnt", "rootfs", "overlay", MS_NODEV,
-	    "lowerdir=rootfs,upperdir=disk/upper,workdir=disk/work,redirect_dir=on,metacopy=off,index=off")
-	    == -1)
+	if (mount("cnt", "rootfs", "overlay", MS_NODEV, "lowerdir=rootfs,upperdir=disk/upper,"
+	    "workdir=disk/work,redirect_dir=on,metacopy=off,index=off") == -1)
 		return cnt_fail_sys(e, "%s/rootfs: overlay", box);
 	return 0;
 }
 
-/* The program's place in the box, a file of the box's root; -1 when the box has something else there. */
+/* The program's place in the box, a file of the box's root; -1 when the box has something else
+ * there. */
 static int
 open_place(const char *path, uint32_t first)
 {
@@ -127,7 +130,8 @@ open_place(const char *path, uint32_t first)
 	return fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ? -1 : take_fd(&fd);
 }
 
-/* Made here, in the host's user namespace: the kernel locks such a mount and its flags in the box's. */
+/* Made here, in the host's user namespace: the kernel locks such a mount and its flags in the
+ * box's. */
 int
 cnt_mount_program(const char *program, uint32_t first, struct cnt_err *e)
 {
@@ -142,7 +146,8 @@ cnt_mount_program(const char *program, uint32_t first, struct cnt_err *e)
 		return 0;
 	tree = open_tree(AT_FDCWD, program, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree == -1 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == -1 ||
-	    move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == -1)
+	    move_mount(tree, "", place, "",
+	    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == -1)
 		return cnt_fail_sys(e, "%s: mount", program);
 	return 0;
 }

@@ -18,9 +18,9 @@
 
 #define REPAIR "run `cnt doctor --repair`"
 
-/* Held by whoever changes the network: what the store says last wins. The file has a byte for each slot,
- * not 0 when the firewall may know it: set before it is told, cleared after it has forgotten, so
- * that a kill in between costs a change too many and never one too few. */
+/* Held by whoever changes the network: what the store says last wins. The file has a byte for each
+ * slot, not 0 when the firewall may know it: set before it is told, cleared after it has forgotten,
+ * so that a kill in between costs a change too many and never one too few. */
 static int
 lock_net(int *fd, struct cnt_err *e)
 {
@@ -49,8 +49,8 @@ mark_slot(int fd, int slot, char known, struct cnt_err *e)
 /* The slots that the file knows and the store does not; marks those of the store. A slot without a
  * place is of an older subnet, whose tables are replaced whole. */
 static int
-find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, int **gone, size_t *n,
-    struct cnt_err *e)
+find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, int **gone,
+    size_t *n, struct cnt_err *e)
 {
 	struct cnt_err ignored = { 0 };
 	struct cnt_place p;

@@ -10,15 +10,16 @@
 #include "lib/box.h"
 
 /* Bridge, forwarding, tables and resolver are there afterwards, and the tables let the boxes of the
- * store speak and no others. Serialized by a lock of its own, with the store read inside: after a row
- * is added and after one is removed. Before any unshare(2): the resolver stays in the caller's
- * namespaces. */
+ * store speak and no others. Serialized by a lock of its own, with the store read inside. For after
+ * a row is added and after one is removed, before any unshare(2): the resolver stays in the
+ * caller's namespaces. */
 int	cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
 
 /* The same, with the tables replaced whole whatever stands there; for repair and upgrades. */
 int	cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
 
-/* Takes all of it away but forwarding, which others may rely on by now; absent parts are no error. */
+/* Takes all of it away but forwarding, which others may rely on by now. Absent parts are no
+ * error. */
 int	cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e);
 
 /* Each part's state, for doctor. Changes nothing. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The firewall of an instance: tables `inet TAG` (what is routed) and `bridge TAG` (what crosses the
- * bridge), rendered whole from the store and put into force by one nft(8) transaction.
+ * The firewall of an instance: tables `inet TAG` (what is routed) and `bridge TAG` (what crosses
+ * the bridge), rendered whole from the store and put into force by one nft(8) transaction.
  */
 #ifndef CNT_NFT_H
 #define CNT_NFT_H
@@ -23,9 +23,9 @@ struct cnt_nft_boxes {
 cJSON	*cnt_nft_render(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
 	    struct cnt_err *e);
 
-/* Puts it into force in one transaction: all of it or, on error, nothing. Elements are added in what
- * nft takes to start; taking any away, and replacing what is missing, another version's or asked
- * for whole, waits for the kernel's grace period too (16 ms). */
+/* Puts it into force in one transaction: all of it or, on error, nothing. Elements are added in
+ * what nft takes to start; taking any away, and replacing what is missing, another version's or
+ * asked for whole, waits for the kernel's grace period too (16 ms). */
 int	 cnt_nft_apply(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
 	    struct cnt_err *e);
 

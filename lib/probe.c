@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Version numbers and configuration files say little about a kernel in a container, under a lockdown
- * or with a vendor's patches. So each probe does what a start or an entry does, with the same
- * functions where there are any, in a process that ends afterwards.
+ * Version numbers and configuration files say little about a kernel in a container, under a
+ * lockdown or with a vendor's patches. So each probe does what a start or an entry does, with the
+ * same functions where there are any, in a process that ends afterwards.
  */
 #include "lib/probe.h"
 
@@ -73,7 +73,8 @@ mount_like_a_box(const char *place, uint32_t first, struct cnt_err *e)
 	if (stat("rootfs/etc", &st) == -1)
 		return cnt_fail_sys(e, "%s/rootfs/etc", place);
 	if (st.st_uid != first)
-		return cnt_fail(e, CNT_NO, "%s: id-mapped mount: root's file is %u's", place, st.st_uid);
+		return cnt_fail(e, CNT_NO, "%s: id-mapped mount: root's file is %u's", place,
+		    st.st_uid);
 	fd = open("rootfs/new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1 || stat("disk/upper/new", &st) == -1)
 		return cnt_fail_sys(e, "%s: overlay", place);
@@ -136,8 +137,8 @@ const struct cnt_probe cnt_probes[] = {
 	{ "system calls", system_calls, "boot Linux 5.15 or newer" },
 	{ "user namespaces", user_namespace,
 	  "`sysctl -w user.max_user_namespaces=65536`, and keep that in /etc/sysctl.d" },
-	{ "mounts", attempt_mounts, "`modprobe overlay`; keep the state directory on ext4, xfs or btrfs "
-	  "(it may be a mount of its own); boot Linux 5.15 or newer" },
+	{ "mounts", attempt_mounts, "`modprobe overlay`; keep the state directory on ext4, xfs or "
+	  "btrfs (it may be a mount of its own); boot Linux 5.15 or newer" },
 	{ "seccomp", filter, "boot a kernel with CONFIG_SECCOMP_FILTER" },
 	{ "sealed programs", sealed_program, "`sysctl -w vm.memfd_noexec=0`" },
 	{ 0 }
@@ -200,8 +201,8 @@ cnt_probe(const struct cnt_probe *p, uint32_t first, struct cnt_err *e)
 char *
 cnt_probe_program(const char *name)
 {
-	static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin",
-	    "/sbin", "/bin" };
+	static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+	    "/usr/bin", "/sbin", "/bin" };
 
 	for (size_t k = 0; k < nitems(dirs); k++) {
 		char *path CNT_FREE = cnt_format("%s/%s", dirs[k], name);

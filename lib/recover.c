@@ -81,5 +81,5 @@ cnt_recover(struct cnt_store *s, struct cnt_err *e)
 	if (cnt_paths_make(e) == -1 || recover_boxes(s, e) == -1)
 		return -1;
 	/* An open intent is what brings the next verb here again. */
-	return cnt_image_recover(s, &ignored) == -1 ? 0 : close_intents(s, e);
+	return cnt_image_recover(s, &ignored) != 0 ? 0 : close_intents(s, e);
 }

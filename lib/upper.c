@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A new box's own files, written into its upper layer by descriptor before it ever starts. The image
- * may be hostile: paths are resolved within it by the kernel, only regular files of it are read, and
- * the upper directory holds nothing but what is made here, so no link in it is ever followed. A
- * directory in the upper layer hides the attributes of the image's, so it gets the same ones.
+ * A new box's own files, written into its upper layer by descriptor before it ever starts. The
+ * image may be hostile: paths are resolved within it by the kernel, only regular files of it are
+ * read, and the upper directory holds nothing but what is made here, so no link in it is ever
+ * followed. A directory in the upper layer hides the attributes of the image's, so it gets the
+ * same ones.
  */
 #include "lib/upper.h"
 
@@ -30,15 +31,16 @@ struct layers {
 };
 
 static const char *const key_types[] = {
-	"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
-	"sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
+	"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
+	"ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
 };
 
 /* Decodes n characters of base64, at most max bytes of it; -1 when they are none. */
 static int
 base64_start(const char *s, size_t n, uint8_t *to, size_t max)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = 0;
 	size_t got = 0, have = 0;
 
@@ -90,7 +92,7 @@ shifted(const struct layers *l, uint32_t id)
 	return l->id + (id < CNT_IDS ? id : NO_SUCH_ID);
 }
 
-/* Where path leads in the image, without links: "/usr/etc". What is missing there keeps its name. */
+/* Where path leads in the image, without links: "/usr/etc". What is missing keeps its name. */
 static char *
 resolve(const struct layers *l, const char *path)
 {
@@ -119,7 +121,8 @@ resolve(const struct layers *l, const char *path)
 static int
 make_dir(const struct layers *l, int dir, const char *base, const char *real)
 {
-	CNT_CLOSE int below = cnt_file_open_in(l->image, real, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	CNT_CLOSE int below = cnt_file_open_in(l->image, real,
+	    O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	CNT_CLOSE int fd = -1;
 	struct stat st = { .st_mode = 0755 };
 	bool is_new = mkdirat(dir, base, 0700) == 0;
@@ -162,8 +165,8 @@ open_dir(const struct layers *l, const char *path, struct cnt_err *e)
 
 /* Writes the box's file `path`; uid and gid as the box knows them. */
 static int
-put(const struct layers *l, const char *path, const void *bytes, size_t n, mode_t mode, uint32_t uid,
-    uint32_t gid, struct cnt_err *e)
+put(const struct layers *l, const char *path, const void *bytes, size_t n, mode_t mode,
+    uint32_t uid, uint32_t gid, struct cnt_err *e)
 {
 	const char *base = strrchr(path, '/') + 1;
 	char *parent CNT_FREE = cnt_format("%.*s", (int)(base - 1 - path), path);
@@ -192,11 +195,12 @@ check_free(const struct layers *l, const char *table, const char *path, struct c
 		if (line[name] != ':')
 			continue;
 		if (name == strlen(l->name) && strncmp(line, l->name, name) == 0)
-			return cnt_fail(e, CNT_INVALID, "%s: the image's %s has that name", l->name, path);
+			return cnt_fail(e, CNT_INVALID, "%s: the image's %s has that name",
+			    l->name, path);
 		rest = name + 1 + strcspn(line + name + 1, ":\n");
 		if (line[rest] == ':' && strtoul(line + rest + 1, NULL, 10) == CNT_BOX_UID)
-			return cnt_fail(e, CNT_INVALID, "image: %s gives id %d to %.*s, which is the "
-			    "box's own user's", path, CNT_BOX_UID, (int)name, line);
+			return cnt_fail(e, CNT_INVALID, "image: %s gives id %d to %.*s, "
+			    "which is the box's own user's", path, CNT_BOX_UID, (int)name, line);
 	}
 	return 0;
 }

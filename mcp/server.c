@@ -7,6 +7,7 @@
 #include "mcp/server.h"
 
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -221,6 +222,8 @@ make_private(int *in, int *out, struct cnt_err *e)
 {
 	int null CNT_CLOSE = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (null == -1)			/* a root without /dev */
+		null = memfd_create("null", MFD_CLOEXEC);
 	*in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (*in == -1 || null == -1)
 		return cnt_fail_sys(e, "standard input");

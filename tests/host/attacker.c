@@ -2,8 +2,8 @@
  *
  * attacker COMM [UID]: as root of a box, or as UID and the group of that number, stops every process that appears with the
  * name COMM, which is what a program of the host is still called before its exec in the box, and tries to
- * take what it holds. Prints "ready", and at the end of its input what it caught and every attempt that
- * was let through; exit 0 when none was. What is known to fail after the exec tells nothing.
+ * take what it holds. Prints "ready", "enough" when it has caught ten, and at the end of its input what it
+ * caught; also every attempt that was let through. Exit 0 when none was.
  */
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define STEPS		40	/* looks at one process */
+#define ENOUGH		10	/* processes caught */
 #define LOOKAHEAD	3	/* pids that may come next */
 
 static int caught, looks, breaches;
@@ -93,6 +94,13 @@ try_all(pid_t pid)
 		tell("ptrace without EPERM", pid);
 }
 
+static void
+say(const char *line)
+{
+	printf("%s\n", line);
+	fflush(stdout);
+}
+
 /* Stopped again and again on its way to exec, so that more than one moment of it is seen. */
 static void
 hunt(pid_t pid, const char *name)
@@ -115,6 +123,8 @@ hunt(pid_t pid, const char *name)
 		kill(pid, SIGCONT);
 	}
 	kill(pid, SIGCONT);
+	if (caught == ENOUGH && was < ENOUGH)
+		say("enough");
 }
 
 /* The pid that was given last. */
@@ -141,8 +151,7 @@ main(int argc, char **argv)
 		return 2;
 	if (argc > 2 && (setgid((gid_t)atoi(argv[2])) == -1 || setuid((uid_t)atoi(argv[2])) == -1))
 		return 2;
-	printf("ready\n");
-	fflush(stdout);
+	say("ready");
 	while (poll(&in, 1, 0) == 0) {
 		for (pid_t pid = seen + 1; pid <= seen + LOOKAHEAD; pid++)
 			if (kill(pid, SIGSTOP) == 0 || errno == EPERM) {

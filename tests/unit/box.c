@@ -64,12 +64,14 @@ static void
 a_key_is_one_key(void **state)
 {
 	static const char *const good[] = {
-		"ssh-ed25519 " ED25519, "ssh-ed25519 " ED25519 " ann@host", "ssh-ed25519 " ED25519 " a b",
+		"ssh-ed25519 " ED25519, "ssh-ed25519 " ED25519 " ann@host",
+		"ssh-ed25519 " ED25519 " a b",
 	};
 	static const char *const bad[] = {
 		"", "ssh-ed25519", "ssh-ed25519 ", "ssh-ed25519 AAAA", ED25519, "ssh-rsa " ED25519,
 		"ssh-ed25519  " ED25519, "ssh-ed25519 " ED25519 "\nssh-ed25519 " ED25519,
-		"command=\"sh\" ssh-ed25519 " ED25519, "ssh-ed25519 " ED25519 "!", "ssh-dss " ED25519,
+		"command=\"sh\" ssh-ed25519 " ED25519, "ssh-ed25519 " ED25519 "!",
+		"ssh-dss " ED25519,
 		"ssh-ed25519 =" ED25519, "ssh-ed25519\t" ED25519,
 		"-----BEGIN OPENSSH PRIVATE KEY-----",
 	};
@@ -140,10 +142,11 @@ what_reaches_deep_into_the_kernel_is_not_allowed(void **state)
 {
 	static const char *const denied[] = {
 		"bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
-		"io_uring_register", "keyctl", "add_key", "request_key", "kexec_load", "kexec_file_load",
-		"init_module", "finit_module", "delete_module", "open_by_handle_at", "move_pages", "mbind",
-		"iopl", "ioperm", "swapon", "swapoff", "settimeofday", "clock_settime", "quotactl", "acct",
-		"lookup_dcookie", "nfsservctl", "vm86", "uselib", "modify_ldt",
+		"io_uring_register", "keyctl", "add_key", "request_key", "kexec_load",
+		"kexec_file_load", "init_module", "finit_module", "delete_module",
+		"open_by_handle_at", "move_pages", "mbind", "iopl", "ioperm", "swapon", "swapoff",
+		"settimeofday", "clock_settime", "quotactl", "acct", "lookup_dcookie",
+		"nfsservctl", "vm86", "uselib", "modify_ldt",
 	};
 
 	(void)state;

@@ -74,7 +74,7 @@ a_link_means_what_it_means_inside(void **state)
 }
 
 static void
-writing_replaces_a_link_and_not_its_target(void **state)
+writing_replaces_a_link(void **state)
 {
 	CNT_CLOSE int tree = openat(root, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CNT_BUF struct cnt_buf b = { 0 };
@@ -92,7 +92,7 @@ writing_replaces_a_link_and_not_its_target(void **state)
 }
 
 static void
-only_regular_files_of_bounded_size_are_read(void **state)
+only_bounded_regular_files_are_read(void **state)
 {
 	CNT_BUF struct cnt_buf b = { 0 };
 	struct cnt_err e = { 0 };
@@ -145,7 +145,7 @@ names_of_our_own_making_may_be_taken(void **state)
 }
 
 static void
-a_link_in_place_of_a_tree_is_refused_and_absence_is_not(void **state)
+a_link_for_a_tree_is_refused(void **state)
 {
 	(void)state;
 	assert_int_equal(symlinkat("outside", root, "link"), 0);
@@ -159,12 +159,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_link_means_what_it_means_inside, make, unmake),
-		cmocka_unit_test_setup_teardown(writing_replaces_a_link_and_not_its_target, make, unmake),
-		cmocka_unit_test_setup_teardown(only_regular_files_of_bounded_size_are_read, make, unmake),
+		cmocka_unit_test_setup_teardown(writing_replaces_a_link, make, unmake),
+		cmocka_unit_test_setup_teardown(only_bounded_regular_files_are_read, make, unmake),
 		cmocka_unit_test_setup_teardown(a_deep_tree_goes, make, unmake),
 		cmocka_unit_test_setup_teardown(names_of_our_own_making_may_be_taken, make, unmake),
-		cmocka_unit_test_setup_teardown(a_link_in_place_of_a_tree_is_refused_and_absence_is_not,
-		    make, unmake),
+		cmocka_unit_test_setup_teardown(a_link_for_a_tree_is_refused, make, unmake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,7 +266,7 @@ a_killed_import_is_swept_and_a_living_one_is_not(void **state CNT_UNUSED)
 	int feed CNT_CLOSE = -1;
 	pid_t pid = endless_import(&feed);
 
-	assert_int_equal(cnt_image_recover(s, &e), 0);
+	assert_int_equal(cnt_image_recover(s, &e), 1);
 	assert_true(has_temporary());
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);

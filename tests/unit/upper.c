@@ -16,7 +16,8 @@
 #include "lib/upper.h"
 
 #define FIRST	2000000000u
-#define KEY	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
+#define KEY	"ssh-ed25519 " \
+		"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
 
 static const struct cnt_place place = {
 	.id = FIRST, .address = "10.88.0.2", .gateway = "10.88.0.1",
@@ -109,7 +110,8 @@ a_box_has_its_own_things(void **state)
 
 	(void)state;
 	assert_int_equal(put("web", 1, &e), 0);
-	is("etc/passwd", S_IFREG | 0644, 0, 0, "root:x:0:0::/root:/bin/sh\nmail:x:8:8::/:/bin/false\n"
+	is("etc/passwd", S_IFREG | 0644, 0, 0,
+	    "root:x:0:0::/root:/bin/sh\nmail:x:8:8::/:/bin/false\n"
 	    "web:x:1000:1000::/home/web:/bin/bash\n");
 	is("etc/group", S_IFREG | 0644, 0, 0, "root:x:0:\nmail:x:8:\nweb:x:1000:\n");
 	is("etc/shadow", S_IFREG | 0640, 0, 42, NULL);
@@ -128,7 +130,7 @@ a_box_has_its_own_things(void **state)
 }
 
 static void
-a_directory_keeps_the_images_attributes(void **state)
+a_directory_keeps_its_attributes(void **state)
 {
 	struct cnt_err e = { 0 };
 
@@ -167,7 +169,7 @@ a_link_leads_nowhere_else(void **state)
 }
 
 static void
-an_image_that_has_the_name_or_the_id_is_refused(void **state)
+a_taken_name_or_id_is_refused(void **state)
 {
 	struct cnt_err e = { 0 };
 
@@ -175,7 +177,8 @@ an_image_that_has_the_name_or_the_id_is_refused(void **state)
 	assert_int_equal(put("mail", 0, &e), -1);
 	assert_int_equal(e.code, CNT_INVALID);
 	assert_non_null(strstr(e.text, "/etc/passwd"));
-	file("etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n", 0644, 0);
+	file("etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n",
+	    0644, 0);
 	assert_int_equal(put("web", 0, &e), -1);
 	assert_int_equal(e.code, CNT_INVALID);
 	assert_non_null(strstr(e.text, "ann"));
@@ -200,10 +203,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_box_has_its_own_things, make, unmake),
-		cmocka_unit_test_setup_teardown(a_directory_keeps_the_images_attributes, make, unmake),
+		cmocka_unit_test_setup_teardown(a_directory_keeps_its_attributes, make, unmake),
 		cmocka_unit_test_setup_teardown(a_link_leads_nowhere_else, make, unmake),
-		cmocka_unit_test_setup_teardown(an_image_that_has_the_name_or_the_id_is_refused, make,
-		    unmake),
+		cmocka_unit_test_setup_teardown(a_taken_name_or_id_is_refused, make, unmake),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_not_read, make, unmake),
 	};
 

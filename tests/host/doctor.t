@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What doctor says of a host that is well, of one that is not set up, and of one whose kernel
+# refuses what a box needs (a process below chroot(2) gets no user namespace).
+
+. "$(dirname "$0")/../tap.sh"
+
+rows() { printf '%s' "$out" | jq -r ".checks[] | select(.state == \"$1\").name"; }
+row() { printf '%s' "$out" | jq -r ".checks[] | select(.name == \"$1\").$2"; }
+records() { cnt doctor --json | jq -r '.checks[] | select(.name == "audit").detail'; }
+
+ok 'this host is well' cnt doctor
+like "$out" '^boxes can run here$' 'and doctor says so'
+ok 'as JSON' cnt doctor --json
+is "$(printf '%s' "$out" | jq .ok)" true 'too'
+is "$(rows fail)" '' 'no row has failed'
+for name in database audit boxes image 'id ranges' bridge firewall resolver forwarding programs \
+    'control groups' 'system calls' 'user namespaces' mounts seccomp 'sealed programs'; do
+	isnt "$(row "$name" state)" '' "there is a row: $name"
+done
+is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -name '.*')" '' 'the trial mount has left no directory'
+is "$(grep -c "$CNT_ROOT" /proc/self/mountinfo)" 0 'and no mount'
+
+before=$(records)
+is "$(records)" "$before" 'looking is not recorded'
+ok 'repair' cnt doctor --repair
+isnt "$(records)" "$before" 'repair is'
+
+mkdir -m 755 "$tmp/none" "$tmp/root"
+run env CNT_ROOT="$tmp/none" cnt doctor --json
+is "$rc" 69 'not set up: boxes cannot run'
+is "$(rows fail)" "$(printf 'database\nmounts')" 'for want of a database and a state directory'
+like "$(row database remedy)" 'cnt setup' 'the remedy is setup'
+like "$(row mounts remedy)" 'cnt setup' 'for both'
+is "$(find "$tmp/none" -mindepth 1)" '' 'and nothing was made'
+
+# shellcheck disable=SC2016
+run unshare --mount sh -c 'mount --rbind / "$1" && chroot "$1" "$2" --json' - "$tmp/root" "$(command -v cnt-doctor)"
+is "$rc" 69 'no user namespaces: boxes cannot run'
+is "$(printf '%s' "$out" | jq .ok)" false 'says the answer'
+is "$(rows fail)" "$(printf 'user namespaces\nmounts')" 'the rows that need one have failed'
+like "$(row 'user namespaces' remedy)" 'max_user_namespaces' 'with the remedy'
+run unshare --mount sh -c 'mount --rbind / "$1" && chroot "$1" "$2"' - "$tmp/root" "$(command -v cnt-doctor)"
+like "$out" '^boxes cannot run here$' 'for people too'
+like "$out" '^     -> ' 'remedies below their rows'
+
+cp "$CNT_ROOT/var/lib/cnt/cnt.db" "$tmp/db"
+mkdir -p "$tmp/none/var/lib/cnt"
+head -c 3000 "$tmp/db" >"$tmp/none/var/lib/cnt/cnt.db"
+chmod 600 "$tmp/none/var/lib/cnt/cnt.db"
+run env CNT_ROOT="$tmp/none" cnt doctor --json
+is "$rc" 69 'a damaged database: boxes cannot run'
+is "$(row database state)" fail 'says which'
+isnt "$(row seccomp state)" '' 'and the rest is checked all the same'
