@@ -75,15 +75,10 @@ $(HOSTAIDS): $(O)/tests/host/%: tests/host/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 
-# A page's OPTIONS come from the table of the program it is about, in lines as mdoc(7) wants them.
-$(MAN): $(O)/man/%: man/%.in $(PROGS) $(O)/bin/agent-box
+# A page's OPTIONS come from the table of the program it is about.
+$(MAN): $(O)/man/%: man/%.in man/options.awk $(PROGS) $(O)/bin/agent-box
 	@mkdir -p $(@D)
-	awk -v describe='$(O)/bin/$(basename $*) --describe=mdoc' '/^@OPTIONS@$$/ { \
-		while ((r = (describe | getline line)) > 0) { \
-			while (length(line) > 78 && line !~ /^[.]/ && match(substr(line, 1, 78), /.* /)) { \
-				print substr(line, 1, RLENGTH - 1); line = substr(line, RLENGTH + 1) } \
-			print line } \
-		if (r < 0 || close(describe) != 0) exit 1; next } { print }' $< >$@.new
+	awk -v describe='$(O)/bin/$(basename $*) --describe=mdoc' -f man/options.awk $< >$@.new
 	mv $@.new $@
 
 $(IMAGE): sh/image/debian

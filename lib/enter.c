@@ -175,7 +175,7 @@ receive(struct session *s, int64_t deadline, struct cnt_report *r, struct cnt_er
 	ssize_t n;
 
 	if (left <= 0 || poll(&p, 1, (int)(left / 1000) + 1) == 0)
-		return cnt_fail(e, CNT_TIMEOUT, "%s: does not answer", s->en->box);
+		return cnt_fail(e, CNT_BUSY, "%s: does not let anyone in", s->en->box);
 	n = recvmsg(s->report, &m, MSG_CMSG_CLOEXEC);
 	if (n != sizeof(*r))
 		return n == 0 || (n == -1 && errno == ECONNRESET) ? 0 :

@@ -2,12 +2,13 @@
  *
  * The start of a box. A starter process does it: it has a cgroup NAME.start, so that whatever it
  * began is found and killed by whoever comes next, a mount namespace of its own, and a deadline,
- * since calls of liblxc can block for ever. What it leaves behind is liblxc's monitor. The caller
- * meanwhile builds the filter for those who enter, and afterwards reads the limits back.
+ * since calls of liblxc can block for ever. What it leaves behind is liblxc's monitor. While it
+ * mounts, the caller builds the filter for those who enter; the limits are read back at the end.
  */
 #include "lib/lxc.h"
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -229,12 +230,14 @@ start_by_liblxc(const char *box, const char *boxes, const char *dir, struct cnt_
 }
 
 static int
-run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, struct cnt_err *e)
+run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, int caller,
+    struct cnt_err *e)
 {
 	char *image CNT_FREE = cnt_image_rootfs(b->image);
 	char *boxes CNT_FREE = cnt_path(CNT_BOXES);
 	char *agent CNT_FREE = find_agent();
 	CNT_CLOSE int userns = -1;
+	char go;
 
 	/* Denied to a root without CAP_SYS_RESOURCE: a host that is a container itself. */
 	if (cnt_file_put("/proc/self/oom_score_adj", "-900") == -1 && errno != EACCES)
@@ -244,13 +247,16 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 		return -1;
 	if (agent != NULL && cnt_mount_program(agent, p->id, e) == -1)
 		return -1;
+	/* No box runs without the filter for those who enter it. */
+	if (read(caller, &go, 1) != 1)
+		return cnt_fail(e, CNT_SYSTEM, "%s: the caller is gone", b->name);
 	return start_by_liblxc(b->name, boxes, dir, e);
 }
 
 /* Descriptors of the caller's, a lock among them, must not live on in the monitor; its terminal's
  * signals must not reach it, nor a liblxc message its standard output. */
 static CNT_NORETURN void
-become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, int report)
+become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, int caller)
 {
 	struct cnt_err e = { 0 };
 	sigset_t none;
@@ -265,10 +271,10 @@ become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *d
 	umask(022);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	if (dup2(report, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
+	if (dup2(caller, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)
 		_exit(1);
 	syscall(SYS_close_range, 4, ~0U, 0);
-	run_starter(b, p, dir, &e);
+	run_starter(b, p, dir, 3, &e);
 	_exit(write(3, &e, sizeof(e)) == sizeof(e) ? 0 : 1);
 }
 
@@ -315,13 +321,13 @@ end_child(pid_t pid)
 		;
 }
 
-/* Waits for the starter's word. Its descendants may hold the pipe: its end counts as well. */
+/* Waits for the starter's word. Its descendants may hold the socket: its end counts as well. */
 static int
-await(const char *box, pid_t pid, int report, struct cnt_err *e)
+await(const char *box, pid_t pid, int starter, struct cnt_err *e)
 {
 	CNT_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p[] = {
-		{ .fd = report, .events = POLLIN }, { .fd = pidfd, .events = POLLIN },
+		{ .fd = starter, .events = POLLIN }, { .fd = pidfd, .events = POLLIN },
 	};
 	int64_t until = cnt_ticks_us() + DEADLINE_MS * INT64_C(1000), left;
 	struct cnt_err said = { 0 };
@@ -333,7 +339,7 @@ await(const char *box, pid_t pid, int report, struct cnt_err *e)
 	if (r < 1)
 		return cnt_fail(e, CNT_TIMEOUT, "%s: liblxc did not start it in %d s", box,
 		    DEADLINE_MS / 1000);
-	if ((p[0].revents & POLLIN) == 0 || read(report, &said, sizeof(said)) != sizeof(said))
+	if ((p[0].revents & POLLIN) == 0 || read(starter, &said, sizeof(said)) != sizeof(said))
 		return cnt_fail(e, CNT_SYSTEM, "%s: its start was killed", box);
 	if (said.code == CNT_OK)
 		return 0;
@@ -347,33 +353,31 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 {
 	char *tag CNT_FREE = cnt_format("%s/%s", cnt_cgroup_v2(), i->tag);
 	char *cgroup CNT_FREE = cnt_format("%s/%s.start", tag, b->name);
-	CNT_CLOSE int read_end = -1;
-	CNT_CLOSE int write_end = -1;
-	struct cnt_err filter;
-	int ends[2], r, built;
+	CNT_CLOSE int ours = -1;
+	CNT_CLOSE int theirs = -1;
+	int ends[2], r;
 	pid_t pid, mover;
 
 	if (mkdir(tag, 0755) == -1 && errno != EEXIST)
 		return cnt_fail_sys(e, "%s", tag);
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return cnt_fail_sys(e, "pipe");
-	read_end = ends[0];
-	write_end = ends[1];
-	mover = getenv("NOWARM") ? -1 : keep_moving(cgroup);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == -1)
+		return cnt_fail_sys(e, "socket");
+	ours = ends[0];
+	theirs = ends[1];
+	mover = keep_moving(cgroup);
 	pid = fork_into(cgroup);
 	if (pid == 0)
-		become_starter(b, p, dir, write_end);
-	if (pid == -1)
-		return cnt_fail_sys(e, "%s", cgroup);
-	close(take_fd(&write_end));
-	built = write_filter(dir, &filter);
-	r = await(b->name, pid, read_end, e);
+		become_starter(b, p, dir, theirs);
+	r = pid == -1 ? cnt_fail_sys(e, "%s", cgroup) : write_filter(dir, e);
+	close(take_fd(&theirs));
+	if (r == 0) {
+		send(ours, "", 1, MSG_NOSIGNAL);
+		r = await(b->name, pid, ours, e);
+	}
 	end_child(pid);
 	end_child(mover);
 	rmdir(cgroup);
-	if (r == 0 && built == -1)
-		*e = filter;
-	return built == -1 ? -1 : r;
+	return r;
 }
 
 /* The kernel's word on each limit. It rounds bytes to whole pages. */

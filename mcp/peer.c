@@ -161,8 +161,8 @@ drain(struct peer *p)
 		while (p->r != NULL &&
 		    (got = cnt_reader_next(&p->reader, false, &line)) == CNT_LINE_READY)
 			on_line(p, line);
-		if (p->r == NULL)		/* it may babble on; nobody listens */
-			p->reader.start = p->reader.end;
+		if (p->r == NULL)
+			return false;		/* it may babble on; nobody listens */
 	}
 	return n == -1 && (errno == EAGAIN || errno == EINTR);
 }

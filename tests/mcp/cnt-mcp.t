@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Client;
+use File::Temp qw(tempdir);
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
@@ -230,6 +231,44 @@ sub relay {
 	waitpid $pid, 0;
 	return @lines;
 }
+
+subtest 'programs that misbehave' => sub {
+	my $dir = tempdir(CLEANUP => 1);
+	my %does = (
+		babble => 'echo hello; cat >/dev/null', leave => 'exit 3', crash => 'kill -SEGV $$',
+		other => q(echo '{"jsonrpc":"2.0","id":2,"result":{}}'; cat >/dev/null),
+		flood => q(yes '{"jsonrpc":"2.0","method":"notifications/x","params":{}}'),
+		refuse => q(read -r line; echo '{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}'),
+		deaf => q(trap "" TERM; while :; do sleep 1; done),
+	);
+	for my $name (keys %does) {
+		open my $f, '>', "$dir/cnt-$name" or die;
+		print $f qq(#!/bin/sh\nif [ "\$1" = --describe ]; then echo '{"verbs":[{"name":"$name","tool":),
+		    qq({"name":"$name","inputSchema":{"type":"object","properties":{}}}}]}'; exit; fi\n$does{$name}\n);
+		close $f;
+		chmod 0755, "$dir/cnt-$name";
+	}
+	symlink $mcp, "$dir/x" or die;
+	system('cp', '-L', "$dir/x", "$dir/cnt-mcp") == 0 or die;
+	my $d = Client->start("$dir/cnt-mcp", '--tools', 'platform');
+	for my $name (qw(babble leave crash other flood refuse)) {
+		my ($r, $e) = result($name, '{}', $d);
+		ok($r->{isError}, "$name is one failed call");
+		like($e->{message} // '', qr/^cnt-$name: /, $e->{message} // 'says who');
+	}
+	ok(Client::until(4, sub { $d->processes == 1 }), 'no process stays');
+	$d->call(++$id, 'deaf', '{}');
+	ok(Client::until(2, sub { $d->processes > 1 }), 'one that ignores TERM');
+	$d->cancel($id);
+	ok(Client::until(2.5, sub { $d->processes == 1 }), 'is killed 2 s after cancel');
+	$d->call(++$id, 'deaf', '{}');
+	ok(Client::until(2, sub { $d->processes > 1 }), 'and again');
+	my $t = time;
+	$d->close_input;
+	is($d->ended(2), 0, 'exit 0');
+	cmp_ok(time - $t, '<', $ENV{SAN} ? 1 : 0.12, 'within 100 ms');
+	ok(Client::until(2.5, sub { !$d->processes }), 'and after the end of input');
+};
 
 subtest 'verbs at once' => sub {
 	my $d = Client->start($mcp);

@@ -140,7 +140,8 @@ a_damaged_or_foreign_database_is_never_replaced(void **state CNT_UNUSED)
 	assert_int_equal(unlink(log), 0);
 	overwrite(60, "\0\0\0\2", 4);
 	refuses_to_open(CNT_UNAVAILABLE, "version 2");
-	overwrite(60, "\0\0\0\1abcd", 12);
+	overwrite(60, "\0\0\0\1", 4);
+	overwrite(68, "abcd", 4);
 	refuses_to_open(CNT_SYSTEM, "not a database of cnt's");
 	overwrite(0, "SQLite format 4", 15);
 	assert_int_equal(stat(path, &before), 0);
