@@ -23,7 +23,7 @@ int	cnt_image_build(struct cnt_store *s, const char *name, const char *recipe,
 int	cnt_image_delete(struct cnt_store *s, const char *ref, struct cnt_image *i,
 	    struct cnt_err *e);
 
-/* Removes what killed imports, builds and deletes have left; 1 when some of it may be in use still. */
+/* Removes what killed imports, builds and deletes have left; 1 when some may be in use still. */
 int	cnt_image_recover(struct cnt_store *s, struct cnt_err *e);
 
 /* images/ID/rootfs; malloc'd. */

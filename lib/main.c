@@ -116,9 +116,10 @@ frame(struct cnt_call *c)
 		return -1;
 	if (c->verb->makes_store && cnt_paths_make(c->err) == -1)
 		return -1;
+	/* After a reboot of the host what lies in /run is made again. */
 	if (!c->verb->storeless &&
 	    (cnt_store_open(&store, c->verb->makes_store, c->err) == -1 ||
-	    cnt_recover(store, c->err) == -1))
+	    cnt_paths_make(c->err) == -1 || cnt_recover(store, c->err) == -1))
 		return -1;
 	c->store = store;
 	c->caller = &caller;

@@ -49,7 +49,7 @@ struct flow {
 	int64_t			 bytes, total, reported;
 };
 
-/* Outside the namespaces: holds what this process holds locked until everything in them is dead, and
+/* Outside the namespaces: keeps what the parent had locked until everything in them is dead, and
  * kills it when the parent ends. */
 static CNT_NORETURN void
 watch(pid_t pid, int parent)

@@ -117,6 +117,8 @@ cJSON	*cnt_check_args(const struct cnt_verb *v, const cJSON *args, struct cnt_er
 /* A result against its own table: -1 with CNT_BUG when a verb breaks its word. */
 int	 cnt_check_result(const struct cnt_verb *v, const cJSON *out, struct cnt_err *e);
 
+/* lib/value.c */
+
 /* "512m" → bytes; "90s" → seconds. -1 with CNT_INVALID. */
 int	 cnt_parse_size(const char *s, int64_t *bytes, struct cnt_err *e);
 int	 cnt_parse_duration(const char *s, double *seconds, struct cnt_err *e);

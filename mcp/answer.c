@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers. A result is spliced into its envelope member by member as
- * bytes; what a revision does not know is left out, what it demands is added. The bytes may come from
- * another program: an answer is sent only when they are one JSON object.
+ * Answers. A result is spliced into its envelope member by member as bytes; what a revision does not
+ * know is left out, what it demands is added. The bytes may come from another program: an answer is
+ * sent only when they are one JSON object.
  */
 #include "mcp/serving.h"
 

@@ -121,7 +121,7 @@ cnt_request_progress(struct cnt_request *r, double done, double total, const cha
 	r->progress = done;
 	cnt_buf_adds(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":"
 	    "{\"progressToken\":");
-	add_span(&b, r->token);
+	cnt_buf_add(&b, r->token.p, r->token.n);
 	cnt_buf_addf(&b, ",\"progress\":%.15g", done);
 	if (isfinite(total) && total > 0)
 		cnt_buf_addf(&b, ",\"total\":%.15g", total);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Serves verbs. Each call runs in a forked child, leader of its own process group, that writes lines
- * on one pipe: "P done total text" as it goes and "R result" at the end. The child holds neither the
- * wire nor anything else of the server's but standard error. A verb that crashes is one failed call;
- * one that is cancelled gets TERM at once and KILL after the grace, with its whole group.
+ * Serves verbs. Each call runs in a forked child, leader of its own process group (mcp/worker.h). A verb
+ * that crashes is one failed call; one that is cancelled gets TERM at once and KILL after the grace,
+ * with its whole group.
  */
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +16,7 @@
 #include "mcp/frame.h"
 #include "mcp/server.h"
 #include "mcp/undertaker.h"
+#include "mcp/worker.h"
 
 #define GRACE_US	2000000
 #define RESULT_MAX	((size_t)64 << 20)
@@ -38,57 +38,6 @@ struct work {
 	struct cnt_timer	*timer;		/* until KILL; it has been cancelled */
 	bool			 exited;
 };
-
-/* In the child. */
-
-static void
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t did = write(fd, p, n);
-
-		if (did == -1 && errno != EINTR)
-			_exit(cnt_code_exit(CNT_SYSTEM));
-		if (did > 0) {
-			p += did;
-			n -= (size_t)did;
-		}
-	}
-}
-
-static void
-child_progress(struct cnt_call *c, double done, double total, const char *text)
-{
-	struct cnt_buf b CNT_BUF = { 0 };
-
-	cnt_buf_addf(&b, "P %.17g %.17g %s", done, total, text != NULL ? text : "");
-	for (char *p = b.p; (p = strpbrk(p, "\r\n")) != NULL; )
-		*p = ' ';
-	cnt_buf_add(&b, "\n", 1);
-	write_all(*(int *)c->arg, b.p, b.n);
-}
-
-CNT_NORETURN static void
-child(const struct verbs *vs, const struct cnt_verb *v, const cJSON *in, int out, bool progress)
-{
-	cJSON *result = cJSON_CreateObject();
-	struct cnt_err e = { 0 };
-	struct cnt_buf b = { 0 };
-	int fd = 3;
-	struct cnt_call c = { .verb = v, .in = in, .out = result, .err = &e, .arg = &fd,
-	    .progress = progress ? child_progress : NULL };
-
-	if ((out != fd && dup3(out, fd, O_CLOEXEC) == -1) ||
-	    syscall(SYS_close_range, fd + 1, ~0U, 0) == -1)
-		_exit(cnt_code_exit(CNT_SYSTEM));
-	cnt_buf_add(&b, "R ", 2);
-	cnt_call_result(&c, vs->o->run(&c), &b);
-	cnt_buf_add(&b, "\n", 1);
-	write_all(fd, b.p, b.n);
-	_exit(0);
-}
-
-/* In the server. */
 
 static void
 work_free(struct work *w)
@@ -227,7 +176,7 @@ start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const c
 		return cnt_fail_sys(e, "pipe");
 	pid = cnt_child_fork(vs->o->death_signal != 0 ? vs->o->death_signal : SIGKILL);
 	if (pid == 0)
-		child(vs, v, in, p[1], cnt_request_wants_progress(r));
+		cnt_worker_run(v, in, vs->o->run, p[1], cnt_request_wants_progress(r));
 	close(p[1]);
 	if (pid == -1) {
 		close(p[0]);

@@ -486,6 +486,7 @@ a_chain_that_was_joined_again_is_named(void **state CNT_UNUSED)
 }
 
 #define COPY "time_us, kind, intent, subject, via, verb, box, args, result, text, prev"
+#define LAST " FROM audit WHERE seq = 3"
 
 static void
 the_table_takes_nothing_but_appending(void **state CNT_UNUSED)
@@ -495,11 +496,11 @@ the_table_takes_nothing_but_appending(void **state CNT_UNUSED)
 	assert_int_equal(sql("DELETE FROM audit"), SQLITE_CONSTRAINT);
 	assert_int_equal(sql("INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 2"),
 	    SQLITE_CONSTRAINT);
-	assert_int_equal(sql("INSERT INTO audit SELECT 9, " COPY ", hash FROM audit WHERE seq = 3"),
+	assert_int_equal(sql("INSERT INTO audit SELECT 9, " COPY ", hash" LAST),
 	    SQLITE_CONSTRAINT);
-	assert_int_equal(sql("INSERT INTO audit SELECT 4, " COPY ", NULL FROM audit WHERE seq = 3"),
+	assert_int_equal(sql("INSERT INTO audit SELECT 4, " COPY ", NULL" LAST),
 	    SQLITE_CONSTRAINT);
-	assert_int_equal(sql("INSERT INTO audit SELECT 4, " COPY ", x'00' FROM audit WHERE seq = 3"),
+	assert_int_equal(sql("INSERT INTO audit SELECT 4, " COPY ", x'00'" LAST),
 	    SQLITE_CONSTRAINT);
 }
 
