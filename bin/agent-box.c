@@ -236,7 +236,7 @@ main(int argc, char **argv)
 		print_error("", &e, false);
 		return cnt_code_exit(e.code);
 	}
-	if (fflush(stdout) == EOF) {
+	if (fflush(stdout) == EOF || ferror(stdout)) {
 		fprintf(stderr, "agent-box: standard output: %s\n", strerror(errno));
 		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
 	}

@@ -3,6 +3,7 @@
  * cnt setup: prepares the host, and takes that back. What boxes need later (bridge, tables, mounts)
  * the verbs make themselves; here is what is written once: directories, database, id ranges.
  */
+#include "lib/cgroup.h"
 #include "lib/conf.h"
 #include "lib/instance.h"
 #include "lib/main.h"
@@ -34,7 +35,7 @@ undo(struct cnt_call *c, const struct cnt_instance *i, cJSON *changed)
 		cnt_fail(c->err, CNT_NO, "setup: there are still %zu boxes", n);
 		return cnt_hint(c->err, "delete them first: cnt list");
 	}
-	if (cnt_net_remove(i, c->err) == -1)
+	if (cnt_net_remove(i, c->err) == -1 || cnt_cgroup_remove(i->tag, NULL, c->err) == -1)
 		return -1;
 	return cnt_instance_release(i, changed, c->err);
 }

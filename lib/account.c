@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads a box's passwd(5) and group(5). The files are the box's root's: they may be missing, huge, a
- * device, a link to a descriptor of ours, or name ids that the box does not have. The name service is
- * not asked: it would load the box's libraries into a process that is not confined yet.
+ * Reads a box's passwd(5) and group(5). The files are the box's root's: they may be missing, huge,
+ * a device, a link to a descriptor of ours, or name ids that the box does not have. The name
+ * service is not asked: it would load the box's libraries into a process that is not confined yet.
  */
 #include "lib/account.h"
 

@@ -17,8 +17,8 @@ struct cnt_account {
 	size_t	 groups_n;
 };
 
-/* To be called inside the box. No such account: CNT_NOTFOUND. What is filled in lives as long as the
- * process. */
+/* To be called inside the box. No such account: CNT_NOTFOUND. What is filled in lives as long as
+ * the process. */
 int	cnt_account_find(const char *name, struct cnt_account *a, struct cnt_err *e);
 
 #endif

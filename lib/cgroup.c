@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Control groups of boxes on both kinds of host: which hierarchies there are, limits as their keys,
- * use, and removal. The tree below TAG/NAME/box is the box's: its root makes directories there in any
- * number and depth, freezes its own processes, and forks while it is removed. So killing is done in
- * the v2 hierarchy, whose files above `box` it cannot write, and no walk depends on depth.
+ * use, and removal. The tree below TAG/NAME/box is the box's: its root makes directories there in
+ * any number and depth, freezes its own processes, and forks while it is removed. So killing is
+ * done in the v2 hierarchy, whose files above `box` it cannot write, and no walk depends on depth.
  */
 #include "lib/cgroup.h"
 
@@ -140,9 +140,9 @@ cnt_cgroup_limits(const struct cnt_limits *l, bool v2, struct cnt_cgroup_key key
 	memset(keys, 0, sizeof(*keys) * CNT_CGROUP_KEYS);
 	if (memory > 0)
 		add_key(keys, &n, v2 ? "memory.max" : "memory.limit_in_bytes", "%lld", memory);
-	if (swap > 0 && v2)
+	if (swap >= 0 && v2)
 		add_key(keys, &n, "memory.swap.max", "%lld", swap);
-	if (swap > 0 && memory > 0 && !v2)
+	if (swap >= 0 && memory > 0 && !v2)
 		add_key(keys, &n, "memory.memsw.limit_in_bytes", "%lld",
 		    swap > LLONG_MAX - memory ? LLONG_MAX : memory + swap);
 	if (pids > 0)
@@ -162,14 +162,14 @@ check_swap(const struct cnt_limits *l, bool v2, struct cnt_err *e)
 	char *memsw CNT_FREE = cnt_format("%s/memory.memsw.limit_in_bytes",
 	    v1_dir("memory") != NULL ? v1_dir("memory") : ROOT);
 
-	if (l->swap <= 0)
+	if (l->swap < 0)
 		return 0;
 	if (!v2 && l->memory <= 0)
 		return cnt_fail(e, CNT_UNAVAILABLE,
 		    "swap: cgroup v1 limits it only together with memory");
 	if (access(v2 ? "/proc/swaps" : memsw, F_OK) == -1) {
 		cnt_fail(e, CNT_UNAVAILABLE, "swap: this kernel does not account for it");
-		return cnt_hint(e, "boot with swapaccount=1, or leave the limit out");
+		return cnt_hint(e, "boot with swapaccount=1, or set `swap unlimited` in cnt.conf");
 	}
 	return 0;
 }
@@ -243,8 +243,8 @@ put_at(int dir, const char *file, const char *text)
 	return fd == -1 || write(fd, text, strlen(text)) == -1 ? -1 : 0;
 }
 
-/* Removes the directories in fd that can be; the name of one that cannot goes to `busy`, "" when none
- * is left. Returns how many went. */
+/* Removes the directories in fd that can be; the name of one that cannot goes to `busy`, "" when
+ * none is left. Returns how many went. */
 static int
 remove_children(int fd, char busy[NAME_MAX + 1])
 {
@@ -265,8 +265,8 @@ remove_children(int fd, char busy[NAME_MAX + 1])
 	return gone;
 }
 
-/* Empties the tree at *fd, which has to be killed already; a v1 freezer keeps the killed alive until
- * they are thawed. Goes down and up one directory at a time: the box chose the depth. */
+/* Empties the tree at *fd, which has to be killed already; a v1 freezer keeps the killed alive
+ * until they are thawed. Goes down and up one directory at a time: the box chose the depth. */
 static int
 remove_below(int *fd)
 {
@@ -296,8 +296,9 @@ remove_below(int *fd)
 	}
 }
 
-/* A process that is in one hierarchy and not in v2's was killed while it joined, or is being started:
- * nothing but a name of ours tells that it belongs here, so the name is checked on its descriptor. */
+/* A process that is in one hierarchy and not in v2's was killed while it joined, or is being
+ * started: nothing but the group's name tells that it belongs here, so that is checked once its pid
+ * is held by a descriptor. */
 static void
 kill_members(const char *dir, const char *path)
 {

@@ -21,7 +21,8 @@ struct cnt_cgroup_key {
 #define CNT_CGROUP_KEYS 8
 
 /* The mapping of limits, pure: v2 or v1 keys in the order in which they must be written. */
-size_t	cnt_cgroup_limits(const struct cnt_limits *l, bool v2, struct cnt_cgroup_key keys[CNT_CGROUP_KEYS]);
+size_t	cnt_cgroup_limits(const struct cnt_limits *l, bool v2,
+	    struct cnt_cgroup_key keys[CNT_CGROUP_KEYS]);
 
 /* Does this host run v2 alone? Which controllers lack for these limits: CNT_UNAVAILABLE. */
 bool	cnt_cgroup_is_v2(void);
@@ -37,9 +38,9 @@ struct cnt_hierarchy {
 const struct cnt_hierarchy *cnt_cgroup_hierarchies(size_t *n);
 const char *cnt_cgroup_v2(void);		/* its directory, or NULL */
 
-/* A session: a leaf of the box's cgroup in the v2 hierarchy, which the box's root cannot leave, named
- * for the process that owns it so that a left-over one is known by its dead owner. In v1 hierarchies a
- * session is in TAG/NAME itself, where the limits are. */
+/* A session: a leaf of the box's cgroup in the v2 hierarchy, which the box's root cannot leave,
+ * named for the process that owns it so that a left-over one is known by its dead owner. In v1
+ * hierarchies a session is in TAG/NAME itself, where the limits are. */
 struct cnt_leaf {
 	char	box[64];	/* "TAG/NAME" */
 	char	path[128];	/* "TAG/NAME/s-PID-STARTTIME-N" */
@@ -59,8 +60,9 @@ void	cnt_leaf_keep(struct cnt_leaf *leaf);
 /* Kills and removes leaves of this box whose owner is gone, of kept ones those that are empty. */
 void	cnt_leaf_sweep(const char *tag, const char *box);
 
-/* Kills all that is left in TAG/NAME and TAG/NAME.mon and removes both trees, whatever the box did in
- * its part of them. Absent: 0. Processes that do not end: CNT_BUSY. box NULL: removes TAG when empty. */
+/* Kills all that is left in TAG/NAME and TAG/NAME.mon and removes both trees, whatever the box did
+ * in its part of them. Absent: 0. Processes that do not end: CNT_BUSY. box NULL: removes TAG when
+ * it is empty. */
 int	cnt_cgroup_remove(const char *tag, const char *box, struct cnt_err *e);
 
 /* Pids in one cgroup ("TAG/NAME.mon"; not below it): malloc'd. Missing cgroup: 0 pids. */

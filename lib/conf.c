@@ -30,7 +30,10 @@ set_memory(struct cnt_conf *c, const char *value, struct cnt_err *e)
 static int
 set_swap(struct cnt_conf *c, const char *value, struct cnt_err *e)
 {
-	return cnt_parse_size(value, &c->limits.swap, e);
+	if (strcmp(value, "unlimited") != 0)
+		return cnt_parse_size(value, &c->limits.swap, e);
+	c->limits.swap = -1;
+	return 0;
 }
 
 static int

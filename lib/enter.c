@@ -6,15 +6,12 @@
  */
 #include "lib/enter.h"
 
-#include <sys/mman.h>
 #include <sys/pidfd.h>
-#include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -26,13 +23,6 @@
 #define GRACE_MS	2000		/* from TERM to KILL */
 #define KEEP_US		(5 * 1000000)	/* from end of input to agent-box's exit */
 #define DRAIN_US	(2 * 1000000)	/* output left in a relay after the end */
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U		/* Linux 6.3 */
-#endif
-#ifndef F_SEAL_EXEC
-#define F_SEAL_EXEC 0x0020
-#endif
 
 struct session {
 	const struct cnt_entry	*en;
@@ -403,41 +393,4 @@ cnt_enter(const struct cnt_entry *en, struct cnt_ended *ended, struct cnt_err *e
 		return -1;
 	x.pidfd = pidfd;
 	return enter(&s, &x, ended, e);
-}
-
-static int
-copy(int from, int to, off_t size)
-{
-	while (size > 0) {
-		ssize_t n = sendfile(to, from, NULL, (size_t)size);
-
-		if (n <= 0) {
-			errno = n == 0 ? EIO : errno;
-			return -1;
-		}
-		size -= n;
-	}
-	return 0;
-}
-
-int
-cnt_enter_seal(const char *path, int *memfd, struct cnt_err *e)
-{
-	CNT_CLOSE int file = open(path, O_RDONLY | O_CLOEXEC);
-	CNT_CLOSE int fd = -1;
-	struct stat st = { 0 };
-
-	if (file == -1 || fstat(file, &st) == -1)
-		return cnt_fail_sys(e, "%s", path);
-	fd = memfd_create("agent-box", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-	if (fd == -1 && errno == EINVAL)
-		fd = memfd_create("agent-box", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd == -1 || copy(file, fd, st.st_size) == -1 || fchmod(fd, 0555) == -1)
-		return cnt_fail_sys(e, "%s: sealed copy", path);
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_EXEC |
-	    F_SEAL_SEAL) == -1 && (errno != EINVAL || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK |
-	    F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1))
-		return cnt_fail_sys(e, "%s: sealed copy", path);
-	*memfd = take_fd(&fd);
-	return 0;
 }

@@ -15,17 +15,17 @@ struct cnt_entry {
 	const char		*user;		/* in the box; NULL: the box's own (its name) */
 	const char		*cwd;		/* absolute, in the box; NULL: the user's home */
 	const char *const	*env;		/* "K=V" on top of the clean environment, or NULL */
-	char *const		*argv;		/* argv[0] is looked up in the box's PATH; NULL: login shell */
+	char *const		*argv;		/* sought in the box's PATH; NULL: login shell */
 	int			 memfd;		/* program to run instead, sealed; -1: none */
 	int			 in, out, err;	/* become 0, 1, 2; none may be a directory */
-	bool			 terminal;	/* open a terminal in the box and relay it to `in` and `out` */
-	bool			 keep;		/* agent-box: end of input first, then what is left may stay */
+	bool			 terminal;	/* opened in the box, relayed to `in` and `out` */
+	bool			 keep;		/* agent-box: end of input first, the rest stays */
 	double			 timeout;	/* seconds; 0: none */
 };
 
 /* How it ended. */
 struct cnt_ended {
-	int	status;		/* exit status, 128+n by signal, 126 cannot execute, 127 not found */
+	int	status;		/* exit status, 128+n: signal, 126 not executable, 127 not found */
 	bool	timed_out;
 };
 

@@ -125,22 +125,28 @@ take_limits(pid_t init, struct cnt_err *e)
 	return 0;
 }
 
-/* AppArmor's label of init, as change_onexec takes it; NULL where there is none. */
-static char *
-read_label(pid_t init)
+/* AppArmor's label of init, as change_onexec takes it; stays NULL where there is none. */
+static int
+read_label(pid_t init, char **label, struct cnt_err *e)
 {
 	char *path CNT_FREE = cnt_format("/proc/%d/attr/apparmor/current", (int)init);
+	CNT_BUF struct cnt_buf on = { 0 };
 	CNT_BUF struct cnt_buf b = { 0 };
-	struct cnt_err ignored;
 	char *mode;
 
-	if (cnt_file_read(path, 4096, &b, &ignored) == -1 || b.p == NULL)
-		return NULL;
+	if (cnt_file_read("/sys/module/apparmor/parameters/enabled", 16, &on, e) == -1 ||
+	    on.p == NULL || on.p[0] != 'Y')
+		return 0;
+	if (cnt_file_read(path, 4096, &b, e) == -1)
+		return -1;
+	cnt_buf_adds(&b, "\n");
 	b.p[strcspn(b.p, "\n")] = '\0';
 	mode = strrchr(b.p, ' ');
 	if (mode != NULL && mode[1] == '(')
 		*mode = '\0';
-	return strcmp(b.p, "unconfined") == 0 ? NULL : cnt_format("exec %s", b.p);
+	if (strcmp(b.p, "unconfined") != 0)
+		*label = cnt_format("exec %s", b.p);
+	return 0;
 }
 
 /* Through the host's /proc, since the box may have mounted something else on its own. */
@@ -350,8 +356,7 @@ helper(const struct cnt_entrant *x, char **label, struct cnt_err *e)
 		return cnt_fail_sys(e, "close_range");
 	if (arrange_descriptors(x, e) == -1 || cnt_leaf_join(x->leaf, e) == -1)
 		return -1;
-	*label = read_label(x->init);
-	if (take_limits(x->init, e) == -1)
+	if (read_label(x->init, label, e) == -1 || take_limits(x->init, e) == -1)
 		return -1;
 	return change_namespaces(x, e);
 }

@@ -146,7 +146,8 @@ wait_empty(const struct cnt_leaf *leaf, int ms)
 	return true;
 }
 
-/* On v1 a process that the box froze in a group of its own does not die; moved to a thawed one it does. */
+/* On v1 a process that the box froze in a group of its own does not die; moved to a thawed one it
+ * does. */
 static void
 thaw(const struct cnt_leaf *leaf)
 {

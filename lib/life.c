@@ -22,9 +22,11 @@ cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
 	l->lock = -1;
 	if (cnt_store_instance(c->store, &l->instance, c->err) == -1)
 		return -1;
-	if (wait_ms >= 0 && cnt_box_lock(name, wait_ms, &l->lock, c->err) == -1)
-		return -1;
+	/* Looked up first, so that a name which is no box's leaves no lock file. */
 	if (cnt_store_box_get(c->store, name, &l->box, c->err) == -1)
+		return -1;
+	if (wait_ms >= 0 && (cnt_box_lock(name, wait_ms, &l->lock, c->err) == -1 ||
+	    cnt_store_box_get(c->store, name, &l->box, c->err) == -1))
 		return -1;
 	if (l->box.state != CNT_READY) {
 		cnt_fail(c->err, CNT_BUSY, "%s: is being made or deleted", name);

@@ -26,7 +26,7 @@ struct cnt_instance {
 /* Running or not is the kernel's to say. */
 enum cnt_state { CNT_CREATING, CNT_READY, CNT_DELETING };
 
-/* Limits of a box. 0: no limit. */
+/* Limits of a box. 0: no limit; of swap 0 is none at all, and -1 no limit. */
 struct cnt_limits {
 	int64_t	memory;		/* bytes */
 	int64_t	swap;		/* bytes on top of memory */

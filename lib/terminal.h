@@ -33,7 +33,7 @@ int	cnt_terminal_open(const struct cnt_terminal *like, int *master, int *slave,
 struct cnt_pump {
 	int	from, to;	/* -1: ended */
 	bool	typed;		/* to is a terminal's master: end of input is typed there */
-	enum { CNT_PUMP_NONE, CNT_PUMP_FROM, CNT_PUMP_TO } ours;	/* what to close at the end */
+	enum { CNT_PUMP_NONE, CNT_PUMP_FROM, CNT_PUMP_TO } ours;	/* closed at the end */
 	bool	lost;		/* nobody takes what comes */
 	size_t	at, n;
 	char	buf[4096];	/* PIPE_BUF: what poll(2) promises to take without blocking */

@@ -183,7 +183,7 @@ put_text(const struct layers *l, const char *path, const char *text, struct cnt_
 	return put(l, path, text, strlen(text), 0644, 0, 0, e);
 }
 
-/* Is the name or id in a table whose lines are name:x:ID:…? */
+/* Is the name or id in a table whose lines are name:x:ID:...? */
 static int
 check_free(const struct layers *l, const char *table, const char *path, struct cnt_err *e)
 {

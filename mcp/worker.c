@@ -57,5 +57,3 @@ cnt_worker_run(const struct cnt_verb *v, const cJSON *in, int (*run)(struct cnt_
 	write_all(fd, b.p, b.n);
 	_exit(0);
 }
-
-/* In the server. */

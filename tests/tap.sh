@@ -29,7 +29,7 @@ tap_result() {		# 0|1 NAME
 	tap_bad=$((tap_bad + 1))
 	printf 'not ok %d - %s\n' "$tap_n" "${2%%[[:cntrl:]]*}"
 }
-diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+diag() { printf '%s\n' "$*" | sed 's/^/# /' >&2; }
 
 on_exit() { tap_exit="$1
 $tap_exit"; }

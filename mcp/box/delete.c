@@ -9,13 +9,13 @@
 
 static const struct cnt_field delete_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or relative to the home directory" },
+	    .help = "absolute, or below home" },
 	{ 0 },
 };
 
 static const struct cnt_field delete_results[] = {
-	{ .name = "path", .type = CNT_STRING, .help = "absolute path" },
-	{ .name = "bytes", .type = CNT_INTEGER, .help = "its size" },
+	{ .name = "path", .type = CNT_STRING },
+	{ .name = "bytes", .type = CNT_INTEGER },
 	{ 0 },
 };
 

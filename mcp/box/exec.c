@@ -34,23 +34,23 @@ struct run {
 };
 
 static const struct cnt_field stream_fields[] = {
-	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "what the answer shows" },
-	{ .name = "encoding", .type = CNT_STRING, .help = "utf-8" },
-	{ .name = "replaced", .type = CNT_BOOLEAN, .help = "U+FFFD stands for what was not UTF-8" },
-	{ .name = "total_bytes", .type = CNT_INTEGER, .help = "bytes written in all" },
-	{ .name = "truncated", .type = CNT_BOOLEAN, .help = "is part of it left out?" },
-	{ .name = "spill_path", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "file with all of it" },
+	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL },
+	{ .name = "encoding", .type = CNT_STRING },
+	{ .name = "replaced", .type = CNT_BOOLEAN },
+	{ .name = "total_bytes", .type = CNT_INTEGER },
+	{ .name = "truncated", .type = CNT_BOOLEAN },
+	{ .name = "spill_path", .type = CNT_STRING, .flags = CNT_NULLABLE },
 	{ 0 },
 };
 
 static const struct cnt_field exec_results[] = {
-	{ .name = "exit_code", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "status" },
-	{ .name = "signal", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "signal that ended it" },
-	{ .name = "timed_out", .type = CNT_BOOLEAN, .help = "killed because its time was over" },
-	{ .name = "duration_ms", .type = CNT_INTEGER, .help = "milliseconds it took" },
-	{ .name = "stdout", .type = CNT_OBJECT, .of = stream_fields, .help = "standard output" },
-	{ .name = "stderr", .type = CNT_OBJECT, .of = stream_fields, .help = "standard error" },
-	{ .name = "left_running", .type = CNT_STRINGS, .help = "pids that outlive the command" },
+	{ .name = "exit_code", .type = CNT_INTEGER, .flags = CNT_NULLABLE },
+	{ .name = "signal", .type = CNT_STRING, .flags = CNT_NULLABLE },
+	{ .name = "timed_out", .type = CNT_BOOLEAN },
+	{ .name = "duration_ms", .type = CNT_INTEGER },
+	{ .name = "stdout", .type = CNT_OBJECT, .of = stream_fields },
+	{ .name = "stderr", .type = CNT_OBJECT, .of = stream_fields },
+	{ .name = "left_running", .type = CNT_STRINGS },
 	{ 0 },
 };
 

@@ -21,35 +21,35 @@
 #define PORTS_MAX	256
 
 static const struct cnt_field amount_fields[] = {
-	{ .name = "limit", .type = CNT_SIZE, .flags = CNT_NULLABLE, .help = "bytes" },
-	{ .name = "used", .type = CNT_SIZE, .flags = CNT_NULLABLE, .help = "bytes" },
+	{ .name = "limit", .type = CNT_SIZE, .flags = CNT_NULLABLE },
+	{ .name = "used", .type = CNT_SIZE, .flags = CNT_NULLABLE },
 	{ 0 },
 };
 
 static const struct cnt_field disk_fields[] = {
-	{ .name = "size", .type = CNT_SIZE, .flags = CNT_NULLABLE, .help = "bytes" },
-	{ .name = "used", .type = CNT_SIZE, .flags = CNT_NULLABLE, .help = "bytes" },
+	{ .name = "size", .type = CNT_SIZE, .flags = CNT_NULLABLE },
+	{ .name = "used", .type = CNT_SIZE, .flags = CNT_NULLABLE },
 	{ 0 },
 };
 
 static const struct cnt_field listening_fields[] = {
-	{ .name = "port", .type = CNT_INTEGER, .help = "TCP port" },
-	{ .name = "process", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "who listens" },
+	{ .name = "port", .type = CNT_INTEGER },
+	{ .name = "process", .type = CNT_STRING, .flags = CNT_NULLABLE },
 	{ 0 },
 };
 
 static const struct cnt_field info_results[] = {
-	{ .name = "name", .type = CNT_STRING, .help = "host name" },
-	{ .name = "os", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "distribution" },
-	{ .name = "kernel", .type = CNT_STRING, .help = "release" },
-	{ .name = "arch", .type = CNT_STRING, .help = "machine" },
-	{ .name = "cpus", .type = CNT_NUMBER, .help = "processors it may use" },
-	{ .name = "memory", .type = CNT_OBJECT, .of = amount_fields, .help = "memory" },
-	{ .name = "disk", .type = CNT_OBJECT, .of = disk_fields, .help = "disk of the home directory" },
-	{ .name = "uptime_s", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "seconds since its start" },
-	{ .name = "user", .type = CNT_STRING, .help = "who you are" },
-	{ .name = "addresses", .type = CNT_STRINGS, .help = "IP addresses" },
-	{ .name = "listening", .type = CNT_OBJECTS, .of = listening_fields, .help = "TCP ports" },
+	{ .name = "name", .type = CNT_STRING },
+	{ .name = "os", .type = CNT_STRING, .flags = CNT_NULLABLE },
+	{ .name = "kernel", .type = CNT_STRING },
+	{ .name = "arch", .type = CNT_STRING },
+	{ .name = "cpus", .type = CNT_NUMBER },
+	{ .name = "memory", .type = CNT_OBJECT, .of = amount_fields },
+	{ .name = "disk", .type = CNT_OBJECT, .of = disk_fields },
+	{ .name = "uptime_s", .type = CNT_INTEGER, .flags = CNT_NULLABLE },
+	{ .name = "user", .type = CNT_STRING },
+	{ .name = "addresses", .type = CNT_STRINGS },
+	{ .name = "listening", .type = CNT_OBJECTS, .of = listening_fields },
 	{ 0 },
 };
 

@@ -16,7 +16,7 @@
 
 static const struct cnt_field list_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or relative to the home directory" },
+	    .help = "absolute, or below home" },
 	{ .name = "depth", .type = CNT_INTEGER, .def = "1", .min = 1, .max = 16, .help = "levels" },
 	{ .name = "include_hidden", .type = CNT_BOOLEAN, .def = "false", .help = "names that begin with ." },
 	{ .name = "glob", .type = CNT_STRING, .help = "only names that match, such as *.c" },
@@ -27,21 +27,21 @@ static const struct cnt_field list_params[] = {
 };
 
 static const struct cnt_field entry_fields[] = {
-	{ .name = "name", .type = CNT_STRING, .help = "below the path that was asked for" },
-	{ .name = "type", .type = CNT_STRING, .help = "file, directory, symlink, fifo, socket ..." },
-	{ .name = "size", .type = CNT_INTEGER, .help = "bytes" },
-	{ .name = "mode", .type = CNT_STRING, .help = "octal" },
-	{ .name = "mtime", .type = CNT_STRING, .help = "last change" },
-	{ .name = "owner", .type = CNT_STRING, .help = "user" },
-	{ .name = "target", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "of a symlink" },
+	{ .name = "name", .type = CNT_STRING },
+	{ .name = "type", .type = CNT_STRING },
+	{ .name = "size", .type = CNT_INTEGER },
+	{ .name = "mode", .type = CNT_STRING },
+	{ .name = "mtime", .type = CNT_STRING },
+	{ .name = "owner", .type = CNT_STRING },
+	{ .name = "target", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ 0 },
 };
 
 static const struct cnt_field list_results[] = {
-	{ .name = "entries", .type = CNT_OBJECTS, .of = entry_fields, .help = "by name" },
+	{ .name = "entries", .type = CNT_OBJECTS, .of = entry_fields },
 	{ .name = "total", .type = CNT_INTEGER, .flags = CNT_NULLABLE,
 	    .help = "entries on all pages; null: too many to count" },
-	{ .name = "next_cursor", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "for the next page" },
+	{ .name = "next_cursor", .type = CNT_STRING, .flags = CNT_NULLABLE },
 	{ 0 },
 };
 

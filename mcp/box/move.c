@@ -21,9 +21,9 @@ static const struct cnt_field move_params[] = {
 };
 
 static const struct cnt_field move_results[] = {
-	{ .name = "source", .type = CNT_STRING, .help = "absolute path it had" },
-	{ .name = "destination", .type = CNT_STRING, .help = "absolute path it has" },
-	{ .name = "replaced", .type = CNT_BOOLEAN, .help = "something was there" },
+	{ .name = "source", .type = CNT_STRING },
+	{ .name = "destination", .type = CNT_STRING },
+	{ .name = "replaced", .type = CNT_BOOLEAN },
 	{ .name = "copied", .type = CNT_BOOLEAN, .help = "it went to another file system" },
 	{ 0 },
 };

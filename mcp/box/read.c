@@ -21,7 +21,7 @@ static const char *const encodings[] = { "auto", "utf-8", "base64", NULL };
 
 static const struct cnt_field read_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or relative to the home directory" },
+	    .help = "absolute, or below home" },
 	{ .name = "offset", .type = CNT_INTEGER, .min = 0, .max = 9e15, .help = "first byte; default 0" },
 	{ .name = "limit", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = LIMIT_MAX,
 	    .help = "bytes at most" },
@@ -33,18 +33,17 @@ static const struct cnt_field read_params[] = {
 };
 
 static const struct cnt_field read_results[] = {
-	{ .name = "path", .type = CNT_STRING, .help = "absolute path" },
-	{ .name = "size", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "bytes; null: unknown" },
-	{ .name = "sha256", .type = CNT_STRING, .flags = CNT_NULLABLE,
-	    .help = "of the whole file, up to 64 MiB" },
-	{ .name = "mtime", .type = CNT_STRING, .help = "last change" },
-	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL, .help = "the payload" },
-	{ .name = "encoding", .type = CNT_STRING, .help = "utf-8 or base64" },
-	{ .name = "offset", .type = CNT_INTEGER, .help = "first byte of the payload" },
-	{ .name = "bytes", .type = CNT_INTEGER, .help = "bytes of the file in it" },
-	{ .name = "next_offset", .type = CNT_INTEGER, .flags = CNT_NULLABLE, .help = "where to go on" },
-	{ .name = "lines", .type = CNT_INTEGER, .help = "lines in it" },
-	{ .name = "truncated", .type = CNT_BOOLEAN, .help = "less than what was asked for" },
+	{ .name = "path", .type = CNT_STRING },
+	{ .name = "size", .type = CNT_INTEGER, .flags = CNT_NULLABLE },
+	{ .name = "sha256", .type = CNT_STRING, .flags = CNT_NULLABLE },
+	{ .name = "mtime", .type = CNT_STRING },
+	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL },
+	{ .name = "encoding", .type = CNT_STRING },
+	{ .name = "offset", .type = CNT_INTEGER },
+	{ .name = "bytes", .type = CNT_INTEGER },
+	{ .name = "next_offset", .type = CNT_INTEGER, .flags = CNT_NULLABLE },
+	{ .name = "lines", .type = CNT_INTEGER },
+	{ .name = "truncated", .type = CNT_BOOLEAN },
 	{ 0 },
 };
 

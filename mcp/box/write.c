@@ -20,7 +20,7 @@ static const char *const encodings[] = { "utf-8", "base64", NULL };
 
 static const struct cnt_field write_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or relative to the home directory" },
+	    .help = "absolute, or below home" },
 	{ .name = "content", .type = CNT_STRING, .flags = CNT_REQUIRED, .help = "what the file shall hold" },
 	{ .name = "encoding", .type = CNT_STRING, .def = "utf-8", .choices = encodings,
 	    .help = "how content is written here" },
@@ -34,12 +34,12 @@ static const struct cnt_field write_params[] = {
 };
 
 static const struct cnt_field write_results[] = {
-	{ .name = "path", .type = CNT_STRING, .help = "absolute path of what was written" },
-	{ .name = "bytes_written", .type = CNT_INTEGER, .help = "bytes of content" },
+	{ .name = "path", .type = CNT_STRING },
+	{ .name = "bytes_written", .type = CNT_INTEGER },
 	{ .name = "sha256", .type = CNT_STRING, .flags = CNT_NULLABLE,
 	    .help = "of the whole file now, up to 64 MiB" },
-	{ .name = "mode", .type = CNT_STRING, .help = "octal" },
-	{ .name = "created", .type = CNT_BOOLEAN, .help = "there was no such file" },
+	{ .name = "mode", .type = CNT_STRING },
+	{ .name = "created", .type = CNT_BOOLEAN },
 	{ 0 },
 };
 

@@ -209,7 +209,7 @@ $r = list('t')->{data}{entries};
 is_deeply [ map { $_->{type} } @$r ], [qw(file directory file file symlink)], 'types';
 is $r->[4]{target}, 'a', 'the target of a link';
 like $r->[0]{mtime}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'time';
-is $r->[0]{owner}, (getpwuid $>)[0], 'owner';
+is $r->[0]{owner}, (getpwuid $>)[0] // $>, 'owner';
 my ($cursor, @pages);
 for (1 .. 20) {
 	my $page = list('t', depth => 3, limit => 3, defined $cursor ? (cursor => $cursor) : ())->{data};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * attacker COMM [UID]: as root of a box, or as UID and the group of that number, stops every process that appears with the
- * name COMM, which is what a program of the host is still called before its exec in the box, and tries to
- * take what it holds. Prints "ready", "enough" when it has caught ten, and at the end of its input what it
- * caught; also every attempt that was let through. Exit 0 when none was.
+ * attacker COMM [UID]: as root of a box, or as UID and the group of that number, stops every
+ * process that appears with the name COMM, which is what a program of the host is still called
+ * before its exec in the box, and tries to take what it holds. Prints "ready", "enough" when it has
+ * caught ten, and at the end of its input what it caught; also every attempt that was let through.
+ * Exit 0 when none was.
  */
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -108,12 +109,12 @@ hunt(pid_t pid, const char *name)
 	char comm[64] = "";
 	int was = caught;
 
-	for (int step = 0; step < STEPS && look(pid, comm) != 0 && strcmp(comm, name) == 0; step++) {
+	for (int n = 0; n < STEPS && look(pid, comm) != 0 && strcmp(comm, name) == 0; n++) {
 		char state = 0;
 
 		while (kill(pid, SIGSTOP) == -1 && errno == EPERM)
 			;		/* until it has changed its uid to ours */
-		for (int n = 0; n < 10000 && (state = look(pid, comm)) != 'T' && state != 0; n++)
+		for (int k = 0; k < 10000 && (state = look(pid, comm)) != 'T' && state != 0; k++)
 			;
 		if (state == 'T' && strcmp(comm, name) == 0) {
 			try_all(pid);

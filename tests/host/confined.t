@@ -116,15 +116,9 @@ like "$(cat "$tmp/typescript")" '^mine' "enter: and the user's own"
 kill "$p"
 exec 7>&-
 
-# shell_exec through the platform's server, as an agent reaches it.
-mkfifo "$tmp/requests"
-cnt mcp <"$tmp/requests" >"$tmp/answers" 2>/dev/null &
-mcp=$!
-exec 8>"$tmp/requests"
-on_exit "exec 8>&-; kill $mcp 2>/dev/null; wait $mcp"
+# shell_exec through the platform's server, as an agent reaches it. Not under a sanitizer, whose
+# agent-box is not static and runs in no box.
 id=1
-echo '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}' >&8
-echo '{"jsonrpc":"2.0","method":"notifications/initialized"}' >&8
 ask() {			# COMMAND [TIMEOUT]: a shell_exec; its answer is awaited with `answered`
 	id=$((id + 1))
 	printf '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"shell_exec","arguments":{"box":"%s","command":"%s","timeout_seconds":%d}}}\n' \
@@ -132,11 +126,22 @@ ask() {			# COMMAND [TIMEOUT]: a shell_exec; its answer is awaited with `answere
 }
 answered() { wait_for 60 grep -q "\"id\":${id}[,}]" "$tmp/answers"; }
 
-ask 'sleep 3141503'
-confined "$(pid_of 'sleep 3141503')" 'child of shell_exec'
-confined "$(pid_of 'agent-box')" agent-box own
-kill "$(pid_of 'sleep 3141503')"
-ok 'shell_exec answers when its command was ended' answered
+ways=by_exec
+if [ -z "${SAN-}" ]; then
+	ways='by_exec by_shell_exec'
+	mkfifo "$tmp/requests"
+	cnt mcp <"$tmp/requests" >"$tmp/answers" 2>/dev/null &
+	mcp=$!
+	exec 8>"$tmp/requests"
+	on_exit "exec 8>&-; kill $mcp 2>/dev/null; wait $mcp"
+	echo '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}' >&8
+	echo '{"jsonrpc":"2.0","method":"notifications/initialized"}' >&8
+	ask 'sleep 3141503'
+	confined "$(pid_of 'sleep 3141503')" 'child of shell_exec'
+	confined "$(pid_of 'agent-box')" agent-box own
+	kill "$(pid_of 'sleep 3141503')"
+	ok 'shell_exec answers when its command was ended' answered
+fi
 
 # Limits: the same three attacks by both ways. What counts is read from the box's own cgroup.
 oom_kills() { sed -n 's/^oom_kill //p' "$(cgroup memory.oom_control memory.events)"; }
@@ -158,7 +163,7 @@ more() { [ "$($1)" -gt "$2" ]; }	# COUNTER THAN
 hog="python3 -c 'x=bytearray($((memory * 2)))'"
 bomb="bash -c 'b() { b | b & }; b; sleep 60' 2>/dev/null"
 spin='for i in 1 2 3 4 5 6 7 8; do (until [ -e stop ]; do :; done) & done; wait'
-for way in by_exec by_shell_exec; do
+for way in $ways; do
 	before=$(oom_kills)
 	$way "$hog"
 	ok "$way: twice the memory limit is stopped" more oom_kills "$before"
@@ -173,7 +178,7 @@ for way in by_exec by_shell_exec; do
 	before=$(throttled) used=$(used_us) from=$(now_us)
 	$way "$spin" &
 	ok "$way: eight spinning threads are throttled" wait_for 50 more throttled "$before"
-	[ "$rc" -eq 0 ] || [ $way = by_exec ] || diag "$(tail -n 1 "$tmp/answers")"
+	[ "$rc" -eq 0 ] || [ "$way" = by_exec ] || diag "$(tail -n 1 "$tmp/answers")"
 	wait_for 5 more now_us $((from + 1000000))
 	ok "$way: to half a processor" \
 	    [ $(($(used_us) - used)) -lt $((($(now_us) - from) * 6 / 10 + 100000)) ]

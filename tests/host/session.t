@@ -75,6 +75,7 @@ ok 'no session is left' wait_for 5 no_leaf
 
 # agent-box: end of input first; its unnatural end is everything's.
 
+# Not under a sanitizer, whose agent-box is not static and runs in no box.
 mkfifo "$tmp/in"
 begin() {
 	cnt enter "$box" agent-box <"$tmp/in" >"$tmp/answers" 2>/dev/null & p=$!
@@ -84,22 +85,25 @@ begin() {
 	printf '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"shell_exec","arguments":{"command":"sleep %d"}}}\n' "$1" >&9
 	wait_for 10 running "sleep $1"
 }
-begin 2718208
-exec 9>&-
-wait $p
-is $? 0 'agent-box ends with its input'
-ok 'and ends what it ran' gone 'sleep 2718208'
-ok 'the next one' cnt exec "$box" -- true
-ok 'finds no session left' wait_for 5 no_leaf
-begin 2718209
-while read -r q; do
-	case $(tr '\0' ' ' 2>/dev/null <"/proc/$q/cmdline") in agent-box*) kill -KILL "$q" ;; esac
-done 2>/dev/null <"$(leaves | grep -m 1 .)/cgroup.procs"
-wait $p
-is $? 137 'agent-box killed from outside'
-exec 9>&-
-ok 'loses all that it ran' gone 'sleep 2718209'
-ok 'and leaves no session' wait_for 5 no_leaf
+agent_box() {
+	begin 2718208
+	exec 9>&-
+	wait $p
+	is $? 0 'agent-box ends with its input'
+	ok 'and ends what it ran' gone 'sleep 2718208'
+	ok 'the next one' cnt exec "$box" -- true
+	ok 'finds no session left' wait_for 5 no_leaf
+	begin 2718209
+	while read -r q; do
+		case $(tr '\0' ' ' 2>/dev/null <"/proc/$q/cmdline") in agent-box*) kill -KILL "$q" ;; esac
+	done 2>/dev/null <"$(leaves | grep -m 1 .)/cgroup.procs"
+	wait $p
+	is $? 137 'agent-box killed from outside'
+	exec 9>&-
+	ok 'loses all that it ran' gone 'sleep 2718209'
+	ok 'and leaves no session' wait_for 5 no_leaf
+}
+[ -n "${SAN-}" ] || agent_box
 
 # A hostile box: its root has a shell, whose files the next session reads.
 

@@ -32,7 +32,7 @@ sub refused {
 subtest 'initialize negotiates' => sub {
 	for my $v (qw(2024-11-05 2025-03-26 2025-06-18 2025-11-25)) {
 		my $r = start()->initialize($v);
-		is($r->{result}{protocolVersion}, $v, $v);
+		is($r->{result}{protocolVersion}, $v, "$v is taken");
 		is_deeply($r->{result}{capabilities}, { tools => {} }, "$v: tools and nothing else");
 	}
 	for my $v (qw(2026-07-28 1999-01-01)) {
@@ -67,9 +67,9 @@ subtest 'ids come back as the bytes that came' => sub {
 	my $c = start('2025-11-25');
 	for my $id ('9007199254740993', '-9223372036854775808', '0', '-1', '""', '"a\u00e9\/\ud83d\ude00"', '"1"') {
 		$c->say(qq({"jsonrpc":"2.0","id":$id,"method":"ping"}));
-		like($c->line, qr/"id":\Q$id\E,/, $id);
+		like($c->line, qr/"id":\Q$id\E,/, "id $id");
 		$c->say(qq({"params":{"name":"echo","arguments":{"text":"]}\\""}},"method":"tools/call","id" : $id ,"jsonrpc":"2.0"}));
-		like($c->line, qr/"id":\Q$id\E,"result"/, "$id, after params");
+		like($c->line, qr/"id":\Q$id\E,"result"/, "id $id, after params");
 	}
 	refused($c, qq({"jsonrpc":"2.0","id":$_,"method":"ping"}), -32600, "id $_")
 	    for 'null', '1.5', 'true', '{}', '[]', '[1]';
@@ -77,14 +77,14 @@ subtest 'ids come back as the bytes that came' => sub {
 
 subtest 'broken lines' => sub {
 	my $c = start('2025-11-25');
-	refused($c, $_, -32700, substr($_, 0, 40)) for '{', '{"jsonrpc":"2.0","id":1,"method":"ping"', 'x',
+	refused($c, $_, -32700, "line " . substr($_, 0, 40)) for '{', '{"jsonrpc":"2.0","id":1,"method":"ping"', 'x',
 	    '{"jsonrpc":"2.0","id":1,"method":"ping",}', '{"jsonrpc":"2.0","id":01,"method":"ping"}',
 	    '{"jsonrpc":"2.0","id":1,"method":"ping"} x', "\xff", '{"a":"' . "\xc0\xaf" . '"}',
 	    '{"a":"' . "\xed\xa0\x80" . '"}', qq({"a":"\0"}), qq(\0), qq({"a":"\t"}),
 	    "\xef\xbb\xbf" . '{"jsonrpc":"2.0","id":1,"method":"ping"}',
 	    '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"\ud83d"}}', '[' x 100000,
 	    '{"a":' x 100000, '[' x 100000 . ']' x 100000;
-	refused($c, $_, -32600, substr($_, 0, 40)) for '1', '"x"', 'null', 'true', '[]', '[1]', '{}',
+	refused($c, $_, -32600, "line " . substr($_, 0, 40)) for '1', '"x"', 'null', 'true', '[]', '[1]', '{}',
 	    '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', '{"id":1.5}';
 	refused($c, '{"jsonrpc":"1.0","id":7,"method":"ping"}', -32600, 'jsonrpc 1.0', 7);
 	refused($c, '{"id":7,"method":"ping"}', -32600, 'no jsonrpc', 7);

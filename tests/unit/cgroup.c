@@ -42,7 +42,7 @@ everything(void **state CNT_UNUSED)
 static void
 nothing(void **state CNT_UNUSED)
 {
-	struct cnt_limits l = { 0 };
+	struct cnt_limits l = { .swap = -1 };
 
 	maps_to(&l, true, "");
 	maps_to(&l, false, "");
@@ -51,11 +51,15 @@ nothing(void **state CNT_UNUSED)
 static void
 one_at_a_time(void **state CNT_UNUSED)
 {
-	struct cnt_limits memory = { .memory = 1 }, swap = { .swap = 1 }, pids = { .pids = 1 };
-	struct cnt_limits cpu = { .cpu = 0.01 };
+	struct cnt_limits memory = { .memory = 1, .swap = -1 }, swap = { .swap = 1 };
+	struct cnt_limits pids = { .pids = 1, .swap = -1 }, cpu = { .cpu = 0.01, .swap = -1 };
+	struct cnt_limits no_swap = { .memory = 1 };
 
 	maps_to(&memory, true, "memory:memory.max=1");
 	maps_to(&memory, false, "memory:memory.limit_in_bytes=1");
+	maps_to(&no_swap, true, "memory:memory.max=1; memory:memory.swap.max=0");
+	maps_to(&no_swap, false, "memory:memory.limit_in_bytes=1; "
+	    "memory:memory.memsw.limit_in_bytes=1");
 	maps_to(&swap, true, "memory:memory.swap.max=1");
 	maps_to(&swap, false, "");		/* v1 counts swap with memory only */
 	maps_to(&pids, true, "pids:pids.max=1");

@@ -12,7 +12,7 @@ status=$?
 while read -r result name; do
 	case $result in
 	[01])	tap_result "$result" "$name" ;;
-	*)	echo "$result $name" ;;
+	*)	echo "$result $name" >&2 ;;
 	esac
 done <"$tmp/said"
 is "$status $(cat "$tmp/err")" '0 ' 'all were tried'

@@ -42,19 +42,23 @@ before=$(left)
 for name in '' A ../x a/b .x "$(printf '%065d' 0)"; do
 	exits 2 "the name \"$name\" is refused" cnt image import "$tmp/tiny.tar" --name "$name"
 done
-bad() {		# NAME STATUS: archive on standard input
-	cat >"$tmp/bad.tar"
+bad() {		# NAME STATUS: the archive is $tmp/bad.tar
 	exits "$2" "$1 is refused" cnt image import "$tmp/bad.tar" --name "$me.bad"
 	is "$(left)" "$before" "$1: nothing is left"
 	unlike "$(names)" "$me.bad" "$1: and not in the list"
 }
-printf 'not an archive' | bad 'what is no archive' 2
-: | bad 'an empty file' 2
-head -c 30000 "$tmp/tiny.tar" | bad 'an archive that is cut short' 2
+printf 'not an archive' >"$tmp/bad.tar"
+bad 'what is no archive' 2
+: >"$tmp/bad.tar"
+bad 'an empty file' 2
+head -c 30000 "$tmp/tiny.tar" >"$tmp/bad.tar"
+bad 'an archive that is cut short' 2
 mkdir -p "$tmp/t/etc" "$tmp/t/sbin"
-tar -C "$tmp/t" -cf - . | bad 'one without accounts and an init' 2
+tar -C "$tmp/t" -cf - . >"$tmp/bad.tar"
+bad 'one without accounts and an init' 2
 cp /etc/passwd "$tmp/t/etc/passwd"
-tar -C "$tmp/t" -cf - . | bad 'one without an init' 2
+tar -C "$tmp/t" -cf - . >"$tmp/bad.tar"
+bad 'one without an init' 2
 exits 71 'a file that is not there' cnt image import "$tmp/none" --name "$me.none"
 
 # Names in an archive that lead out of it.
