@@ -3,12 +3,10 @@
  * cnt enter: a login shell in a box with a terminal, or any command on this terminal. The word
  * agent-box alone means the host's own agent-box, sealed in memory, whatever the box holds.
  */
-#include <libgen.h>
-#include <limits.h>
-
 #include "lib/enter.h"
 #include "lib/life.h"
 #include "lib/main.h"
+#include "lib/paths.h"
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
@@ -19,19 +17,6 @@ static const struct cnt_field params[] = {
 	  .help = "account in the box, by default the one with the box's name" },
 	{ 0 }
 };
-
-/* The host's agent-box lies beside this program. */
-static int
-seal_agent_box(int *memfd, struct cnt_err *e)
-{
-	char self[PATH_MAX] = "";
-	char *path CNT_FREE = NULL;
-
-	if (readlink("/proc/self/exe", self, sizeof(self) - 1) == -1)
-		return cnt_fail_sys(e, "/proc/self/exe");
-	path = cnt_format("%s/agent-box", dirname(self));
-	return cnt_enter_seal(path, memfd, e);
-}
 
 static char **
 words_of(const cJSON *command)
@@ -49,7 +34,7 @@ static int
 enter(struct cnt_call *c)
 {
 	const cJSON *command = cnt_json_get(c->in, "command");
-	char **argv CNT_FREE = words_of(command);
+	char **argv CNT_FREE = words_of(command), *agent CNT_FREE = cnt_path_beside("agent-box");
 	int memfd CNT_CLOSE = -1;
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	struct cnt_ended ended = { 0 };
@@ -58,7 +43,7 @@ enter(struct cnt_call *c)
 	if (cnt_life_begin(c, &l, -1) == -1)
 		return -1;
 	if (argv[0] != NULL && strcmp(argv[0], "agent-box") == 0) {
-		if (seal_agent_box(&memfd, c->err) == -1)
+		if (cnt_enter_seal(agent, &memfd, c->err) == -1)
 			return -1;
 		en.keep = true;
 	}

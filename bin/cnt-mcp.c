@@ -17,6 +17,14 @@
 
 #define GRACE_US	2000000		/* for verbs that are cancelled by our end */
 
+#define INSTRUCTIONS \
+	"Linux boxes (system containers) on one host. create_container makes a box with its own " \
+	"init, users, apt and sudo; it persists until delete_container. Work in it with " \
+	"shell_exec, read_file, write_file and the other tools that take `box`, the box's name: " \
+	"commands run as the box's user, sudo needs no password. list_containers shows what " \
+	"exists. A failed operation answers with isError and {error:{code,message,hint}}; a " \
+	"command's non-zero exit status is an answer, not an error."
+
 struct mcp {
 	struct cnt_catalogue	 catalogue;
 	struct cnt_peers	*peers;
@@ -106,13 +114,7 @@ serve(struct cnt_call *c)
 	struct mcp m = { .peers = cnt_peers_new(), .sessions = cnt_sessions_new() };
 	struct cnt_offer o = {
 		.name = "cnt", .title = "cnt: boxes for agents", .version = CNT_VERSION,
-		.instructions = "Linux boxes (system containers) on one host. create_container makes a "
-		    "box with its own init, users, apt and sudo; it persists until "
-		    "delete_container. Work in it with shell_exec, read_file, write_file and the other "
-		    "tools that take `box`, the box's name: commands run as the box's user, sudo needs no "
-		    "password. list_containers shows what exists. A failed operation answers with "
-		    "isError and {error:{code,message,hint}}; a command's non-zero exit status is an answer, "
-		    "not an error.",
+		.instructions = INSTRUCTIONS,
 		.tools = tools, .call = call, .cancel = cancel, .ending = ending, .arg = &m,
 	};
 	char dir[PATH_MAX];
@@ -140,8 +142,8 @@ enter(struct cnt_call *c)
 	int memfd CNT_CLOSE = -1;
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	struct cnt_ended ended = { 0 };
-	struct cnt_entry en = { .box = l.box.name, .argv = argv, .in = STDIN_FILENO, .out = STDOUT_FILENO,
-	    .err = STDERR_FILENO, .keep = true };
+	struct cnt_entry en = { .box = l.box.name, .argv = argv, .keep = true,
+	    .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
 
 	if (cnt_life_begin(c, &l, -1) == -1 || own_directory(dir, c->err) == -1)
 		return -1;
@@ -160,20 +162,21 @@ static const char *const sets[] = { "platform,box", "platform", "box", "box,plat
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .help = "be this box's agent-box" },
-	{ .name = "tools", .type = CNT_STRING, .choices = sets, .def = "platform,box", .value = "SETS",
-	    .help = "which tools to offer" },
+	{ .name = "tools", .type = CNT_STRING, .choices = sets, .def = "platform,box",
+	    .value = "SETS", .help = "which tools to offer" },
 	{ .name = "read_only", .type = CNT_BOOLEAN, .def = "false",
 	    .help = "offer only tools that change nothing" },
 	{ 0 }
 };
 
-#define ABOUT "The MCP server: every tool of the platform, and the tools of each box (shell_exec, " \
-	"read_file ...), over one connection on standard input and output."
+#define ABOUT "The MCP server: every tool of the platform, and the tools of each box " \
+	"(shell_exec, read_file ...), over one connection on standard input and output."
 
 static const struct cnt_verb everything = {
 	.name = "mcp", .title = "MCP server", .group = "Agents",
 	.summary = "serve MCP on standard input and output", .about = ABOUT,
-	.effects = CNT_READS, .storeless = true, .interactive = true, .params = params, .run = serve,
+	.effects = CNT_READS, .storeless = true, .interactive = true, .params = params,
+	.run = serve,
 };
 
 /* The same verb with --box: it enters a box, so it needs the store and is recorded. */

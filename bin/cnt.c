@@ -5,10 +5,9 @@
  * themselves.
  */
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
 
 #include "lib/json.h"
+#include "lib/paths.h"
 #include "lib/run.h"
 #include "lib/verb.h"
 
@@ -18,19 +17,6 @@ struct known {
 	cJSON	*verbs[VERBS_MAX];	/* as --describe has them */
 	size_t	 n;
 };
-
-/* The directory this program lies in, without following argv[0]. */
-static char *
-beside(void)
-{
-	char path[PATH_MAX] = "";
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n == -1)
-		return cnt_strdup(CNT_PREFIX "/bin");
-	path[n] = '\0';
-	return cnt_strdup(dirname(path));
-}
 
 static int
 is_verb(const struct dirent *d)
@@ -139,7 +125,7 @@ unknown(const char *dir, const char *word)
 int
 main(int argc, char **argv)
 {
-	char *dir CNT_FREE = beside();
+	char *dir CNT_FREE = cnt_path_beside(".");
 	const char *verb = argc > 1 ? argv[1] : NULL;
 	char *path CNT_FREE = NULL;
 	struct known k = { 0 };

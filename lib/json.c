@@ -312,12 +312,11 @@ cnt_json_add_object(cJSON *array)
 }
 
 void
-cnt_json_quote(struct cnt_buf *b, const char *s, size_t n)
+cnt_json_escape(struct cnt_buf *b, const char *s, size_t n)
 {
 	static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
 	size_t from = 0, i = 0;
 
-	cnt_buf_add(b, "\"", 1);
 	for (i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)s[i];
 		const char *p = NULL;
@@ -333,5 +332,12 @@ cnt_json_quote(struct cnt_buf *b, const char *s, size_t n)
 			cnt_buf_addf(b, "\\u%04x", c);
 	}
 	cnt_buf_add(b, s + from, n - from);
+}
+
+void
+cnt_json_quote(struct cnt_buf *b, const char *s, size_t n)
+{
+	cnt_buf_add(b, "\"", 1);
+	cnt_json_escape(b, s, n);
 	cnt_buf_add(b, "\"", 1);
 }

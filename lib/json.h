@@ -49,5 +49,6 @@ bool	cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n);
 
 /* Appends n bytes of valid UTF-8 as a quoted JSON string. Faster than cJSON for large text. */
 void	cnt_json_quote(struct cnt_buf *b, const char *s, size_t n);
+void	cnt_json_escape(struct cnt_buf *b, const char *s, size_t n);	/* the same without quotes */
 
 #endif

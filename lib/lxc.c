@@ -97,21 +97,12 @@ cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place 
 	add_network(p, h, c);
 }
 
-/* Beside this program in a build directory, or installed. */
+/* NULL: there is none. */
 static char *
 find_agent(void)
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *path = NULL;
+	char *path = cnt_path_beside("agent-box");
 
-	self[n > 0 ? n : 0] = '\0';
-	if (n > 0 && strrchr(self, '/') != NULL)
-		path = cnt_format("%.*s/agent-box", (int)(strrchr(self, '/') - self), self);
-	if (path == NULL || access(path, X_OK) == -1) {
-		free(path);
-		path = cnt_strdup(CNT_PREFIX "/bin/agent-box");
-	}
 	if (access(path, X_OK) == 0)
 		return path;
 	free(path);

@@ -46,6 +46,18 @@ cnt_path(const char *fmt, ...)
 	return cnt_format("%s%s", cnt_root(), below);
 }
 
+char *
+cnt_path_beside(const char *relative)
+{
+	char self[PATH_MAX] = "";
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash = n == -1 ? NULL : strrchr(self, '/');
+
+	if (slash == NULL)
+		return cnt_format("%s/bin/%s", CNT_PREFIX, relative);
+	return cnt_format("%.*s/%s", (int)(slash - self), self, relative);
+}
+
 /* The directory fd and all above it. A sticky directory (/tmp) may stand above, never be used. */
 static int
 check_up(int fd, const char *path, struct cnt_err *e)

@@ -22,6 +22,10 @@ const char	*cnt_root(void);
 /* A formatted absolute path, below CNT_ROOT; malloc'd. */
 char	*cnt_path(const char *fmt, ...) CNT_PRINTF(1, 2);
 
+/* A path relative to the directory that the running program lies in: a build's or an installation's
+ * parts find each other so. malloc'd. */
+char	*cnt_path_beside(const char *relative);
+
 /* Makes the directories above, with their modes and root's. CNT_ROOT must be absolute, root's, not
  * writable by others, and searchable by others all the way up: else CNT_INVALID with the reason. */
 int	 cnt_paths_make(struct cnt_err *e);

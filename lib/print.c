@@ -111,37 +111,33 @@ cnt_print(const struct cnt_verb *v, const cJSON *out, FILE *f)
 		print_fields(v->results, out, "", f);
 }
 
-static void
-add_text(struct cnt_buf *b, const char *open, const char *text, size_t n)
-{
-	cnt_buf_adds(b, open);
-	cnt_json_quote(b, text, n);
-}
-
 /* Popular clients show the model only one of content and structuredContent, so the text of a structured
  * result is the same JSON. An error has no structuredContent: it would not fit the output schema. */
 void
 cnt_call_result(const struct cnt_call *c, int r, struct cnt_buf *b)
 {
+	static const char text[] = "\"content\":[{\"type\":\"text\",\"text\":\"";
 	cJSON *error CNT_JSON = r == -1 ? cnt_err_json(c->err) : NULL;
 	char *error_text CNT_FREE = error != NULL ? cnt_json_print(error) : NULL;
 	char *out CNT_FREE = cnt_json_print(c->out);
-	struct cnt_buf text CNT_BUF = { 0 };
 
 	cnt_buf_adds(b, "{");
 	if (c->verb->bulk && (r == 0 || c->head.n != 0)) {
-		cnt_buf_addf(b, "\"_meta\":{\"cnt/result\":%s},", out);
-		cnt_buf_add(&text, c->head.p, c->head.n);
-		cnt_buf_add(&text, c->body.p, c->body.n);
-		cnt_buf_add(&text, c->foot.p, c->foot.n);
+		cnt_buf_addf(b, "\"_meta\":{\"cnt/result\":%s},%s", out, text);
+		cnt_json_escape(b, c->head.p, c->head.n);
+		cnt_json_escape(b, c->body.p, c->body.n);
+		cnt_json_escape(b, c->foot.p, c->foot.n);
 	} else if (error_text != NULL) {
-		cnt_buf_addf(&text, "{\"error\":%s}", error_text);
+		cnt_buf_addf(b, "%s{\\\"error\\\":", text);
+		cnt_json_escape(b, error_text, strlen(error_text));
+		cnt_buf_adds(b, "}");
 	} else {
-		cnt_buf_adds(&text, out);
-		cnt_buf_addf(b, "\"structuredContent\":%s,", out);
+		cnt_buf_adds(b, "\"structuredContent\":");
+		cnt_buf_adds(b, out);
+		cnt_buf_addf(b, ",%s", text);
+		cnt_json_escape(b, out, strlen(out));
 	}
-	add_text(b, "\"content\":[{\"type\":\"text\",\"text\":", text.n != 0 ? text.p : "", text.n);
-	cnt_buf_addf(b, "}],\"isError\":%s}", r == -1 ? "true" : "false");
+	cnt_buf_addf(b, "\"}],\"isError\":%s}", r == -1 ? "true" : "false");
 }
 
 void

@@ -8,7 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+
+#include "lib/paths.h"
 
 static const char *const passed[] = {
 	"http_proxy", "https_proxy", "no_proxy", "SOURCE_DATE_EPOCH",
@@ -23,20 +24,13 @@ is_word(const char *s)
 	    "0123456789._-")] == '\0';
 }
 
-/* Installed beside the program, in the source tree that it was built in, or where it was to be
- * installed: malloc'd, or NULL. */
+/* Installed beside the program, or in the source tree that it was built in: malloc'd, or NULL. */
 static char *
 find(const char *recipe)
 {
-	char self[PATH_MAX] = "";
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = n == -1 ? NULL : strrchr(self, '/');
-
-	if (slash != NULL)
-		*slash = '\0';
-	char *paths[] = { cnt_format("%s/../share/cnt/image/%s", self, recipe),
-	    cnt_format("%s/../../sh/image/%s", self, recipe),
-	    cnt_format("%s/share/cnt/image/%s", CNT_PREFIX, recipe) };
+	char *installed CNT_FREE = cnt_format("../share/cnt/image/%s", recipe);
+	char *source CNT_FREE = cnt_format("../../sh/image/%s", recipe);
+	char *paths[] = { cnt_path_beside(installed), cnt_path_beside(source) };
 	char *found = NULL;
 	for (size_t i = 0; i < nitems(paths); i++) {
 		if (found == NULL && access(paths[i], X_OK) == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers. A result is spliced into its envelope member by member as bytes; what a revision does not
- * know is left out, what it demands is added. The bytes may come from another program: an answer is
- * sent only when they are one JSON object.
+ * Answers. A result is spliced into its envelope member by member as bytes; what a revision does
+ * not know is left out, what it demands is added. The bytes may come from another program: an
+ * answer is sent only when they are one JSON object.
  */
 #include "mcp/serving.h"
 
@@ -139,9 +139,9 @@ cnt_server_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span
 	b.p = cnt_realloc(NULL, b.cap);
 	cnt_rpc_result(&b, id);
 	if (add_result(&b, s, revision, result, cache) == -1) {
-		static const char broken[] = "{\"content\":[{\"type\":\"text\",\"text\":\"{\\\"error\\\":"
-		    "{\\\"code\\\":\\\"bug\\\",\\\"message\\\":\\\"result: not a JSON object\\\"}}\"}],"
-		    "\"isError\":true}";
+		static const char broken[] = "{\"content\":[{\"type\":\"text\",\"text\":"
+		    "\"{\\\"error\\\":{\\\"code\\\":\\\"bug\\\","
+		    "\\\"message\\\":\\\"result: not a JSON object\\\"}}\"}],\"isError\":true}";
 
 		b.n = 0;
 		cnt_rpc_result(&b, id);

@@ -2,6 +2,7 @@
  *
  * Calls of a box's tools: numbered, written to its agent-box, told to its relay.
  */
+#include "mcp/rpc.h"
 #include "mcp/session-own.h"
 
 #define DEADLINE_US	((int64_t)3600 * 1000000)
@@ -20,24 +21,30 @@ cnt_session_call_free(struct box_call *c)
 }
 
 static void
-put(struct cnt_writer *w, char *text)
+put(struct cnt_writer *w, struct cnt_buf line)
 {
-	struct cnt_buf b = { .p = text, .n = strlen(text), .cap = strlen(text) + 1 };
-
 	if (w == NULL) {
-		free(text);
+		cnt_buf_free(&line);
 		return;
 	}
-	cnt_writer_add(w, &b);
+	cnt_writer_add(w, &line);
 	cnt_writer_flush(w);
+}
+
+static void
+tell_relay(struct session *s, char sign, long long number)
+{
+	struct cnt_buf b = { 0 };
+
+	cnt_buf_addf(&b, "%c%lld\n", sign, number);
+	put(s->told, b);
 }
 
 static void
 forget(struct session *s, long long number)
 {
-	put(s->in, cnt_format("{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":"
-	    "{\"requestId\":%lld}}\n", number));
-	put(s->told, cnt_format("-%lld\n", number));
+	put(s->in, cnt_rpc_cancel(number));
+	tell_relay(s, '-', number);
 }
 
 static void
@@ -55,14 +62,13 @@ on_deadline(void *arg)
 }
 
 void
-cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box, const char *tool,
-    const cJSON *arguments)
+cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box,
+    const char *tool, const cJSON *arguments)
 {
 	struct cnt_loop *l = cnt_request_loop(r);
 	struct cnt_err e = { 0 };
 	struct session *s = cnt_session_of(bs, l, box, &e);
 	struct box_call *c;
-	char *args CNT_FREE = NULL, *token CNT_FREE = NULL;
 
 	if (s != NULL && s->in != NULL && cnt_writer_queued(s->in) > QUEUE_MAX) {
 		cnt_fail(&e, CNT_BUSY, "%s: its agent-box does not read", box);
@@ -76,14 +82,8 @@ cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box
 	*c = (struct box_call){ .next = s->calls, .session = s, .r = r, .number = ++s->last };
 	s->calls = c;
 	c->deadline = cnt_loop_timer(l, DEADLINE_US, on_deadline, c);
-	args = cnt_json_print(arguments);
-	token = cnt_request_wants_progress(r) ? cnt_format(",\"progressToken\":%lld", c->number) :
-	    cnt_strdup("");
-	put(s->told, cnt_format("+%lld\n", c->number));
-	put(s->in, cnt_format("{\"jsonrpc\":\"2.0\",\"id\":%lld,\"method\":\"tools/call\",\"params\":{"
-	    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
-	    "\"io.modelcontextprotocol/clientCapabilities\":{}%s},\"name\":\"%s\","
-	    "\"arguments\":%s}}\n", c->number, token, tool, args));
+	tell_relay(s, '+', c->number);
+	put(s->in, cnt_rpc_call(c->number, cnt_request_wants_progress(r), tool, arguments));
 }
 
 bool

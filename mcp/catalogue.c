@@ -60,8 +60,8 @@ write_cache(const cJSON *cache)
 		unlink(temp);
 }
 
-/* What a program says of itself, cut to what is used here: [{"tool":…}]. A program that says nothing
- * sensible has no tools. */
+/* What a program says of itself, cut to what is used here: [{"tool":…}]. A program that says
+ * nothing sensible has no tools. */
 static cJSON *
 ask(const char *path)
 {
@@ -76,7 +76,8 @@ ask(const char *path)
 	cJSON_ArrayForEach(v, cnt_json_get(said, "verbs")) {
 		const cJSON *tool = cnt_json_get(v, "tool");
 
-		if (cnt_json_str(tool, "name") != NULL && cJSON_IsObject(cnt_json_get(tool, "inputSchema")))
+		if (cnt_json_str(tool, "name") != NULL &&
+		    cJSON_IsObject(cnt_json_get(tool, "inputSchema")))
 			cJSON_AddItemToArray(tools, cJSON_Duplicate(tool, true));
 	}
 	return tools;
@@ -89,11 +90,11 @@ entry(const cJSON *cache, const char *name, const char *path, const struct stat 
 	const cJSON *had = cnt_json_get(cache, name);
 	char *mtime CNT_FREE = cnt_format("%lld.%09ld", (long long)st->st_mtim.tv_sec,
 	    st->st_mtim.tv_nsec);
-	const char *was = cnt_json_str(had, "mtime");
+	const char *was = cnt_json_str(had, "mtime"), *at = cnt_json_str(had, "path");
 	cJSON *j;
 
-	if (was != NULL && strcmp(was, mtime) == 0 && cnt_json_int(had, "size", -1) == st->st_size &&
-	    strcmp(cnt_json_str(had, "path") != NULL ? cnt_json_str(had, "path") : "", path) == 0)
+	if (was != NULL && at != NULL && strcmp(was, mtime) == 0 && strcmp(at, path) == 0 &&
+	    cnt_json_int(had, "size", -1) == st->st_size)
 		return cJSON_Duplicate(had, true);
 	*changed = true;
 	j = cJSON_CreateObject();
@@ -148,8 +149,8 @@ add_tools(struct cnt_catalogue *c, const cJSON *tools, const char *program, bool
 }
 
 int
-cnt_catalogue_read(struct cnt_catalogue *c, const char *dir, bool platform, bool box, bool read_only,
-    struct cnt_err *e)
+cnt_catalogue_read(struct cnt_catalogue *c, const char *dir, bool platform, bool box,
+    bool read_only, struct cnt_err *e)
 {
 	cJSON *cache CNT_JSON = read_cache(), *now CNT_JSON = cJSON_CreateObject();
 	struct dirent **names = NULL;
@@ -167,13 +168,14 @@ cnt_catalogue_read(struct cnt_catalogue *c, const char *dir, bool platform, bool
 			struct stat st;
 			cJSON *j;
 
-			if (in_box != (pass == 1) || stat(path, &st) == -1 || !S_ISREG(st.st_mode) ||
-			    (st.st_mode & 0111) == 0)
+			if (in_box != (pass == 1) || stat(path, &st) == -1 ||
+			    !S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
 				continue;
 			j = entry(cache, name, path, &st, &changed);
 			cJSON_AddItemToObject(now, name, j);
 			if (in_box ? box : platform)
-				add_tools(c, cnt_json_get(j, "tools"), in_box ? NULL : path, read_only);
+				add_tools(c, cnt_json_get(j, "tools"), in_box ? NULL : path,
+				    read_only);
 		}
 	for (int i = 0; i < n; i++)
 		free(names[i]);

@@ -12,7 +12,7 @@
 #include <limits.h>
 #include <poll.h>
 
-#define CHUNK		((size_t)64 << 10)	/* what one read asks for; lines below it share a write */
+#define CHUNK		((size_t)64 << 10)	/* of a read; lines below it share a write */
 #define VECTORS		16
 
 struct chunk {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The event loop: descriptors by poll(2), timers, ends of child processes by pidfd. Single-threaded.
+ * The event loop: descriptors by poll(2), timers, ends of child processes by pidfd. Single-
+ * threaded.
  */
 #ifndef CNT_MCP_LOOP_H
 #define CNT_MCP_LOOP_H
@@ -23,7 +24,8 @@ struct cnt_watch *cnt_loop_watch(struct cnt_loop *l, int fd, short events,
 void	cnt_loop_events(struct cnt_watch *w, short events);
 void	cnt_loop_unwatch(struct cnt_watch *w);
 
-struct cnt_timer *cnt_loop_timer(struct cnt_loop *l, int64_t after_us, void (*fn)(void *arg), void *arg);
+struct cnt_timer *cnt_loop_timer(struct cnt_loop *l, int64_t after_us, void (*fn)(void *arg),
+	    void *arg);
 void	cnt_loop_untimer(struct cnt_timer *t);
 
 /* Runs until cnt_loop_stop. */

@@ -10,8 +10,8 @@
 #define IN_FLIGHT	512		/* requests; more are told to come again */
 #define MODERN		"2026-07-28"
 #define SUPPORTED	"{\"supported\":[\"2026-07-28\"],\"requested\":"
-#define LEGACY_LIST	"{\"supported\":[\"2026-07-28\",\"2025-11-25\",\"2025-06-18\",\"2025-03-26\"," \
-			"\"2024-11-05\"]}"
+#define LEGACY_LIST	"{\"supported\":[\"2026-07-28\",\"2025-11-25\",\"2025-06-18\"," \
+			"\"2025-03-26\",\"2024-11-05\"]}"
 
 static const char *const revisions[] = {
 	[CNT_R_2024_11_05] = "2024-11-05", [CNT_R_2025_03_26] = "2025-03-26",
@@ -35,7 +35,8 @@ refuse(const struct asked *a, int code, const char *text)
 static void
 result(const struct asked *a, const struct cnt_buf *b, bool cache)
 {
-	cnt_server_result(a->s, a->batch, a->m->id, a->revision, (struct cnt_span){ b->p, b->n }, cache);
+	cnt_server_result(a->s, a->batch, a->m->id, a->revision, (struct cnt_span){ b->p, b->n },
+	    cache);
 }
 
 static void
@@ -72,15 +73,16 @@ initialize(struct asked *a)
 	}
 	if (wanted == NULL || (capabilities != NULL && !cJSON_IsObject(capabilities)) ||
 	    (client != NULL && !cJSON_IsObject(client))) {
-		refuse(a, CNT_RPC_PARAMS, "Invalid params: initialize needs protocolVersion (string), "
-		    "capabilities (object) and clientInfo (object)");
+		refuse(a, CNT_RPC_PARAMS, "Invalid params: initialize needs protocolVersion "
+		    "(string), capabilities (object) and clientInfo (object)");
 		return;
 	}
 	for (enum cnt_revision i = CNT_R_2024_11_05; i <= CNT_R_2025_11_25; i++)
 		if (strcmp(wanted, revisions[i]) == 0)
 			r = i;
 	a->s->revision = a->revision = r;
-	cnt_buf_addf(&b, "{\"protocolVersion\":\"%s\",\"capabilities\":{\"tools\":{}}", revisions[r]);
+	cnt_buf_addf(&b, "{\"protocolVersion\":\"%s\",\"capabilities\":{\"tools\":{}}",
+	    revisions[r]);
 	add_string(&b, ",\"serverInfo\":{\"name\":", o->name);
 	if (o->title != NULL && r >= CNT_R_2025_06_18)
 		add_string(&b, ",\"title\":", o->title);
@@ -191,8 +193,8 @@ static const struct method {
 static bool
 is_level(const cJSON *v)
 {
-	static const char *const levels[] = { "debug", "info", "notice", "warning", "error", "critical",
-	    "alert", "emergency" };
+	static const char *const levels[] = { "debug", "info", "notice", "warning", "error",
+	    "critical", "alert", "emergency" };
 
 	for (size_t i = 0; i < nitems(levels); i++)
 		if (cJSON_IsString(v) && strcmp(v->valuestring, levels[i]) == 0)
@@ -208,9 +210,10 @@ check_modern(const struct asked *a, const cJSON *meta)
 	const cJSON *level = cnt_json_get(meta, META "logLevel");
 	struct cnt_buf data CNT_BUF = { 0 };
 
-	if (!cJSON_IsString(version) || !cJSON_IsObject(cnt_json_get(meta, META "clientCapabilities"))) {
-		refuse(a, CNT_RPC_PARAMS, "Invalid params: _meta must carry " META "protocolVersion "
-		    "(string) and " META "clientCapabilities (object)");
+	if (!cJSON_IsString(version) ||
+	    !cJSON_IsObject(cnt_json_get(meta, META "clientCapabilities"))) {
+		refuse(a, CNT_RPC_PARAMS, "Invalid params: _meta must carry " META
+		    "protocolVersion (string) and " META "clientCapabilities (object)");
 		return -1;
 	}
 	if (strcmp(version->valuestring, MODERN) != 0) {
@@ -253,8 +256,9 @@ request(struct asked *a)
 		a->revision = a->s->revision;
 		serve = found != NULL ? found->legacy : NULL;
 		if (a->revision == CNT_R_NONE && serve != initialize && serve != ping) {
-			cnt_server_error(a->s, a->batch, a->m->id, CNT_RPC_PARAMS, "Invalid params: send "
-			    "initialize first, or a " MODERN " request with _meta", LEGACY_LIST);
+			cnt_server_error(a->s, a->batch, a->m->id, CNT_RPC_PARAMS,
+			    "Invalid params: send initialize first, or a " MODERN " request with _meta",
+			    LEGACY_LIST);
 			return;
 		}
 	}

@@ -24,7 +24,8 @@ struct peer {
 	struct peer		*prev, *next;
 	struct cnt_peers	*all;
 	struct cnt_request	*r;		/* NULL: answered or dropped */
-	char			*program, *line;	/* line: the request, until it is written */
+	char			*program;
+	struct cnt_buf		 line;		/* the request, until it is written */
 	struct cnt_program	 process;
 	struct cnt_writer	*in;
 	struct cnt_reader	 reader;
@@ -75,7 +76,7 @@ peer_free(struct peer *p)
 	cnt_program_free(&p->process);
 	cnt_reader_free(&p->reader);
 	free(p->program);
-	free(p->line);
+	cnt_buf_free(&p->line);
 	free(p);
 }
 
@@ -206,7 +207,6 @@ start(struct peer *p, struct cnt_err *e)
 	struct cnt_loop *l = cnt_request_loop(p->r);
 	char *argv[] = { p->program, (char *)(uintptr_t)"--mcp", NULL };
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
-	struct cnt_buf b = { 0 };
 
 	if (pipe2(in, O_CLOEXEC) == -1)
 		return cnt_fail_sys(e, "pipe");
@@ -231,9 +231,7 @@ start(struct peer *p, struct cnt_err *e)
 	p->out_watch = cnt_loop_watch(l, p->out_fd, POLLIN, on_output, p);
 	p->deadline = cnt_loop_timer(l, DEADLINE_US, on_deadline, p);
 	p->in = cnt_writer_new(l, p->in_fd, on_input_broken, p);
-	cnt_buf_adds(&b, p->line);
-	free(take(&p->line));
-	cnt_writer_add(p->in, &b);
+	cnt_writer_add(p->in, &p->line);
 	cnt_writer_flush(p->in);
 	return 0;
 }
@@ -258,15 +256,11 @@ void
 cnt_peer_call(struct cnt_peers *ps, struct cnt_request *r, const char *program, const char *tool,
     const cJSON *arguments)
 {
-	char *args CNT_FREE = cnt_json_print(arguments);
 	struct peer *p = cnt_alloc(sizeof(*p));
 
-	*p = (struct peer){ .all = ps, .r = r, .program = cnt_strdup(program), .in_fd = -1, .out_fd = -1,
-	    .reader.max = OUTPUT_MAX, .prev = ps->last };
-	p->line = cnt_format("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
-	    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
-	    "\"io.modelcontextprotocol/clientCapabilities\":{}%s},\"name\":\"%s\",\"arguments\":%s}}\n",
-	    cnt_request_wants_progress(r) ? ",\"progressToken\":1" : "", tool, args);
+	*p = (struct peer){ .all = ps, .r = r, .program = cnt_strdup(program), .prev = ps->last,
+	    .line = cnt_rpc_call(1, cnt_request_wants_progress(r), tool, arguments),
+	    .in_fd = -1, .out_fd = -1, .reader.max = OUTPUT_MAX };
 	*(ps->last != NULL ? &ps->last->next : &ps->first) = p;
 	ps->last = p;
 	start_waiting(ps);
@@ -289,8 +283,7 @@ cnt_peer_cancel(struct cnt_peers *ps, struct cnt_request *r)
 		return true;
 	}
 	if (p->in != NULL) {
-		cnt_buf_adds(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
-		    "\"params\":{\"requestId\":1}}\n");
+		b = cnt_rpc_cancel(1);
 		cnt_writer_add(p->in, &b);
 		cnt_writer_flush(p->in);
 	}
@@ -321,7 +314,7 @@ cnt_peers_free(struct cnt_peers *ps, size_t *n)
 		if (p->process.pid != 0)
 			groups[(*n)++] = p->process.pid;
 		free(p->program);
-		free(p->line);
+		cnt_buf_free(&p->line);
 		cnt_reader_free(&p->reader);
 		free(p);
 	}

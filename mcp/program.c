@@ -109,7 +109,8 @@ cnt_program_how(const struct cnt_program *p)
 
 	if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOWAIT | WNOHANG) == -1 || si.si_pid == 0)
 		return cnt_strdup("still running");
-	return cnt_format("%s %d", si.si_code == CLD_EXITED ? "exit status" : "signal", si.si_status);
+	return cnt_format("%s %d", si.si_code == CLD_EXITED ? "exit status" : "signal",
+	    si.si_status);
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON text walked where it lies: one recursive step over a value, bounded in depth, and an iterator
- * over members on top of it. The bytes may be anybody's; each read is checked against the end.
+ * JSON text walked where it lies: one recursive step over a value, bounded in depth, and an
+ * iterator over members on top of it. The bytes may be anybody's; each read is checked against
+ * the end.
  */
 #include "mcp/raw.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * JSON text walked where it lies, without a tree: to echo an id as the bytes that came, and to
- * splice a result into an answer. It takes any bytes, allocates nothing, and reads only what it was
- * given. Own code because cJSON keeps no source text and turns 9007199254740993 into another number.
+ * splice a result into an answer. It takes any bytes, allocates nothing, and reads only what it
+ * was given. Own code because cJSON keeps no source text and turns 9007199254740993 into another
+ * number.
  */
 #ifndef CNT_MCP_RAW_H
 #define CNT_MCP_RAW_H

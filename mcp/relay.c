@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads what a box sends. Each line passes the strict door, must be an answer or progress for a call
- * that was begun, and is written anew from the tree; the first line that is anything else ends the
- * session. Whoever takes this process over holds an account that owns nothing, no capability, no
- * file, and two pipes.
+ * Reads what a box sends. Each line passes the strict door, must be an answer or progress for a
+ * call that was begun, and is written anew from the tree; the first line that is anything else
+ * ends the session. Whoever takes this process over holds an account that owns nothing, no
+ * capability, no file, and two pipes.
  */
 #include "mcp/relay.h"
 
@@ -57,7 +57,7 @@ confine(void)
 	if (limit(RLIMIT_AS, MEMORY) == -1)
 		return -1;
 #endif
-	return prctl(PR_SET_PDEATHSIG, SIGKILL);	/* anew: a change of account takes it away */
+	return prctl(PR_SET_PDEATHSIG, SIGKILL);	/* a change of account takes it away */
 }
 
 static bool

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the relay says of a box. Nothing that comes from a box is parsed here: a line is looked at for
- * its prefix, a number of a call that is under way, and bytes that JSON text may have; the rest is
- * spliced. A relay that says anything else has been taken over, and is ended.
+ * What the relay says of a box. Nothing that comes from a box is parsed here: a line is looked at
+ * for its prefix, a number of a call that is under way, and bytes that JSON text may have; the
+ * rest is spliced. A relay that says anything else has been taken over, and is ended.
  */
 #include "mcp/session-own.h"
 

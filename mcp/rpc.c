@@ -36,6 +36,15 @@ bad(struct cnt_rpc *m, int code, const char *text)
 	m->text = text;
 }
 
+/* A string or an integer? */
+static bool
+may_echo(struct cnt_span id)
+{
+	if (*id.p == '"')
+		return memmem(id.p, id.n, "\\u0000", 6) == NULL;
+	return memchr("-0123456789", *id.p, 11) != NULL && strcspn(id.p, ".eE,}") >= id.n;
+}
+
 /* The id of a request that is JSON, but that the strict door did not take. */
 static struct cnt_span
 refused_id(struct cnt_span line)
@@ -52,11 +61,7 @@ refused_id(struct cnt_span line)
 		else if (cnt_raw_is(it.name, "method"))
 			called = true;
 	}
-	if (!called || id.p == NULL || (*id.p != '"' && *id.p != '-' && (*id.p < '0' || *id.p > '9')) ||
-	    (*id.p == '"' ? memmem(id.p, id.n, "\\u0000", 6) != NULL :
-	    strcspn(id.p, ".eE,}") < id.n))
-		return (struct cnt_span){ 0 };
-	return id;
+	return called && id.p != NULL && may_echo(id) ? id : (struct cnt_span){ 0 };
 }
 
 cJSON *
@@ -71,7 +76,7 @@ cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m)
 	bad(m, CNT_RPC_PARSE, "Parse error");
 	if (cnt_utf8_valid(line.p, line.n) == line.n && cnt_raw_check(line)) {
 		m->id = refused_id(line);
-		bad(m, m->id.p != NULL ? CNT_RPC_PARAMS : CNT_RPC_INVALID, "Refused: a name that stands "
+		bad(m, m->id.p != NULL ? CNT_RPC_PARAMS : CNT_RPC_INVALID, "Refused: a name "
 		    "twice in one object, \\u0000, a number out of range, or nested too deeply");
 	}
 	return NULL;
@@ -141,4 +146,31 @@ cnt_rpc_result(struct cnt_buf *b, struct cnt_span id)
 {
 	open_envelope(b, id);
 	cnt_buf_adds(b, "\"result\":");
+}
+
+struct cnt_buf
+cnt_rpc_call(long long number, bool progress, const char *tool, const cJSON *arguments)
+{
+	char *args CNT_FREE = cnt_json_print(arguments);
+	struct cnt_buf b = { 0 };
+
+	cnt_buf_addf(&b, "{\"jsonrpc\":\"2.0\",\"id\":%lld,\"method\":\"tools/call\",\"params\":{"
+	    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+	    "\"io.modelcontextprotocol/clientCapabilities\":{}", number);
+	if (progress)
+		cnt_buf_addf(&b, ",\"progressToken\":%lld", number);
+	cnt_buf_adds(&b, "},\"name\":");
+	cnt_json_quote(&b, tool, strlen(tool));
+	cnt_buf_addf(&b, ",\"arguments\":%s}}\n", args);
+	return b;
+}
+
+struct cnt_buf
+cnt_rpc_cancel(long long number)
+{
+	struct cnt_buf b = { 0 };
+
+	cnt_buf_addf(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\","
+	    "\"params\":{\"requestId\":%lld}}\n", number);
+	return b;
 }

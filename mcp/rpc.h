@@ -34,8 +34,8 @@ struct cnt_rpc {
 	const char		*text;
 };
 
-/* The tree of one line, owned by the caller. NULL: *bad says what to answer; text that is JSON but not
- * taken (a name twice, \u0000, too deep) is answered with its id, anything else without. */
+/* The tree of one line, owned by the caller. NULL: *bad says what to answer; text that is JSON
+ * but not taken (a name twice, \u0000, too deep) is answered with its id, anything else without. */
 cJSON	*cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *bad);
 
 /* Judges one message, msg and its bytes; everything in *m points into them. */
@@ -53,5 +53,11 @@ void	 cnt_rpc_error(struct cnt_buf *b, struct cnt_span id, int code, const char 
 
 /* Appends `{"jsonrpc":"2.0","id":ID,"result":`. */
 void	 cnt_rpc_result(struct cnt_buf *b, struct cnt_span id);
+
+/* As a client: a stateless tools/call line, with number as its id and, when progress is wanted, its
+ * token; and the line that cancels it. */
+struct cnt_buf	 cnt_rpc_call(long long number, bool progress, const char *tool,
+		    const cJSON *arguments);
+struct cnt_buf	 cnt_rpc_cancel(long long number);
 
 #endif

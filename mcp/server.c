@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of a connection: standard input and output made private, lines read and judged, the end.
- * Nothing a client sends ends the server but the end of its input; a line that is too long, broken or
- * hostile is answered and forgotten. A client that does not read its answers stops only itself.
+ * The life of a connection: standard input and output made private, lines read and judged, the
+ * end. Nothing a client sends ends the server but the end of its input; a line that is too long,
+ * broken or hostile is answered and forgotten. A client that does not read its answers stops only
+ * itself.
  */
 #include "mcp/server.h"
 

@@ -18,14 +18,16 @@ struct cnt_offer {
 	const char	*name, *title, *version, *instructions;
 	/* The tools array; called for each tools/list. Owned by the caller of it. */
 	cJSON		*(*tools)(void *arg);
-	/* Begins a call. Answers now or later, exactly once, with cnt_request_answer*. Returns -1 for
-	 * a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until it returns. */
-	int		(*call)(struct cnt_request *r, const char *tool, const cJSON *arguments, void *arg);
-	/* The client cancelled, or the server ends: stop the work. The request stays valid until it is
-	 * answered, now or later (the answer is dropped), or given to cnt_request_drop. */
+	/* Begins a call. Answers now or later, exactly once, with cnt_request_answer*. Returns -1
+	 * for a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until it
+	 * returns. */
+	int		(*call)(struct cnt_request *r, const char *tool, const cJSON *arguments,
+			    void *arg);
+	/* The client cancelled, or the server ends: stop the work. The request stays valid until
+	 * it is answered, now or later (the answer is dropped), or given to cnt_request_drop. */
 	void		(*cancel)(struct cnt_request *r, void *arg);
-	/* May be NULL. Is cancelled work still ending? The server then stays a little (40 ms) before it
-	 * leaves what ends by itself behind. */
+	/* May be NULL. Is cancelled work still ending? The server then stays a little (40 ms)
+	 * before it leaves what ends by itself behind. */
 	bool		(*ending)(void *arg);
 	void		*arg;
 };
@@ -35,8 +37,8 @@ struct cnt_offer {
  * copy of standard error, so that nothing else speaks on the wire. */
 int	cnt_serve(const struct cnt_offer *o, struct cnt_err *e);
 
-/* The answer: result as tools/call carries it (content, isError …); takes ownership. The revision's own
- * additions (resultType, serverInfo) are the server's. */
+/* The answer: result as tools/call carries it (content, isError …); takes ownership. The
+ * revision's own additions (resultType, serverInfo) are the server's. */
 void	cnt_request_answer(struct cnt_request *r, cJSON *result);
 /* The same from bytes that are one valid JSON object without newline (not parsed again). */
 void	cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n);
@@ -59,8 +61,8 @@ struct cnt_verbs_offer {
 	const struct cnt_verb *const	*verbs;
 	int	(*run)(struct cnt_call *c);
 	bool	(*in_process)(const struct cnt_verb *v);
-	/* A child that ends its own tree may need other terms than: SIGKILL when the server dies, and on
-	 * cancel SIGTERM to its process group, SIGKILL 2 s later. 0 stands for these. */
+	/* A child that ends its own tree may need other terms than: SIGKILL when the server dies,
+	 * and on cancel SIGTERM to its process group, SIGKILL 2 s later. 0 stands for these. */
 	int	 death_signal;
 	int64_t	 grace_us;
 };

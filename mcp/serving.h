@@ -23,7 +23,7 @@ enum cnt_revision {
 struct cnt_batch {
 	struct cnt_server	*server;
 	struct cnt_buf		 out;
-	unsigned		 open;		/* members not answered yet, and the reader's own hold */
+	unsigned		 open;		/* members not answered, and the reader's hold */
 };
 
 struct cnt_request {
@@ -48,7 +48,8 @@ struct cnt_server {
 	struct cnt_request	*requests;	/* in flight */
 	size_t			 in_flight;
 	enum cnt_revision	 revision;	/* by initialize */
-	bool			 corked, ending, cancelled;	/* corked: more lines to read first */
+	bool			 corked;	/* more lines to read first */
+	bool			 ending, cancelled;
 	int64_t			 cancel_at, leave_at;
 };
 
@@ -56,8 +57,8 @@ struct cnt_server {
 
 /* Sends one message (without newline) alone or as a part of its batch; empties b. */
 void	cnt_server_send(struct cnt_server *s, struct cnt_batch *batch, struct cnt_buf *b);
-void	cnt_server_error(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id, int code,
-	    const char *text, const char *data);
+void	cnt_server_error(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
+	    int code, const char *text, const char *data);
 
 /* The answer to one message whose result is the JSON object `result`; additions as the revision has
  * them. cache: it is a list that may be cached. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of a box's session share: session.c (its programs and its life), relayed.c (what the
- * relay says), call.c (calls). Nobody else includes it.
+ * What the files of a box's session share: session.c (its programs and its life), relayed.c (what
+ * the relay says), call.c (calls). Nobody else includes it.
  */
 #ifndef CNT_MCP_SESSION_OWN_H
 #define CNT_MCP_SESSION_OWN_H

@@ -12,8 +12,8 @@
 
 #define SELF		"/proc/self/exe"
 #define SESSIONS	64
-#define RELAY_US	1000000			/* after agent-box has ended: the relay's last lines */
-#define LEAF_US		8000000			/* after end of input: agent-box, its leaf, the entry */
+#define RELAY_US	1000000			/* after agent-box's end: the relay's last lines */
+#define LEAF_US		8000000			/* after end of input: agent-box and its leaf */
 
 struct cnt_sessions *
 cnt_sessions_new(void)
@@ -149,8 +149,8 @@ start_both(struct session *s, struct cnt_loop *l, int pipes[4][2], int null, str
 	if (cnt_program_start(&s->relay, l, SELF, relay,
 	    (int[]){ pipes[1][0], pipes[2][1], pipes[3][0] }, SIGKILL, e) == -1)
 		return -1;
-	return cnt_program_start(&s->entry, l, SELF, entry, (int[]){ pipes[0][0], pipes[1][1], null },
-	    0, e);
+	return cnt_program_start(&s->entry, l, SELF, entry,
+	    (int[]){ pipes[0][0], pipes[1][1], null }, 0, e);
 }
 
 /* pipes: to agent-box, from it to the relay, from the relay, to the relay. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The boxes that a connection works in: one agent-box a box, started by the first call and kept, and
- * beside it the relay that reads what it sends.
+ * The boxes that a connection works in: one agent-box a box, started by the first call and kept,
+ * and beside it the relay that reads what it sends.
  */
 #ifndef CNT_MCP_SESSION_H
 #define CNT_MCP_SESSION_H
@@ -17,8 +17,8 @@ void	cnt_sessions_free(struct cnt_sessions *bs);	/* after the loop */
 
 /* Begins a call of agent-box's tool in the box; `box` is not among the arguments any more. Answers
  * the request in any case. */
-void	cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box, const char *tool,
-	    const cJSON *arguments);
+void	cnt_session_call(struct cnt_sessions *bs, struct cnt_request *r, const char *box,
+	    const char *tool, const cJSON *arguments);
 
 /* False: this request is not one of them. */
 bool	cnt_session_cancel(struct cnt_sessions *bs, struct cnt_request *r);

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Starts a process of its own that kills these process groups when grace_us is over, and ends as soon
- * as none is left. It holds no descriptor. n 0: nothing. */
+/* Starts a process of its own that kills these process groups when grace_us is over, and ends as
+ * soon as none is left. It holds no descriptor. n 0: nothing. */
 void	cnt_undertaker(const pid_t *groups, size_t n, int64_t grace_us);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Serves verbs. Each call runs in a forked child, leader of its own process group (mcp/worker.h). A verb
- * that crashes is one failed call; one that is cancelled gets TERM at once and KILL after the grace,
- * with its whole group.
+ * Serves verbs. Each call runs in a forked child, leader of its own process group (mcp/worker.h).
+ * A verb that crashes is one failed call; one that is cancelled gets TERM at once and KILL after
+ * the grace, with its whole group.
  */
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -83,7 +83,8 @@ on_line(struct work *w, struct cnt_span line)
 	} else if (*line.p == 'P') {
 		text = cnt_format("%.*s", (int)(line.n > 4096 ? 4096 : line.n), line.p);
 		if (sscanf(text, "P %lf %lf %n", &done, &total, &at) == 2 && at != 0)
-			cnt_request_progress(w->r, done, total, text[at] != '\0' ? text + at : NULL);
+			cnt_request_progress(w->r, done, total,
+			    text[at] != '\0' ? text + at : NULL);
 	} else {
 		fail(w, "wrote what is no result");
 	}
@@ -303,7 +304,7 @@ cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e)
 		n++;
 	groups = cnt_alloc((n + 1) * sizeof(*groups));
 	n = 0;
-	for (struct work *w = vs.all, *next; w != NULL; w = next) {	/* the loop is gone: no watches */
+	for (struct work *w = vs.all, *next; w != NULL; w = next) {	/* their watches are gone */
 		next = w->next;
 		groups[n++] = w->pid;
 		cnt_reader_free(&w->reader);

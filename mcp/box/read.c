@@ -51,12 +51,11 @@ static const struct cnt_field read_results[] = {
 static int
 fill(int fd, int64_t offset, size_t n, struct cnt_buf *b)
 {
-	char *chunk CNT_FREE = cnt_alloc(n);
-	size_t have = 0;
-
-	while (have < n) {
-		ssize_t got = offset == 0 ? read(fd, chunk + have, n - have) :
-		    pread(fd, chunk + have, n - have, offset + (int64_t)have);
+	b->cap = n + 1;
+	b->p = cnt_realloc(NULL, b->cap);
+	while (b->n < n) {
+		ssize_t got = offset == 0 ? read(fd, b->p + b->n, n - b->n) :
+		    pread(fd, b->p + b->n, n - b->n, offset + (int64_t)b->n);
 
 		if (got == -1 && errno == EINTR)
 			continue;
@@ -64,9 +63,9 @@ fill(int fd, int64_t offset, size_t n, struct cnt_buf *b)
 			return -1;
 		if (got <= 0)
 			break;
-		have += (size_t)got;
+		b->n += (size_t)got;
 	}
-	cnt_buf_add(b, chunk, have);
+	b->p[b->n] = '\0';
 	return 0;
 }
 
@@ -152,30 +151,27 @@ read_part(const struct cnt_call *c, int fd, const struct stat *st, struct part *
 	return read_range(fd, cnt_json_int(c->in, "offset", 0), limit, p);
 }
 
-/* Makes the payload, shortens the part to what fits, and says how it is encoded. */
+/* Shortens the part to what fits, and makes the payload; none where it is the bytes as they are. */
 static const char *
 encode(const char *wanted, struct part *p, struct cnt_buf *to)
 {
-	const char *s = p->bytes.p != NULL ? p->bytes.p + p->from : "";
+	char *s = p->bytes.p + p->from;
 	size_t all = p->bytes.n - p->from, valid = cnt_utf8_valid(s, all), escapes = CNT_ESCAPED_MAX;
 	bool text = valid >= p->n && memchr(s, '\0', p->n) == NULL;
 
 	if (strcmp(wanted, "base64") == 0 || (strcmp(wanted, "auto") == 0 && !text)) {
 		cnt_base64_add(to, s, p->n);
-		return "base64";
-	}
-	if (valid >= p->n && p->n > 0) {
+	} else if (valid < p->n) {
+		p->n = cnt_text_fits(s, p->n, &escapes, 3);
+		cnt_utf8_add(to, s, p->n);
+	} else {
 		size_t n = cnt_text_prefix(s, all, p->n);
 
-		for (; n == 0 || (n < all && continues(s[n])); n++)	/* one code point at least */
-			continue;
+		for (; p->n > 0 && (n == 0 || (n < all && continues(s[n]))); n++)
+			continue;	/* one code point at least */
 		p->n = cnt_text_fits(s, n, &escapes, 1);
-		cnt_buf_add(to, s, p->n);
-		return "utf-8";
 	}
-	p->n = cnt_text_fits(s, p->n, &escapes, 3);
-	cnt_utf8_add(to, s, p->n);
-	return "utf-8";
+	return strcmp(wanted, "utf-8") == 0 || (text && strcmp(wanted, "auto") == 0) ? "utf-8" : "base64";
 }
 
 static int64_t
@@ -271,6 +267,13 @@ read_file(struct cnt_call *c)
 	cnt_json_set_str(c->out, "encoding", encoding);
 	state_facts(c, fd, &st, &p, encoding);
 	cnt_json_set_bool(c->out, "truncated", p.cut || (p.more && cnt_json_get(c->in, "head") == NULL));
+	if (c->body.p == NULL) {	/* handed over, not copied: it may be a MiB */
+		memmove(bytes.p, bytes.p + p.from, p.n);
+		bytes.p[p.n] = '\0';
+		bytes.n = p.n;
+		c->body = bytes;
+		memset(&bytes, 0, sizeof(bytes));
+	}
 	cnt_text_fact(c->out, "text", &c->body);
 	note_cut(c, &p);
 	return 0;

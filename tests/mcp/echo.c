@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A server for the tests of the protocol: tools that answer at once, slowly, much, never, wrongly or
- * by dying. It is also a verb's program (--describe, --mcp) for `cnt mcp` to find.
+ * A server for the tests of the protocol: tools that answer at once, slowly, much, never, wrongly
+ * or by dying. It is also a verb's program (--describe, --mcp) for `cnt mcp` to find.
  */
 #include <errno.h>
 #include <signal.h>
@@ -110,17 +110,20 @@ static const struct cnt_verb echo = {
 	.run = run_echo,
 };
 static const struct cnt_verb echo_child = {
-	.name = "echo child", .tool = "echo_child", .title = "Echo", .summary = "the same in a child",
+	.name = "echo child", .tool = "echo_child", .title = "Echo",
+	.summary = "the same in a child",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .params = echo_params, .results = echo_results,
 	.run = run_echo,
 };
 static const struct cnt_verb sleeper = {
-	.name = "sleep", .tool = "sleep", .title = "Sleep", .summary = "sleeps and says how far it is",
+	.name = "sleep", .tool = "sleep", .title = "Sleep",
+	.summary = "sleeps and says how far it is",
 	.effects = CNT_READS, .params = sleep_params, .results = sleep_results, .run = run_sleep,
 };
 static const struct cnt_verb big = {
 	.name = "big", .tool = "big", .title = "Big", .summary = "answers with much text",
-	.effects = CNT_READS, .bulk = true, .params = big_params, .results = big_results, .run = run_big,
+	.effects = CNT_READS, .bulk = true, .params = big_params, .results = big_results,
+	.run = run_big,
 };
 static const struct cnt_verb die = {
 	.name = "die", .tool = "die", .title = "Die", .summary = "ends in one of several bad ways",
