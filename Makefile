@@ -52,16 +52,35 @@ $(PROGS): $(O)/bin/%: $(O)/bin/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-# agent-box runs in any distribution: static, so without ASan's shared runtime when not SAN. cJSON comes
-# as a shared library only; sh/cjson compiles the distribution's own source package.
+# agent-box runs in any distribution: static. cJSON comes as a shared library only; sh/cjson compiles the
+# distribution's own source package. A static program cannot carry ASan, so with SAN=1 the one for boxes is
+# built without, and one with it stands beside for what is tested on the host.
 $(O)/libcjson.a: sh/cjson
 	@mkdir -p $(@D)
 	CC='$(CC)' CFLAGS='$(CFLAGS)' CJSON_SRC='$(CJSON_SRC)' sh/cjson $@
 
-$(O)/bin/agent-box: $(O)/bin/agent-box.o $(BOXSRC:%.c=$(O)/%.o) $(LIB) $(if $(SAN),,$(O)/libcjson.a)
+BOX     = $(O)$(if $(SAN),/plain)
+BOXOBJ  = bin/agent-box.o $(BOXSRC:%.c=%.o)
+
+ifdef SAN
+$(BOX)/%.o $(O)/bin/agent-box: override SAN =
+$(BOX)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(if $(SAN),,-static) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) \
-		$(if $(SAN),-lcjson,$(O)/libcjson.a) -lcrypto
+	$(Q)$(CC) $(ALLFLAGS) -c -o $@ $<
+
+$(BOX)/libcnt.a: $(LIBSRC:%.c=$(BOX)/%.o)
+	@rm -f $@
+	$(Q)ar crD $@ $^
+
+all: $(O)/san/agent-box
+$(O)/san/agent-box: $(BOXOBJ:%=$(O)/%) $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcjson -lcrypto -lm
+endif
+
+$(O)/bin/agent-box: $(BOXOBJ:%=$(BOX)/%) $(BOX)/libcnt.a $(O)/libcjson.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static $(LDFLAGS) -o $@ $^ -lcrypto
 
 $(UNIT): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(LIB) $(BOXSRC:%.c=$(O)/%.o)
 	@mkdir -p $(@D)
@@ -87,7 +106,8 @@ $(IMAGE): sh/image/debian
 	mv $@.new $@
 
 check: all $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
-	BUILD='$(abspath $(O))' SAN='$(SAN)' tests/run $(TESTS)
+	BUILD='$(abspath $(O))' SAN='$(SAN)' AGENT_BOX='$(abspath $(O))/$(if $(SAN),san,bin)/agent-box' \
+		tests/run $(TESTS)
 
 bench: all $(AIDS) $(HOSTAIDS) $(IMAGE)
 	BUILD='$(abspath $(O))' tests/bench/run

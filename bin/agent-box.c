@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * agent-box: the tools of a box, as an MCP server on standard input and output, and one at a time from a
- * shell. It runs inside a box as the box's user and may do what that user may do, within AGENTBOX_ROOT where
- * that is set. One static program: it finds nothing in the box but the kernel.
+ * agent-box: the tools of a box, as an MCP server on standard input and output, and one at a
+ * time from a shell. It runs inside a box as the box's user and may do what that user may do,
+ * within AGENTBOX_ROOT where that is set. One static program: it finds nothing in the box but
+ * the kernel.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +12,19 @@
 #include "mcp/box/box.h"
 #include "mcp/server.h"
 
+/* a great answer goes out in one write, not in sixteen turns */
+#define PIPE_BYTES	1048576
+
 static const struct cnt_verb *const tools[] = {
 	&cnt_box_shell_exec, &cnt_box_read_file, &cnt_box_write_file, &cnt_box_list_directory,
 	&cnt_box_move_file, &cnt_box_delete_file, &cnt_box_info, NULL,
 };
 
 static const char instructions[] =
-    "Tools of a persistent Linux box: run shell commands, read, write, list, move and delete files. Relative "
-    "paths start in the home directory. Output is cut at 20000 bytes unless you ask for more; what was cut is "
+    "Tools of a persistent Linux box: run shell commands, read, write, list, move and delete "
+    "files. Relative "
+    "paths start in the home directory. Output is cut at 20000 bytes unless you ask for more; what "
+    "was cut is "
     "kept in a file or read on from next_offset.";
 
 /* A descriptor that is closed would become another file's. */
@@ -69,6 +75,7 @@ serve(struct cnt_err *e)
 	};
 
 	cnt_supervise_for_server();
+	fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);		/* fails where it is no pipe */
 	return cnt_serve_verbs(&o, e);
 }
 
@@ -78,7 +85,8 @@ print_help(FILE *f)
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
 	    "       agent-box [--mcp]\n\n"
-	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n", f);
+	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n",
+	    f);
 	for (size_t i = 0; tools[i] != NULL; i++)
 		fprintf(f, "  %-16s %s\n", tools[i]->name, tools[i]->summary);
 	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
@@ -106,7 +114,8 @@ describe(const char *form)
 static void
 print_body(const struct cnt_call *c)
 {
-	const char *encoding = cnt_json_str(c->out, "encoding"), *asked = cnt_json_str(c->in, "encoding");
+	const char *encoding = cnt_json_str(c->out, "encoding"), *asked = cnt_json_str(c->in,
+	    "encoding");
 	struct cnt_buf bytes CNT_BUF = { 0 };
 
 	if (encoding != NULL && strcmp(encoding, "base64") == 0 && strcmp(asked, "auto") == 0 &&

@@ -311,16 +311,33 @@ cnt_json_add_object(cJSON *array)
 	return j;
 }
 
+bool
+cnt_json_plain(const char *s)
+{
+	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+	uint64_t v = 0, quote = 0, backslash = 0;
+
+	memcpy(&v, s, 8);
+	quote = v ^ ones * '"';
+	backslash = v ^ ones * '\\';
+	return (((v - ones * 0x20) | (quote - ones) | (backslash - ones) | v) & tops) == 0;
+}
+
 void
 cnt_json_escape(struct cnt_buf *b, const char *s, size_t n)
 {
 	static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
 	size_t from = 0, i = 0;
 
+	if (n == 0)
+		return;
 	for (i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+		unsigned char c = 0;
 		const char *p = NULL;
 
+		while (n - i > 8 && cnt_json_plain(s + i))
+			i += 8;
+		c = (unsigned char)s[i];
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
 		cnt_buf_add(b, s + from, i - from);

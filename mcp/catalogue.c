@@ -60,7 +60,7 @@ write_cache(const cJSON *cache)
 		unlink(temp);
 }
 
-/* What a program says of itself, cut to what is used here: [{"tool":…}]. A program that says
+/* What a program says of itself, cut to what is used here: [{"tool":...}]. A program that says
  * nothing sensible has no tools. */
 static cJSON *
 ask(const char *path)
@@ -83,7 +83,7 @@ ask(const char *path)
 	return tools;
 }
 
-/* {"size":…,"mtime":"…","tools":[…]} of one program, from the cache or anew. */
+/* {"size":...,"mtime":"...","tools":[...]} of one program, from the cache or anew. */
 static cJSON *
 entry(const cJSON *cache, const char *name, const char *path, const struct stat *st, bool *changed)
 {

@@ -257,7 +257,8 @@ request(struct asked *a)
 		serve = found != NULL ? found->legacy : NULL;
 		if (a->revision == CNT_R_NONE && serve != initialize && serve != ping) {
 			cnt_server_error(a->s, a->batch, a->m->id, CNT_RPC_PARAMS,
-			    "Invalid params: send initialize first, or a " MODERN " request with _meta",
+			    "Invalid params: send initialize first, or a " MODERN
+			    " request with _meta",
 			    LEGACY_LIST);
 			return;
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tools of agent-box share: the wall, the text that a model reads, state, users. Each tool is a
- * struct cnt_verb beside its function. File tools run inside the server: none of them may block.
+ * What the tools of agent-box share: the wall, the text that a model reads, state, users. Each
+ * tool is a struct cnt_verb beside its function. File tools run inside the server: none of them
+ * may block.
  */
 #ifndef CNT_MCP_BOX_H
 #define CNT_MCP_BOX_H
@@ -13,8 +14,8 @@
 extern const struct cnt_verb cnt_box_shell_exec, cnt_box_read_file, cnt_box_write_file,
     cnt_box_list_directory, cnt_box_move_file, cnt_box_delete_file, cnt_box_info;
 
-/* root.c: the wall. Paths are absolute or relative to the user's home; all are resolved by the kernel
- * below one descriptor, AGENTBOX_ROOT or `/`. */
+/* root.c: the wall. Paths are absolute or relative to the user's home; all are resolved by the
+ * kernel below one descriptor, AGENTBOX_ROOT or `/`. */
 
 /* Opens the root; CNT_UNAVAILABLE when it cannot be. Must come first. */
 int	 cnt_wall_init(struct cnt_err *e);
@@ -37,8 +38,8 @@ int	 cnt_wall_parent(const char *path, bool mkdirs, char **name, struct cnt_err 
  * path (as cnt_wall_path). The file itself may be missing. */
 int	 cnt_wall_target(char **path, bool mkdirs, char **name, struct cnt_err *e);
 
-/* Makes the error for errno on path; for ENOENT the hint names the nearest existing directory and what
- * is named alike in it. Returns -1. */
+/* Makes the error for errno on path; for ENOENT the hint names the nearest existing directory
+ * and what is named alike in it. Returns -1. */
 int	 cnt_wall_fail(struct cnt_err *e, const char *path);
 
 /* What kind of thing a mode is: "file", "directory", "symlink", "fifo" ... */
@@ -46,11 +47,13 @@ const char *cnt_mode_type(mode_t mode);
 
 /* text.c */
 
-/* The longest prefix of n bytes, at most max long, that ends between code points. s is valid UTF-8. */
+/* The longest prefix of n bytes, at most max long, that ends between code points. s is valid
+ * UTF-8. */
 size_t	 cnt_text_prefix(const char *s, size_t n, size_t max);
 
-/* The longest prefix whose JSON form takes at most *max bytes, which becomes what is left of them; a byte
- * from 0x80 on counts as `high`. No answer's payload takes more than CNT_ESCAPED_MAX. */
+/* The longest prefix whose JSON form takes at most *max bytes, which becomes what is left of
+ * them; a byte from 0x80 on counts as `high`. No answer's payload takes more than
+ * CNT_ESCAPED_MAX. */
 #define CNT_ESCAPED_MAX	(3 << 20)
 size_t	 cnt_text_fits(const char *s, size_t n, size_t *max, size_t high);
 
@@ -58,9 +61,10 @@ size_t	 cnt_text_fits(const char *s, size_t n, size_t *max, size_t high);
  * raw without terminal escapes and control characters (NUL is shown as U+FFFD). */
 bool	 cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw);
 
-/* At most `half` bytes of the start of head and of the end of tail, and between them a line that says
- * how many bytes are missing. */
-void	 cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cnt_buf *tail,
+/* At most `half` bytes of the start of head and of the end of tail, and between them a line
+ * that says how many bytes are missing. */
+void	 cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head,
+    const struct cnt_buf *tail,
 	    size_t half, int64_t missing);
 
 void	 cnt_base64_add(struct cnt_buf *to, const void *bytes, size_t n);
@@ -69,12 +73,13 @@ int	 cnt_base64_decode(struct cnt_buf *to, const char *s);	/* strict; -1 */
 void	 cnt_text_time(struct timespec t, char text[32]);	/* RFC 3339, milliseconds, UTC */
 void	 cnt_text_duration(int64_t us, char text[32]);		/* "3 ms", "1.24 s" */
 
-/* Payloads stand in the text block only. The argv face's --json has no text block: there they are put
- * into the facts too. */
+/* Payloads stand in the text block only. The argv face's --json has no text block: there they
+ * are put into the facts too. */
 void	 cnt_text_want_facts(void);
 void	 cnt_text_fact(cJSON *facts, const char *name, const struct cnt_buf *text);
 
-/* digest.c: SHA-256 of what is left to read in a descriptor's file, from offset 0, as hex. -1 and errno. */
+/* digest.c: SHA-256 of what is left to read in a descriptor's file, from offset 0, as hex. -1
+ * and errno. */
 #define CNT_HASHED_MAX	(64 << 20)
 int	 cnt_digest_file(int fd, char hex[65]);
 void	 cnt_digest(const void *bytes, size_t n, char hex[65]);
@@ -99,7 +104,8 @@ struct cnt_command {
 	char		**env;
 	int		 cwd;		/* directory descriptor */
 	int		 in, out, err;	/* its standard descriptors */
-	int		 drain[2];	/* read ends of out and err, or -1: emptied when the call is over */
+	/* read ends of out and err, or -1: emptied when the call is over */
+	int		 drain[2];
 };
 
 struct cnt_ended {
@@ -112,10 +118,10 @@ struct cnt_ended {
 /* Said once before serving: processes left running by a command live as long as this process. */
 void	cnt_supervise_for_server(void);
 
-/* Starts the command below a supervisor of its own, which finds and ends all that descends from it.
- * Returns the supervisor's pid; *control speaks with it: it sends one struct cnt_ended; it takes 'K'
- * (kill all now) and 'D' (answered: what is left may run until the connection ends). Its closing
- * before 'D' cancels: TERM, and KILL after two seconds. */
+/* Starts the command below a supervisor of its own, which finds and ends all that descends from
+ * it. Returns the supervisor's pid; *control speaks with it: it sends one struct cnt_ended; it
+ * takes 'K' (kill all now) and 'D' (answered: what is left may run until the connection ends).
+ * Its closing before 'D' cancels: TERM, and KILL after two seconds. */
 pid_t	 cnt_supervise(const struct cnt_command *c, int *control, struct cnt_err *e);
 
 /* Kills and reaps every descendant of this process, which is a subreaper. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shell_exec: runs in the call's own process, beside the supervisor (supervise.c) that holds the command.
- * Here its output is collected, the time is watched, and the answer is made. The call ends when the
- * command ends, not when its pipes close. A status other than 0 is an answer; a time that is over and a
- * command that could not be started are errors.
+ * shell_exec: runs in the call's own process, beside the supervisor (supervise.c) that holds
+ * the command. Here its output is collected, the time is watched, and the answer is made. The
+ * call ends when the command ends, not when its pipes close. A status other than 0 is an
+ * answer; a time that is over and a command that could not be started are errors.
  */
 #include "mcp/box/box.h"
 
@@ -21,7 +21,8 @@
 
 #define DOT		" \xc2\xb7 "
 #define PROGRESS_US	500000
-#define SURVIVE_US	5000000		/* how long a kill may take before the answer goes out without it */
+/* how long a kill may take before the answer goes out without it */
+#define SURVIVE_US	5000000
 
 struct run {
 	struct cnt_call		*call;
@@ -58,14 +59,16 @@ static const struct cnt_field exec_params[] = {
 	{ .name = "command", .type = CNT_STRING, .flags = CNT_REQUIRED, .help = "for /bin/sh -c" },
 	{ .name = "timeout_seconds", .type = CNT_NUMBER, .def = "30", .min = 0.1, .max = 600,
 	    .help = "after this long everything it started is killed" },
-	{ .name = "cwd", .type = CNT_STRING, .help = "working directory; default: the home directory" },
+	{ .name = "cwd", .type = CNT_STRING, .help = "working directory; default: the home "
+	    "directory" },
 	{ .name = "env", .type = CNT_MAP, .help = "variables to add to a clean environment" },
 	{ .name = "stdin", .type = CNT_STRING, .help = "its standard input; default: none" },
 	{ .name = "max_output_bytes", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = 1048576,
 	    .help = "output shown, head and tail; all of it is kept in a file" },
 	{ .name = "merge_stderr", .type = CNT_BOOLEAN, .def = "false",
 	    .help = "standard error goes to standard output, in order" },
-	{ .name = "raw", .type = CNT_BOOLEAN, .def = "false", .help = "keep terminal escape sequences" },
+	{ .name = "raw", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "keep terminal escape sequences" },
 	{ 0 },
 };
 
@@ -74,7 +77,8 @@ environment(const cJSON *add, struct cnt_err *e)
 {
 	const struct cnt_user *u = cnt_user_self();
 	const char *const base[][2] = {
-		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name }, { "SHELL", u->shell },
+		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name }, { "SHELL",
+		    u->shell },
 		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
 		{ "LANG", "C.UTF-8" }, { "TERM", "dumb" },
 	};
@@ -87,7 +91,8 @@ environment(const cJSON *add, struct cnt_err *e)
 			env[n++] = cnt_format("%s=%s", base[i][0], base[i][1]);
 	cJSON_ArrayForEach(m, add) {
 		if (m->string[0] == '\0' || strchr(m->string, '=') != NULL) {
-			cnt_fail(e, CNT_INVALID, "env: \"%.64s\" is no name of a variable", m->string);
+			cnt_fail(e, CNT_INVALID, "env: \"%.64s\" is no name of a variable",
+			    m->string);
 			free(env);
 			return NULL;
 		}
@@ -108,8 +113,8 @@ open_cwd(const char *cwd, struct cnt_err *e)
 	return fd != -1 ? fd : cnt_wall_fail(e, path);
 }
 
-/* Its standard input as a file in memory: nothing to pump, and a command that does not read it blocks
- * nobody. */
+/* Its standard input as a file in memory: nothing to pump, and a command that does not read it
+ * blocks nobody. */
 static int
 open_input(const char *text, struct cnt_err *e)
 {
@@ -156,7 +161,8 @@ start(struct run *r)
 	int cwd CNT_CLOSE = open_cwd(cnt_json_str(in, "cwd"), e);
 	int input CNT_CLOSE = cwd != -1 ? open_input(cnt_json_str(in, "stdin"), e) : -1;
 	int out CNT_CLOSE = -1, err CNT_CLOSE = -1;
-	struct cnt_command command = { .text = cnt_json_str(in, "command"), .cwd = cwd, .in = input };
+	struct cnt_command command = { .text = cnt_json_str(in, "command"), .cwd = cwd,
+	    .in = input };
 
 	if (input == -1 || open_stream(&r->out, &out, e) == -1 ||
 	    (!merged && open_stream(&r->err, &err, e) == -1))
@@ -186,7 +192,8 @@ drain(struct cnt_stream *s)
 
 	if (s->fd == -1 || ioctl(s->fd, FIONREAD, &left) == -1)
 		return;
-	for (int64_t before = s->total; left > 0 && cnt_stream_read(s, (size_t)left); before = s->total)
+	for (int64_t before = s->total; left > 0 && cnt_stream_read(s, (size_t)left);
+	    before = s->total)
 		left -= (int)(s->total - before);
 }
 
@@ -221,7 +228,8 @@ look_at_clock(struct run *r, int64_t now)
 		char *text CNT_FREE = NULL;
 
 		cnt_text_duration(now - r->started, took);
-		text = cnt_format("%s" DOT "%lld B", took, (long long)(r->out.total + r->err.total));
+		text = cnt_format("%s" DOT "%lld "
+		    "B", took, (long long)(r->out.total + r->err.total));
 		cnt_progress(r->call, (double)(now - r->started) / 1e6, 0, text);
 		r->next_progress = now + PROGRESS_US;
 	}
@@ -234,7 +242,8 @@ collect(struct run *r)
 		int64_t now = cnt_ticks_us(), until = r->deadline;
 		struct pollfd p[] = {
 			{ .fd = r->control, .events = POLLIN },
-			{ .fd = r->out.fd, .events = POLLIN }, { .fd = r->err.fd, .events = POLLIN },
+			{ .fd = r->out.fd, .events = POLLIN }, { .fd = r->err.fd,
+			    .events = POLLIN },
 		};
 
 		if (r->call->progress != NULL && r->next_progress < until)
@@ -270,7 +279,8 @@ static void
 show_left(const struct run *r, struct cnt_buf *head)
 {
 	for (int i = 0; i < r->ended.left && i < (int)nitems(r->ended.pids); i++)
-		cnt_buf_addf(head, "%s%d", i == 0 ? DOT "left running: " : " ", (int)r->ended.pids[i]);
+		cnt_buf_addf(head, "%s%d", i == 0 ? DOT "left running: " : " ",
+		    (int)r->ended.pids[i]);
 	if (r->ended.left > (int)nitems(r->ended.pids))
 		cnt_buf_addf(head, " and %d more", r->ended.left - (int)nitems(r->ended.pids));
 }
@@ -297,10 +307,12 @@ show(struct run *r)
 	    r->err.cut ? " (cut)" : "");
 	show_left(r, &c->head);
 	cnt_buf_adds(&c->head, "\n");
-	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' && (err.n > 0 || r->out.cut || r->out.inexact))
+	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' && (err.n > 0 || r->out.cut ||
+	    r->out.inexact))
 		cnt_buf_adds(&c->foot, "\n");
 	if (err.n > 0)
-		cnt_buf_addf(&c->foot, "[stderr]\n%s%s", err.p, err.p[err.n - 1] == '\n' ? "" : "\n");
+		cnt_buf_addf(&c->foot, "[stderr]\n%s%s", err.p, err.p[err.n - 1] == '\n' ? "" :
+		    "\n");
 	cnt_stream_note(&r->out, &c->foot);
 	cnt_stream_note(&r->err, &c->foot);
 	cnt_stream_facts(&r->out, &c->body, c->out);
@@ -336,7 +348,8 @@ finish(struct run *r)
 
 	if (r->lost) {
 		cnt_end_descendants();
-		return cnt_fail(e, CNT_SYSTEM, "the command's supervisor was killed, and all it had started");
+		return cnt_fail(e, CNT_SYSTEM, "the command's supervisor was killed, and all it "
+		    "had started");
 	}
 	if (r->ended.error != 0) {
 		errno = r->ended.error;
@@ -354,7 +367,8 @@ finish(struct run *r)
 		return 0;
 	cnt_fail(e, CNT_TIMEOUT, "timed out after %g s; everything it started was killed",
 	    cnt_json_num(r->call->in, "timeout_seconds", 0));
-	return cnt_hint(e, "give a higher timeout_seconds (at most 600), or run it with & and look at it later");
+	return cnt_hint(e, "give a higher timeout_seconds (at most 600), or run it with & and look "
+	    "at it later");
 }
 
 static int
@@ -383,9 +397,12 @@ shell_exec(struct cnt_call *c)
 const struct cnt_verb cnt_box_shell_exec = {
 	.name = "shell_exec", .tool = "shell_exec", .title = "Run a shell command",
 	.summary = "run a command with /bin/sh",
-	.about = "Run a command with /bin/sh -c and wait until it ends. The first line says how it ended, "
-	    "how long it took and how much it wrote; then comes its standard output, then its standard error. "
-	    "A status other than 0 is an answer, not an error. Long output is cut in the middle and kept whole "
+	.about = "Run a command with /bin/sh -c and wait until it ends. The first line says how it "
+	    "ended, "
+	    "how long it took and how much it wrote; then comes its standard output, then its "
+	    "standard error. "
+	    "A status other than 0 is an answer, not an error. Long output is cut in the middle "
+	    "and kept whole "
 	    "in a file. Processes started with & run on until the connection ends.",
 	.effects = CNT_DESTROYS | CNT_OPEN_WORLD, .bulk = true, .storeless = true,
 	.params = exec_params, .results = exec_results, .run = shell_exec,

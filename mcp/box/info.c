@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * box_info: what this box is and what it has. Everything is read from the kernel and /etc; what cannot be
- * read is null or missing, never an error.
+ * box_info: what this box is and what it has. Everything is read from the kernel and /etc; what
+ * cannot be read is null or missing, never an error.
  */
 #include "mcp/box/box.h"
 
@@ -103,7 +103,8 @@ add_memory(cJSON *out)
 {
 	static const char *const files[][2] = {
 		{ "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current" },
-		{ "/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes" },
+		{ "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+		    "/sys/fs/cgroup/memory/memory.usage_in_bytes" },
 	};
 	int64_t total = meminfo("MemTotal"), available = meminfo("MemAvailable");
 	int64_t limit = total, used = total != -1 && available != -1 ? total - available : -1;
@@ -179,7 +180,8 @@ uptime(void)
 	unsigned long long ticks = 0;
 	struct timespec now = { 0 };
 
-	if (f == NULL || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
+	if (f == NULL || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
+	    "%*u %*d %*d"
 	    " %*d %*d %*d %*d %llu", &ticks) != 1 || clock_gettime(CLOCK_BOOTTIME, &now) == -1)
 		return -1;
 	return now.tv_sec - (int64_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
@@ -203,7 +205,8 @@ add_addresses(cJSON *out)
 			address = &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr;
 		else if (i->ifa_addr->sa_family == AF_INET6)
 			address = &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr;
-		if (address != NULL && inet_ntop(i->ifa_addr->sa_family, address, text, sizeof(text)) != NULL)
+		if (address != NULL && inet_ntop(i->ifa_addr->sa_family, address, text,
+		    sizeof(text)) != NULL)
 			cJSON_AddItemToArray(all, cJSON_CreateString(text));
 	}
 	freeifaddrs(list);
@@ -220,7 +223,8 @@ read_ports(const char *path, struct ports *all)
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL && all->n < PORTS_MAX) {
 		bool known = false;
 
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu",
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x "
+		    "%*u %*u %lu",
 		    &port, &state, &inode) != 3 || state != LISTEN)
 			continue;
 		for (size_t i = 0; i < all->n; i++)
@@ -319,7 +323,8 @@ box_info(struct cnt_call *c)
 const struct cnt_verb cnt_box_info = {
 	.name = "box_info", .tool = "box_info", .title = "About this box",
 	.summary = "show what this box is and has",
-	.about = "What this box is: system, processors, memory, disk, uptime, user, addresses, and the TCP ports that "
+	.about = "What this box is: system, processors, memory, disk, uptime, user, addresses, and "
+	    "the TCP ports that "
 	    "are listened on.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
 	.results = info_results, .run = box_info,

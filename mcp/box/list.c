@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * list_directory: a directory, or a tree to a depth, in one order that does not depend on the file
- * system: by name, a directory's entries after itself. The cursor is the last path that was given, so that a
- * page neither repeats nor skips what stays, whatever is made or removed between pages. Time and
- * entries looked at are bounded: the server answers nothing else meanwhile.
+ * list_directory: a directory, or a tree to a depth, in one order that does not depend on the
+ * file system: by name, a directory's entries after itself. The cursor is the last path that
+ * was given, so that a page neither repeats nor skips what stays, whatever is made or removed
+ * between pages. Time and entries looked at are bounded: the server answers nothing else
+ * meanwhile.
  */
 #include "mcp/box/box.h"
 
@@ -18,7 +19,8 @@ static const struct cnt_field list_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
 	    .help = "absolute, or below home" },
 	{ .name = "depth", .type = CNT_INTEGER, .def = "1", .min = 1, .max = 16, .help = "levels" },
-	{ .name = "include_hidden", .type = CNT_BOOLEAN, .def = "false", .help = "names that begin with ." },
+	{ .name = "include_hidden", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "names that begin with ." },
 	{ .name = "glob", .type = CNT_STRING, .help = "only names that match, such as *.c" },
 	{ .name = "limit", .type = CNT_INTEGER, .def = "1000", .min = 1, .max = 10000,
 	    .help = "entries at most" },
@@ -51,7 +53,8 @@ struct walk {
 	bool		 hidden;
 	int		 depth;
 	int64_t		 limit, given, total, looked, until;
-	char		*last;		/* where the next page goes on; NULL: there is none so far */
+	/* where the next page goes on; NULL: there is none so far */
+	char		*last;
 	bool		 more, stopped, skipped;
 };
 
@@ -93,7 +96,8 @@ read_names(DIR *d, bool hidden, struct names *all)
 	while ((entry = readdir(d)) != NULL) {
 		const char *name = entry->d_name;
 
-		if (name[0] == '.' && (!hidden || name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
+		if (name[0] == '.' && (!hidden || name[1] == '\0' || (name[1] == '.' &&
+		    name[2] == '\0')))
 			continue;
 		cnt_buf_add(&all->text, name, strlen(name) + 1);
 		all->n++;
@@ -221,7 +225,8 @@ walk_directory(struct walk *w, int fd, const char *prefix, int depth)
 	}
 	read_names(d, w->hidden, &all);
 	for (size_t i = 0; i < all.n && !w->stopped; i++) {
-		char *path CNT_FREE = prefix[0] == '\0' ? NULL : cnt_format("%s/%s", prefix, all.p[i]);
+		char *path CNT_FREE = prefix[0] == '\0' ? NULL : cnt_format("%s/%s", prefix,
+		    all.p[i]);
 		const char *shown = path != NULL ? path : all.p[i];
 
 		if (is_before(w, shown))
@@ -240,14 +245,17 @@ list_directory(struct cnt_call *c)
 {
 	const char *path = cnt_json_str(c->in, "path"), *cursor = cnt_json_str(c->in, "cursor");
 	struct cnt_buf after CNT_BUF = { 0 }, next CNT_BUF = { 0 };
-	struct walk w = { .glob = cnt_json_str(c->in, "glob"), .hidden = cnt_json_bool(c->in, "include_hidden"),
-	    .depth = (int)cnt_json_int(c->in, "depth", 1), .limit = cnt_json_int(c->in, "limit", 1000),
+	struct walk w = { .glob = cnt_json_str(c->in, "glob"), .hidden = cnt_json_bool(c->in,
+	    "include_hidden"),
+	    .depth = (int)cnt_json_int(c->in, "depth", 1), .limit = cnt_json_int(c->in, "limit",
+	    1000),
 	    .until = cnt_ticks_us() + TIME_US };
 	int fd = -1;
 
 	if (cursor != NULL && (cnt_base64_decode(&after, cursor) == -1 || after.n == 0 ||
 	    strlen(after.p) != after.n))
-		return cnt_fail(c->err, CNT_INVALID, "cursor: expected a next_cursor of list_directory");
+		return cnt_fail(c->err, CNT_INVALID, "cursor: expected a next_cursor of "
+		    "list_directory");
 	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd == -1)
 		return cnt_wall_fail(c->err, path);
@@ -272,7 +280,8 @@ list_directory(struct cnt_call *c)
 const struct cnt_verb cnt_box_list_directory = {
 	.name = "list_directory", .tool = "list_directory", .title = "List a directory",
 	.summary = "list a directory or a tree",
-	.about = "List a directory, or with depth a tree, by name: type, size, mode, time, owner and link target of "
+	.about = "List a directory, or with depth a tree, by name: type, size, mode, time, owner "
+	    "and link target of "
 	    "each entry. Links are not followed. next_cursor gets the next page.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
 	.params = list_params, .results = list_results, .run = list_directory,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * move_file: rename(2) of what stands at a path, a link itself and not its target. A regular file goes to
- * another file system too, by a copy that is whole before it has its name.
+ * move_file: rename(2) of what stands at a path, a link itself and not its target. A regular
+ * file goes to another file system too, by a copy that is whole before it has its name.
  */
 #include "mcp/box/box.h"
 
@@ -15,8 +15,10 @@ static const struct cnt_field move_params[] = {
 	    .help = "what to move" },
 	{ .name = "destination", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
 	    .help = "its new path (not a directory to put it into)" },
-	{ .name = "overwrite", .type = CNT_BOOLEAN, .def = "false", .help = "replace what is there" },
-	{ .name = "mkdirs", .type = CNT_BOOLEAN, .def = "true", .help = "make missing directories" },
+	{ .name = "overwrite", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "replace what is there" },
+	{ .name = "mkdirs", .type = CNT_BOOLEAN, .def = "true",
+	    .help = "make missing directories" },
 	{ 0 },
 };
 
@@ -57,7 +59,8 @@ copy_across(const struct end *from, const struct end *to, bool overwrite, struct
 	int r = -1;
 
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-		cnt_fail(e, CNT_NO, "%s: is no regular file, and %s is on another file system", from->path,
+		cnt_fail(e, CNT_NO, "%s: is no regular file, and %s is on another file system",
+		    from->path,
 		    to->path);
 		return cnt_hint(e, "shell_exec: mv moves it");
 	}
@@ -122,10 +125,12 @@ move_file(struct cnt_call *c)
 {
 	struct end from = { .path = cnt_json_str(c->in, "source"), .dir = -1 };
 	struct end to = { .path = cnt_json_str(c->in, "destination"), .dir = -1 };
-	char *source CNT_FREE = cnt_wall_path(from.path), *destination CNT_FREE = cnt_wall_path(to.path);
+	char *source CNT_FREE = cnt_wall_path(from.path),
+	    *destination CNT_FREE = cnt_wall_path(to.path);
 	char *from_name CNT_FREE = NULL, *to_name CNT_FREE = NULL;
 	bool replaced = false, copied = false;
-	int from_dir CNT_CLOSE = cnt_wall_parent(from.path, false, &from_name, c->err), to_dir CNT_CLOSE = -1;
+	int from_dir CNT_CLOSE = cnt_wall_parent(from.path, false, &from_name, c->err),
+	    to_dir CNT_CLOSE = -1;
 	struct stat st = { 0 };
 
 	if (from_dir == -1)
@@ -152,7 +157,8 @@ move_file(struct cnt_call *c)
 const struct cnt_verb cnt_box_move_file = {
 	.name = "move_file", .tool = "move_file", .title = "Move or rename a file",
 	.summary = "move or rename a file or a directory",
-	.about = "Move or rename a file, link or directory. An existing destination is refused unless overwrite "
+	.about = "Move or rename a file, link or directory. An existing destination is refused "
+	    "unless overwrite "
 	    "is set; missing directories are made.",
 	.effects = CNT_DESTROYS, .storeless = true,
 	.params = move_params, .results = move_results, .run = move_file,

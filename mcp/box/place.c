@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * O_TMPFILE, then link: a file without a name vanishes with the process. link(2) cannot replace, so that a
- * replaced file's successor has a name of its own between link and rename; a child of vfork(2) does these
- * two, which the death of this process does not stop. Where there is no O_TMPFILE the file has a
- * temporary name all along.
+ * O_TMPFILE, then link: a file without a name vanishes with the process. link(2) cannot
+ * replace, so that a replaced file's successor has a name of its own between link and rename; a
+ * child of vfork(2) does these two, which the death of this process does not stop. Where there
+ * is no O_TMPFILE the file has a temporary name all along.
  */
 #include "mcp/box/place.h"
 
@@ -92,7 +92,8 @@ link_as(const struct cnt_place *p, const char *proc, const char *name)
 
 /* In the child of vfork: system calls only. */
 static int
-link_and_rename(const struct cnt_place *p, const char *proc, const char *temporary, const char *name)
+link_and_rename(const struct cnt_place *p, const char *proc, const char *temporary,
+    const char *name)
 {
 	int error = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A new file that gets its name when it is whole: no reader sees half of it, and nothing is left when the
- * process is killed.
+ * A new file that gets its name when it is whole: no reader sees half of it, and nothing is
+ * left when the process is killed.
  */
 #ifndef CNT_MCP_BOX_PLACE_H
 #define CNT_MCP_BOX_PLACE_H
@@ -10,18 +10,20 @@
 
 struct cnt_place {
 	int	dir;			/* borrowed */
-	int	fd;			/* the new file, to be written; -1 after it has been placed */
+	/* the new file, to be written; -1 after it has been placed */
+	int	fd;
 	char	name[32];		/* "" while it has none */
 };
 
 /* Makes an empty file without a name in the directory. -1 and errno. */
 int	cnt_place_open(struct cnt_place *p, int dir);
 
-/* Gives it owner, mode, times where asked, and extended attributes of `old`. -1 and errno; EPERM: the
- * owner cannot be kept. */
+/* Gives it owner, mode, times where asked, and extended attributes of `old`. -1 and errno;
+ * EPERM: the owner cannot be kept. */
 int	cnt_place_like(struct cnt_place *p, int old, const struct stat *st);
 
-/* Gives it its name, durably. replace: what has the name now is replaced; else EEXIST. -1 and errno. */
+/* Gives it its name, durably. replace: what has the name now is replaced; else EEXIST. -1 and
+ * errno. */
 int	cnt_place_as(struct cnt_place *p, const char *name, bool replace);
 
 void	cnt_place_drop(struct cnt_place *p);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * read_file: a part of a regular file, by bytes or by lines. Memory is bounded by `limit`, whatever is
- * asked for. Files of the kernel's that have no size are read like any other, and never waited for.
+ * read_file: a part of a regular file, by bytes or by lines. Memory is bounded by `limit`,
+ * whatever is asked for. Files of the kernel's that have no size are read like any other, and
+ * never waited for.
  */
 #include "mcp/box/box.h"
 
@@ -22,11 +23,14 @@ static const char *const encodings[] = { "auto", "utf-8", "base64", NULL };
 static const struct cnt_field read_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
 	    .help = "absolute, or below home" },
-	{ .name = "offset", .type = CNT_INTEGER, .min = 0, .max = 9e15, .help = "first byte; default 0" },
+	{ .name = "offset", .type = CNT_INTEGER, .min = 0, .max = 9e15,
+	    .help = "first byte; default 0" },
 	{ .name = "limit", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = LIMIT_MAX,
 	    .help = "bytes at most" },
-	{ .name = "head", .type = CNT_INTEGER, .min = 1, .max = 9e15, .help = "only the first N lines" },
-	{ .name = "tail", .type = CNT_INTEGER, .min = 1, .max = 9e15, .help = "only the last N lines" },
+	{ .name = "head", .type = CNT_INTEGER, .min = 1, .max = 9e15,
+	    .help = "only the first N lines" },
+	{ .name = "tail", .type = CNT_INTEGER, .min = 1, .max = 9e15,
+	    .help = "only the last N lines" },
 	{ .name = "encoding", .type = CNT_STRING, .def = "auto", .choices = encodings,
 	    .help = "auto: utf-8 where the bytes are that, else base64" },
 	{ 0 },
@@ -117,7 +121,8 @@ read_head(int fd, int64_t lines, size_t limit, struct part *p)
 static int
 read_tail(int fd, int64_t size, int64_t lines, size_t limit, struct part *p)
 {
-	/* What has no size is read from its start: what is kept are the last lines of the first MiB. */
+	/* What has no size is read from its start: what is kept are the last lines of the first
+	 * MiB. */
 	size_t window = size == 0 ? LIMIT_MAX : limit + POINT_MAX;
 	size_t i = 0;
 
@@ -156,7 +161,8 @@ static const char *
 encode(const char *wanted, struct part *p, struct cnt_buf *to)
 {
 	char *s = p->bytes.p + p->from;
-	size_t all = p->bytes.n - p->from, valid = cnt_utf8_valid(s, all), escapes = CNT_ESCAPED_MAX;
+	size_t all = p->bytes.n - p->from, valid = cnt_utf8_valid(s, all),
+	    escapes = CNT_ESCAPED_MAX;
 	bool text = valid >= p->n && memchr(s, '\0', p->n) == NULL;
 
 	if (strcmp(wanted, "base64") == 0 || (strcmp(wanted, "auto") == 0 && !text)) {
@@ -171,7 +177,8 @@ encode(const char *wanted, struct part *p, struct cnt_buf *to)
 			continue;	/* one code point at least */
 		p->n = cnt_text_fits(s, n, &escapes, 1);
 	}
-	return strcmp(wanted, "utf-8") == 0 || (text && strcmp(wanted, "auto") == 0) ? "utf-8" : "base64";
+	return strcmp(wanted, "utf-8") == 0 || (text && strcmp(wanted, "auto") == 0) ? "utf-8" :
+	    "base64";
 }
 
 static int64_t
@@ -188,7 +195,8 @@ count_lines(const struct part *p)
 }
 
 static void
-state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part *p, const char *encoding)
+state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part *p,
+    const char *encoding)
 {
 	int64_t offset = p->start + (int64_t)p->from, next = offset + (int64_t)p->n;
 	bool whole = offset == 0 && !p->more, sized = st->st_size > 0 || p->bytes.n == 0;
@@ -252,7 +260,8 @@ read_file(struct cnt_call *c)
 	char *whole CNT_FREE = cnt_wall_path(path);
 
 	if (given > 1)
-		return cnt_fail(c->err, CNT_INVALID, "read_file: expected one of offset, head and tail");
+		return cnt_fail(c->err, CNT_INVALID, "read_file: expected one of offset, head and "
+		    "tail");
 	fd = cnt_wall_regular(path, &st, c->err);
 	if (fd == -1)
 		return -1;
@@ -262,11 +271,13 @@ read_file(struct cnt_call *c)
 	}
 	bytes = p.bytes;
 	encoding = encode(cnt_json_str(c->in, "encoding"), &p, &c->body);
-	p.more = p.from + p.n < p.bytes.n;	/* never by st_size: files of sysfs are shorter than theirs */
+	/* never by st_size: files of sysfs are shorter than theirs */
+	p.more = p.from + p.n < p.bytes.n;
 	cnt_json_set_str(c->out, "path", whole);
 	cnt_json_set_str(c->out, "encoding", encoding);
 	state_facts(c, fd, &st, &p, encoding);
-	cnt_json_set_bool(c->out, "truncated", p.cut || (p.more && cnt_json_get(c->in, "head") == NULL));
+	cnt_json_set_bool(c->out, "truncated", p.cut || (p.more && cnt_json_get(c->in,
+	    "head") == NULL));
 	if (c->body.p == NULL) {	/* handed over, not copied: it may be a MiB */
 		memmove(bytes.p, bytes.p + p.from, p.n);
 		bytes.p[p.n] = '\0';
@@ -282,9 +293,12 @@ read_file(struct cnt_call *c)
 const struct cnt_verb cnt_box_read_file = {
 	.name = "read_file", .tool = "read_file", .title = "Read a file",
 	.summary = "read a file or a part of it",
-	.about = "Read a file: by bytes (offset, limit), or its first (head) or last (tail) lines. The first line "
-	    "says which bytes these are, the encoding and the file's sha256 (for if_match of write_file); then "
-	    "comes the content. Where more follows, the last line gives next_offset. Bytes that are not UTF-8 "
+	.about = "Read a file: by bytes (offset, limit), or its first (head) or last (tail) lines. "
+	    "The first line "
+	    "says which bytes these are, the encoding and the file's sha256 (for if_match of "
+	    "write_file); then "
+	    "comes the content. Where more follows, the last line gives next_offset. Bytes that "
+	    "are not UTF-8 "
 	    "come as base64.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .bulk = true, .storeless = true,
 	.params = read_params, .results = read_results, .run = read_file,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The wall. Every path is resolved by openat2(2) below one directory descriptor and then only used
- * through descriptors: nothing is looked at by name and opened by name again. With AGENTBOX_ROOT set,
- * RESOLVE_BENEATH refuses what would leave it (also absolute links). Without it the root is `/`, where
- * RESOLVE_IN_ROOT means the same as no flag. Links of /proc (magic links) are refused in both.
+ * The wall. Every path is resolved by openat2(2) below one directory descriptor and then only
+ * used through descriptors: nothing is looked at by name and opened by name again. With
+ * AGENTBOX_ROOT set, RESOLVE_BENEATH refuses what would leave it (also absolute links). Without
+ * it the root is `/`, where RESOLVE_IN_ROOT means the same as no flag. Links of /proc (magic
+ * links) are refused in both.
  *
  * The descriptor is the working directory: a process forked for a call keeps nothing else.
  */
@@ -44,7 +45,8 @@ cnt_wall_init(struct cnt_err *e)
 	size_t n = 0;
 
 	if (root != NULL && root[0] != '/')
-		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ROOT: \"%s\" is not an absolute path", root);
+		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ROOT: \"%s\" is not an absolute path",
+		    root);
 	if (chdir(root != NULL ? root : "/") == -1) {
 		cnt_fail_sys(e, "%s", root != NULL ? "AGENTBOX_ROOT" : "/");
 		e->code = CNT_UNAVAILABLE;
@@ -95,7 +97,8 @@ inside(const char *path)
 int
 cnt_wall_open(const char *path, int flags, mode_t mode)
 {
-	struct open_how how = { .flags = (__u64)(flags | O_CLOEXEC), .mode = mode, .resolve = wall.resolve };
+	struct open_how how = { .flags = (__u64)(flags | O_CLOEXEC), .mode = mode,
+	    .resolve = wall.resolve };
 	char *in CNT_FREE = path[0] != '\0' ? inside(path) : NULL;
 	long fd = -1;
 
@@ -203,7 +206,8 @@ hint_nearest(struct cnt_err *e, const char *path)
 
 	for (;;) {
 		size_t n = parent_length(dir);
-		char *missing CNT_FREE = cnt_format("%.*s", (int)strcspn(dir + n + strspn(dir + n, "/"), "/"),
+		char *missing CNT_FREE = cnt_format("%.*s", (int)strcspn(dir + n + strspn(dir + n,
+		    "/"), "/"),
 		    dir + n + strspn(dir + n, "/"));
 		int fd CNT_CLOSE = -1;
 
@@ -224,8 +228,10 @@ cnt_wall_fail(struct cnt_err *e, const char *path)
 	int error = errno;
 
 	if (error == EXDEV) {
-		cnt_fail(e, CNT_DENIED, "%s: outside of %s", path, cnt_wall_built() ? wall.path : "/");
-		return cnt_hint(e, "AGENTBOX_ROOT is %s; links that are absolute or lead out are refused",
+		cnt_fail(e, CNT_DENIED, "%s: outside of %s", path, cnt_wall_built() ? wall.path :
+		    "/");
+		return cnt_hint(e, "AGENTBOX_ROOT is %s; links that are absolute or lead out are "
+		    "refused",
 		    wall.path);
 	}
 	cnt_fail_sys(e, "%s", path);
@@ -305,7 +311,8 @@ cnt_wall_parent(const char *path, bool mkdirs, char **name, struct cnt_err *e)
 		return cnt_fail_sys(e, "%.64s...", path);
 	}
 	*name = cnt_format("%.*s", (int)strcspn(last, "/"), last);
-	if (path[0] == '\0' || **name == '\0' || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0)
+	if (path[0] == '\0' || **name == '\0' || strcmp(*name, ".") == 0 || strcmp(*name,
+	    "..") == 0)
 		return cnt_fail(e, CNT_INVALID, "\"%s\": does not end in a name", path);
 	fd = open_directory(dir, mkdirs);
 	return fd != -1 ? fd : cnt_wall_fail(e, dir);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Output of a command: memory is bounded by what an answer may carry, and nothing is lost by that bound.
+ * Output of a command: memory is bounded by what an answer may carry, and nothing is lost by
+ * that bound.
  */
 #include "mcp/box/stream.h"
 
@@ -17,8 +18,8 @@ ring_size(const struct cnt_stream *s)
 	return s->max / 2 + 1;
 }
 
-/* A command that writes without end must not fill the box's disk: the file ends where a twentieth of
- * the file system is left. */
+/* A command that writes without end must not fill the box's disk: the file ends where a
+ * twentieth of the file system is left. */
 static bool
 has_room(const struct cnt_stream *s)
 {
@@ -65,7 +66,8 @@ keep_last(struct cnt_stream *s, const char *p, size_t n)
 	if (s->ring == NULL)
 		s->ring = cnt_alloc(size);
 	while (n > 0) {
-		size_t at = (size_t)(s->ring_n % (int64_t)size), now = n < size - at ? n : size - at;
+		size_t at = (size_t)(s->ring_n % (int64_t)size), now = n < size - at ? n :
+		    size - at;
 
 		memcpy(s->ring + at, p, now);
 		s->ring_n += (int64_t)now;
@@ -194,7 +196,8 @@ cnt_stream_note(const struct cnt_stream *s, struct cnt_buf *foot)
 	if (!s->cut && !s->inexact)
 		return;
 	cnt_buf_addf(foot, "[%s: %s%s%s, %lld bytes in all", s->name, s->cut ? "cut" : "",
-	    s->cut && s->inexact ? ", " : "", s->inexact ? "not UTF-8 (U+FFFD stands for bytes)" : "",
+	    s->cut && s->inexact ? ", " : "", s->inexact ? "not UTF-8 (U+FFFD stands for bytes)" :
+	    "",
 	    (long long)s->total);
 	if (s->path != NULL)
 		cnt_buf_addf(foot, "; %s in %s: read_file with offset, or shell_exec",

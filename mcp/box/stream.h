@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One output stream of a command: its first bytes and its last, how many there were, and all of them in
- * a file when an answer cannot carry them.
+ * One output stream of a command: its first bytes and its last, how many there were, and all of
+ * them in a file when an answer cannot carry them.
  */
 #ifndef CNT_MCP_BOX_STREAM_H
 #define CNT_MCP_BOX_STREAM_H
@@ -27,9 +27,11 @@ struct cnt_stream {
 /* Reads what is there, at most `most` bytes; false when there is nothing more for now. */
 bool	cnt_stream_read(struct cnt_stream *s, size_t most);
 
-/* Appends to `to` what the answer shows of it: at most budget bytes, and *escapes in JSON's form, which
- * becomes what is left of it. Makes the spill file when anything is not shown as it was. */
-void	cnt_stream_show(struct cnt_stream *s, struct cnt_buf *to, size_t budget, size_t *escapes, bool raw);
+/* Appends to `to` what the answer shows of it: at most budget bytes, and *escapes in JSON's
+ * form, which becomes what is left of it. Makes the spill file when anything is not shown as it
+ * was. */
+void	cnt_stream_show(struct cnt_stream *s, struct cnt_buf *to, size_t budget, size_t *escapes,
+    bool raw);
 
 void	cnt_stream_facts(const struct cnt_stream *s, const struct cnt_buf *text, cJSON *out);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A command and all that descends from it. Between the call's process and the command stands a
- * supervisor: a session of its own and a child subreaper, so that a descendant whose parents are gone,
- * double-forked or not, becomes its child and is found. It depends on nobody's signals: it sees the end of
- * the call on its control socket and the end of the server on a pidfd, however they end (SIGKILL too). The call's process is a subreaper as well, so that a killed supervisor's children fall to it.
+ * supervisor: a session of its own and a child subreaper, so that a descendant whose parents
+ * are gone, double-forked or not, becomes its child and is found. It depends on nobody's
+ * signals: it sees the end of the call on its control socket and the end of the server on a
+ * pidfd, however they end (SIGKILL too). The call's process is a subreaper as well, so that a
+ * killed supervisor's children fall to it.
  *
- * What is killed loses its children to the supervisor, so killing the supervisor's own children until it has none
- * ends any tree; a pid of its own child cannot be another process's before it is reaped.
+ * What is killed loses its children to the supervisor, so killing the supervisor's own children
+ * until it has none ends any tree; a pid of its own child cannot be another process's before it
+ * is reaped.
  */
 #include "mcp/box/box.h"
 
@@ -161,7 +164,8 @@ report(struct super *s)
 	for (size_t i = 0; i < left.n && i < nitems(s->ended.pids); i++)
 		s->ended.pids[i] = left.p[i];
 	free(left.p);
-	/* One write of less than a socket buffer; when nobody reads it any more the control says so. */
+	/* One write of less than a socket buffer; when nobody reads it any more the control
+	 * says so. */
 	if (send(s->control, &s->ended, sizeof(s->ended), MSG_NOSIGNAL) == -1)
 		s->answered = false;
 }
@@ -282,23 +286,26 @@ supervise(struct super *s)
 static int
 start(const struct cnt_command *c, pid_t *shell)
 {
-	char sh[] = "/bin/sh", name[] = "sh", flag[] = "-c", end[] = "--", *text = cnt_strdup(c->text);
+	char sh[] = "/bin/sh", name[] = "sh", flag[] = "-c", end[] = "--",
+	    *text = cnt_strdup(c->text);
 	char *const argv[] = { name, flag, end, text, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	sigset_t none, all;
+	sigset_t none, ours;
 	int error = 0;
 
 	sigemptyset(&none);
-	sigfillset(&all);
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGPIPE);	/* the only one that is ignored in this program */
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, c->in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, c->out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&files, c->err, STDERR_FILENO);
 	posix_spawn_file_actions_addfchdir_np(&files, c->cwd);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
+	    POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigdefault(&attr, &ours);
 	posix_spawnattr_setsigmask(&attr, &none);
 	error = posix_spawn(shell, sh, &files, &attr, argv, c->env);
 	free(text);
@@ -353,7 +360,8 @@ supervisor(const struct cnt_command *c, int control, int life)
 	supervise(&s);
 }
 
-/* The server is the parent of the call's process; if it is not any more, its number means nothing. */
+/* The server is the parent of the call's process; if it is not any more, its number means
+ * nothing. */
 static int
 open_life(struct cnt_err *e)
 {

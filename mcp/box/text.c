@@ -38,8 +38,13 @@ cnt_text_fits(const char *s, size_t n, size_t *max, size_t high)
 {
 	size_t i = 0, used = 0;
 
-	for (; i < n && used <= *max; i++)
+	for (; i < n && used <= *max; i++) {
+		while (n - i > 8 && *max - used > 8 && cnt_json_plain(s + i)) {
+			i += 8;
+			used += 8;
+		}
 		used += (s[i] & 0x80) != 0 ? high : escaped[(unsigned char)s[i]];
+	}
 	if (used > *max) {
 		i = cnt_text_prefix(s, n, i - 1);
 		used = *max;
@@ -48,8 +53,8 @@ cnt_text_fits(const char *s, size_t n, size_t *max, size_t high)
 	return i;
 }
 
-/* Length of the terminal escape at s (s[0] is ESC), at least 1. ECMA-48: CSI, strings (OSC, DCS, SOS,
- * PM, APC) up to ST or BEL, and ESC with intermediates. */
+/* Length of the terminal escape at s (s[0] is ESC), at least 1. ECMA-48: CSI, strings (OSC,
+ * DCS, SOS, PM, APC) up to ST or BEL, and ESC with intermediates. */
 static size_t
 escape_length(const char *s, size_t n)
 {
@@ -95,7 +100,8 @@ add_plain(struct cnt_buf *to, const char *s, size_t n)
 	bool exact = true;
 
 	while (i < n) {
-		size_t skip = s[i] == '\033' ? escape_length(s + i, n - i) : control_length(s + i, n - i);
+		size_t skip = s[i] == '\033' ? escape_length(s + i, n - i) : control_length(s + i,
+		    n - i);
 
 		if (skip == 0) {
 			i++;
@@ -128,7 +134,8 @@ cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw)
 }
 
 void
-cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cnt_buf *tail, size_t half,
+cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cnt_buf *tail,
+    size_t half,
     int64_t missing)
 {
 	size_t end = head->n > 0 ? cnt_text_prefix(head->p, head->n, half) : 0;

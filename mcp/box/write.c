@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * write_file: a whole file, atomically and durably, keeping what it was: mode, owner, extended
- * attributes, the link it is reached through. Where the owner cannot be kept it is refused. Appending
- * is one write(2) to the file itself.
+ * attributes, the link it is reached through. Where the owner cannot be kept it is refused.
+ * Appending is one write(2) to the file itself.
  */
 #include "mcp/box/box.h"
 
@@ -21,7 +21,8 @@ static const char *const encodings[] = { "utf-8", "base64", NULL };
 static const struct cnt_field write_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
 	    .help = "absolute, or below home" },
-	{ .name = "content", .type = CNT_STRING, .flags = CNT_REQUIRED, .help = "what the file shall hold" },
+	{ .name = "content", .type = CNT_STRING, .flags = CNT_REQUIRED,
+	    .help = "what the file shall hold" },
 	{ .name = "encoding", .type = CNT_STRING, .def = "utf-8", .choices = encodings,
 	    .help = "how content is written here" },
 	{ .name = "mode", .type = CNT_STRING, .value = "MODE",
@@ -29,7 +30,8 @@ static const struct cnt_field write_params[] = {
 	{ .name = "if_match", .type = CNT_STRING, .value = "SHA256",
 	    .help = "write only if the file's sha256 is this, or `absent`: if there is none" },
 	{ .name = "append", .type = CNT_BOOLEAN, .def = "false", .help = "add to the end instead" },
-	{ .name = "mkdirs", .type = CNT_BOOLEAN, .def = "true", .help = "make missing directories" },
+	{ .name = "mkdirs", .type = CNT_BOOLEAN, .def = "true",
+	    .help = "make missing directories" },
 	{ 0 },
 };
 
@@ -64,7 +66,8 @@ parse_mode(const char *s, long *mode, struct cnt_err *e)
 	if (strlen(s) <= 5 && strspn(s, "01234567") == strlen(s))
 		*mode = strtol(s, &end, 8);
 	if (end == NULL || end == s || *mode > 07777)
-		return cnt_fail(e, CNT_INVALID, "mode: expected octal digits such as 0644, got \"%.32s\"", s);
+		return cnt_fail(e, CNT_INVALID, "mode: expected octal digits such as 0644, got "
+		    "\"%.32s\"", s);
 	return 0;
 }
 
@@ -86,11 +89,13 @@ open_old(struct target *t, struct cnt_err *e)
 	}
 	if (S_ISREG(t->st.st_mode))
 		return 0;
-	return cnt_fail(e, CNT_NO, "%s: is a %s, not a regular file", t->path, cnt_mode_type(t->st.st_mode));
+	return cnt_fail(e, CNT_NO, "%s: is a %s, not a regular file", t->path,
+	    cnt_mode_type(t->st.st_mode));
 }
 
-/* Of two who saw the same content one shall lose: from the look to the rename the file is locked, and
- * who had to wait finds the name with another file. Nobody waits long for a stranger's lock. */
+/* Of two who saw the same content one shall lose: from the look to the rename the file is
+ * locked, and who had to wait finds the name with another file. Nobody waits long for a
+ * stranger's lock. */
 static int
 lock(const struct target *t, struct cnt_err *e)
 {
@@ -156,7 +161,8 @@ keep_owner_failed(const struct target *t, struct cnt_err *e)
 {
 	cnt_wall_fail(e, t->path);
 	if (e->sys == EPERM)
-		return cnt_hint(e, "its owner (uid %u, gid %u) or attributes could not be kept; shell_exec with "
+		return cnt_hint(e, "its owner (uid %u, gid %u) or attributes could not be kept; "
+		    "shell_exec with "
 		    "sudo can write it", (unsigned)t->st.st_uid, (unsigned)t->st.st_gid);
 	return -1;
 }
@@ -240,7 +246,8 @@ static int
 write_file(struct cnt_call *c)
 {
 	const char *content = cnt_json_str(c->in, "content");
-	struct target t = { .dir = -1, .old = -1, .mode = -1, .bytes = content, .n = strlen(content) };
+	struct target t = { .dir = -1, .old = -1, .mode = -1, .bytes = content,
+	    .n = strlen(content) };
 	struct cnt_buf decoded CNT_BUF = { 0 };
 	int r = -1;
 
@@ -266,8 +273,10 @@ write_file(struct cnt_call *c)
 const struct cnt_verb cnt_box_write_file = {
 	.name = "write_file", .tool = "write_file", .title = "Write a file",
 	.summary = "write a whole file, or add to its end",
-	.about = "Write a whole file atomically; missing directories are made. Mode, owner and attributes of an "
-	    "existing file are kept and links are followed. if_match (sha256 from read_file, or `absent`) "
+	.about = "Write a whole file atomically; missing directories are made. Mode, owner and "
+	    "attributes of an "
+	    "existing file are kept and links are followed. if_match (sha256 from read_file, or "
+	    "`absent`) "
 	    "refuses to overwrite what you have not seen.",
 	.effects = CNT_DESTROYS | CNT_IDEMPOTENT, .storeless = true,
 	.params = write_params, .results = write_results, .run = write_file,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...]... [-- COMMAND...]
+ * sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...]... [@@ COMMAND...]
  *
  * Runs the commands one after another ROUNDS times, timing from the first's fork to the last's end,
- * and appends "LABEL microseconds" to FILE for each round; what follows -- is run untimed after each
+ * and appends "LABEL microseconds" to FILE for each round; what follows @@ is run untimed after each
  * round. A word "@" in a command stands for the round's number. A command that fails ends all.
  */
 #include <sys/wait.h>
@@ -63,14 +63,14 @@ main(int argc, char **argv)
 	int rounds = argc > 4 ? atoi(argv[3]) : 0, n = 0;
 
 	if (f == NULL || rounds < 1)
-		errx(2, "usage: sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...] [-- COMMAND...]");
+		errx(2, "usage: sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...] [@@ COMMAND...]");
 	for (int round = 0; round < rounds; round++) {
 		int64_t from = cnt_ticks_us();
 
-		n = run_all(argv + 4, argc - 4, "--", round);
+		n = run_all(argv + 4, argc - 4, "@@", round);
 		fprintf(f, "%s\t%" PRId64 "\n", argv[2], cnt_ticks_us() - from);
 		if (4 + n < argc)
-			run_all(argv + 5 + n, argc - 5 - n, "--", round);
+			run_all(argv + 5 + n, argc - 5 - n, "@@", round);
 	}
 	return fclose(f) == 0 ? 0 : 71;
 }

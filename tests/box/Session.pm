@@ -15,7 +15,9 @@ use lib dirname(__FILE__) . '/../mcp';
 use Client;
 
 our @ISA = ('Client');
-our $program = ($ENV{BUILD} // abs_path(dirname(__FILE__) . '/../../build')) . '/bin/agent-box';
+my $bin = ($ENV{BUILD} // abs_path(dirname(__FILE__) . '/../../build')) . '/bin';
+our $static = "$bin/agent-box";
+our $program = $ENV{AGENT_BOX} // $static;	# with SAN=1 one that carries ASan
 my $json = JSON::PP->new->utf8->canonical;
 
 # Session->new(env => {...}, command => [...])

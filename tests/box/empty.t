@@ -20,7 +20,7 @@ my $root = tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);
 my $tag = 200000 + $$;
 mkdir "$root/bin";
 copy('/bin/busybox', "$root/bin/busybox") or die "/bin/busybox: $!";
-copy($Session::program, "$root/agent-box") or die "$Session::program: $!";
+copy($Session::static, "$root/agent-box") or die "$Session::static: $!";
 chmod 0755, "$root/agent-box", "$root/bin/busybox";
 symlink 'busybox', "$root/bin/$_" for qw(sh sleep echo cat id setsid ls true pwd);
 my $s = Session->new(command => ['chroot', $root, '/agent-box'], env => { HOME => '/' });
