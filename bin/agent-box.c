@@ -12,8 +12,7 @@
 #include "mcp/box/box.h"
 #include "mcp/server.h"
 
-/* a great answer goes out in one write, not in sixteen turns */
-#define PIPE_BYTES	1048576
+#define PIPE_BYTES	1048576		/* a great answer leaves in one write, not in 16 */
 
 static const struct cnt_verb *const tools[] = {
 	&cnt_box_shell_exec, &cnt_box_read_file, &cnt_box_write_file, &cnt_box_list_directory,
@@ -22,10 +21,8 @@ static const struct cnt_verb *const tools[] = {
 
 static const char instructions[] =
     "Tools of a persistent Linux box: run shell commands, read, write, list, move and delete "
-    "files. Relative "
-    "paths start in the home directory. Output is cut at 20000 bytes unless you ask for more; what "
-    "was cut is "
-    "kept in a file or read on from next_offset.";
+    "files. Relative paths start in the home directory. Output is cut at 20000 bytes unless "
+    "you ask for more; what was cut is kept in a file or read on from next_offset.";
 
 /* A descriptor that is closed would become another file's. */
 static void
@@ -85,8 +82,7 @@ print_help(FILE *f)
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
 	    "       agent-box [--mcp]\n\n"
-	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n",
-	    f);
+	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n", f);
 	for (size_t i = 0; tools[i] != NULL; i++)
 		fprintf(f, "  %-16s %s\n", tools[i]->name, tools[i]->summary);
 	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
@@ -114,8 +110,8 @@ describe(const char *form)
 static void
 print_body(const struct cnt_call *c)
 {
-	const char *encoding = cnt_json_str(c->out, "encoding"), *asked = cnt_json_str(c->in,
-	    "encoding");
+	const char *encoding = cnt_json_str(c->out, "encoding");
+	const char *asked = cnt_json_str(c->in, "encoding");
 	struct cnt_buf bytes CNT_BUF = { 0 };
 
 	if (encoding != NULL && strcmp(encoding, "base64") == 0 && strcmp(asked, "auto") == 0 &&

@@ -4,11 +4,10 @@
  * are, and each call goes to one of them, or to the agent-box of a box. With --box it is that box's
  * agent-box on this standard input and output; that is also how it reaches a box itself.
  */
-#include <limits.h>
-
 #include "lib/enter.h"
 #include "lib/life.h"
 #include "lib/main.h"
+#include "lib/paths.h"
 #include "mcp/catalogue.h"
 #include "mcp/peer.h"
 #include "mcp/relay.h"
@@ -91,22 +90,6 @@ ending(void *arg)
 	return cnt_peers_ending(m->peers);
 }
 
-/* The directory of this program. */
-static int
-own_directory(char dir[PATH_MAX], struct cnt_err *e)
-{
-	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
-	char *slash;
-
-	if (n == -1)
-		return cnt_fail_sys(e, "/proc/self/exe");
-	dir[n] = '\0';
-	slash = strrchr(dir, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	return 0;
-}
-
 static int
 serve(struct cnt_call *c)
 {
@@ -117,14 +100,13 @@ serve(struct cnt_call *c)
 		.instructions = INSTRUCTIONS,
 		.tools = tools, .call = call, .cancel = cancel, .ending = ending, .arg = &m,
 	};
-	char dir[PATH_MAX];
+	char *dir CNT_FREE = cnt_path_beside(".");
 	pid_t *groups CNT_FREE = NULL;
 	size_t n = 0;
 	int r;
 
-	if (own_directory(dir, c->err) == -1 || cnt_catalogue_read(&m.catalogue, dir,
-	    strstr(sets, "platform") != NULL, strstr(sets, "box") != NULL,
-	    cnt_json_bool(c->in, "read_only"), c->err) == -1)
+	if (cnt_catalogue_read(&m.catalogue, dir, strstr(sets, "platform") != NULL,
+	    strstr(sets, "box") != NULL, cnt_json_bool(c->in, "read_only"), c->err) == -1)
 		return -1;
 	r = cnt_serve(&o, c->err);
 	groups = cnt_peers_free(m.peers, &n);
@@ -138,17 +120,14 @@ static int
 enter(struct cnt_call *c)
 {
 	char *argv[] = { (char *)(uintptr_t)"agent-box", NULL };
-	char dir[PATH_MAX], *path CNT_FREE = NULL;
+	char *agent CNT_FREE = cnt_path_beside("agent-box");
 	int memfd CNT_CLOSE = -1;
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	struct cnt_ended ended = { 0 };
 	struct cnt_entry en = { .box = l.box.name, .argv = argv, .keep = true,
 	    .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
 
-	if (cnt_life_begin(c, &l, -1) == -1 || own_directory(dir, c->err) == -1)
-		return -1;
-	path = cnt_format("%s/agent-box", dir);
-	if (cnt_enter_seal(path, &memfd, c->err) == -1)
+	if (cnt_life_begin(c, &l, -1) == -1 || cnt_enter_seal(agent, &memfd, c->err) == -1)
 		return -1;
 	en.tag = l.instance.tag;
 	en.memfd = memfd;

@@ -64,8 +64,7 @@ bool	 cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw);
 /* At most `half` bytes of the start of head and of the end of tail, and between them a line
  * that says how many bytes are missing. */
 void	 cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head,
-    const struct cnt_buf *tail,
-	    size_t half, int64_t missing);
+	    const struct cnt_buf *tail, size_t half, int64_t missing);
 
 void	 cnt_base64_add(struct cnt_buf *to, const void *bytes, size_t n);
 int	 cnt_base64_decode(struct cnt_buf *to, const char *s);	/* strict; -1 */

@@ -21,8 +21,7 @@
 
 #define DOT		" \xc2\xb7 "
 #define PROGRESS_US	500000
-/* how long a kill may take before the answer goes out without it */
-#define SURVIVE_US	5000000
+#define SURVIVE_US	5000000		/* an answer waits no longer for a kill */
 
 struct run {
 	struct cnt_call		*call;
@@ -59,8 +58,7 @@ static const struct cnt_field exec_params[] = {
 	{ .name = "command", .type = CNT_STRING, .flags = CNT_REQUIRED, .help = "for /bin/sh -c" },
 	{ .name = "timeout_seconds", .type = CNT_NUMBER, .def = "30", .min = 0.1, .max = 600,
 	    .help = "after this long everything it started is killed" },
-	{ .name = "cwd", .type = CNT_STRING, .help = "working directory; default: the home "
-	    "directory" },
+	{ .name = "cwd", .type = CNT_STRING, .help = "working directory; default: home" },
 	{ .name = "env", .type = CNT_MAP, .help = "variables to add to a clean environment" },
 	{ .name = "stdin", .type = CNT_STRING, .help = "its standard input; default: none" },
 	{ .name = "max_output_bytes", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = 1048576,
@@ -77,8 +75,8 @@ environment(const cJSON *add, struct cnt_err *e)
 {
 	const struct cnt_user *u = cnt_user_self();
 	const char *const base[][2] = {
-		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name }, { "SHELL",
-		    u->shell },
+		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name },
+		{ "SHELL", u->shell },
 		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
 		{ "LANG", "C.UTF-8" }, { "TERM", "dumb" },
 	};
@@ -228,8 +226,8 @@ look_at_clock(struct run *r, int64_t now)
 		char *text CNT_FREE = NULL;
 
 		cnt_text_duration(now - r->started, took);
-		text = cnt_format("%s" DOT "%lld "
-		    "B", took, (long long)(r->out.total + r->err.total));
+		text = cnt_format("%s" DOT "%lld B", took,
+		    (long long)(r->out.total + r->err.total));
 		cnt_progress(r->call, (double)(now - r->started) / 1e6, 0, text);
 		r->next_progress = now + PROGRESS_US;
 	}
@@ -242,8 +240,8 @@ collect(struct run *r)
 		int64_t now = cnt_ticks_us(), until = r->deadline;
 		struct pollfd p[] = {
 			{ .fd = r->control, .events = POLLIN },
-			{ .fd = r->out.fd, .events = POLLIN }, { .fd = r->err.fd,
-			    .events = POLLIN },
+			{ .fd = r->out.fd, .events = POLLIN },
+			{ .fd = r->err.fd, .events = POLLIN },
 		};
 
 		if (r->call->progress != NULL && r->next_progress < until)
@@ -307,12 +305,12 @@ show(struct run *r)
 	    r->err.cut ? " (cut)" : "");
 	show_left(r, &c->head);
 	cnt_buf_adds(&c->head, "\n");
-	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' && (err.n > 0 || r->out.cut ||
-	    r->out.inexact))
+	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' &&
+	    (err.n > 0 || r->out.cut || r->out.inexact))
 		cnt_buf_adds(&c->foot, "\n");
 	if (err.n > 0)
-		cnt_buf_addf(&c->foot, "[stderr]\n%s%s", err.p, err.p[err.n - 1] == '\n' ? "" :
-		    "\n");
+		cnt_buf_addf(&c->foot, "[stderr]\n%s%s", err.p,
+		    err.p[err.n - 1] == '\n' ? "" : "\n");
 	cnt_stream_note(&r->out, &c->foot);
 	cnt_stream_note(&r->err, &c->foot);
 	cnt_stream_facts(&r->out, &c->body, c->out);
@@ -348,8 +346,8 @@ finish(struct run *r)
 
 	if (r->lost) {
 		cnt_end_descendants();
-		return cnt_fail(e, CNT_SYSTEM, "the command's supervisor was killed, and all it "
-		    "had started");
+		return cnt_fail(e, CNT_SYSTEM, "its supervisor was killed, and with it all that was "
+		    "started");
 	}
 	if (r->ended.error != 0) {
 		errno = r->ended.error;
@@ -367,8 +365,8 @@ finish(struct run *r)
 		return 0;
 	cnt_fail(e, CNT_TIMEOUT, "timed out after %g s; everything it started was killed",
 	    cnt_json_num(r->call->in, "timeout_seconds", 0));
-	return cnt_hint(e, "give a higher timeout_seconds (at most 600), or run it with & and look "
-	    "at it later");
+	return cnt_hint(e, "give a higher timeout_seconds (at most 600), or start it with & and "
+	    "look later");
 }
 
 static int
@@ -397,13 +395,11 @@ shell_exec(struct cnt_call *c)
 const struct cnt_verb cnt_box_shell_exec = {
 	.name = "shell_exec", .tool = "shell_exec", .title = "Run a shell command",
 	.summary = "run a command with /bin/sh",
-	.about = "Run a command with /bin/sh -c and wait until it ends. The first line says how it "
-	    "ended, "
-	    "how long it took and how much it wrote; then comes its standard output, then its "
-	    "standard error. "
-	    "A status other than 0 is an answer, not an error. Long output is cut in the middle "
-	    "and kept whole "
-	    "in a file. Processes started with & run on until the connection ends.",
+	.about = "Run a command with /bin/sh -c and wait until it ends. The first line "
+	    "says how it ended, how long it took and how much it wrote; then comes its "
+	    "standard output, then its standard error. A status other than 0 is an answer, "
+	    "not an error. Long output is cut in the middle and kept whole in a file. "
+	    "Processes started with & run on until the connection ends.",
 	.effects = CNT_DESTROYS | CNT_OPEN_WORLD, .bulk = true, .storeless = true,
 	.params = exec_params, .results = exec_results, .run = shell_exec,
 };

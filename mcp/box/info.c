@@ -181,8 +181,7 @@ uptime(void)
 	struct timespec now = { 0 };
 
 	if (f == NULL || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
-	    "%*u %*d %*d"
-	    " %*d %*d %*d %*d %llu", &ticks) != 1 || clock_gettime(CLOCK_BOOTTIME, &now) == -1)
+	    "%*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1 || clock_gettime(CLOCK_BOOTTIME, &now) == -1)
 		return -1;
 	return now.tv_sec - (int64_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
 }
@@ -197,16 +196,16 @@ add_addresses(cJSON *out)
 	if (getifaddrs(&list) == -1)
 		return;
 	for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-		const void *address = NULL;
+		const void *a = i->ifa_addr, *address = NULL;
 
 		if (i->ifa_addr == NULL || (i->ifa_flags & IFF_LOOPBACK) != 0)
 			continue;
 		if (i->ifa_addr->sa_family == AF_INET)
-			address = &((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr;
+			address = &((const struct sockaddr_in *)a)->sin_addr;
 		else if (i->ifa_addr->sa_family == AF_INET6)
-			address = &((const struct sockaddr_in6 *)(const void *)i->ifa_addr)->sin6_addr;
-		if (address != NULL && inet_ntop(i->ifa_addr->sa_family, address, text,
-		    sizeof(text)) != NULL)
+			address = &((const struct sockaddr_in6 *)a)->sin6_addr;
+		if (address != NULL &&
+		    inet_ntop(i->ifa_addr->sa_family, address, text, sizeof(text)) != NULL)
 			cJSON_AddItemToArray(all, cJSON_CreateString(text));
 	}
 	freeifaddrs(list);
@@ -323,9 +322,8 @@ box_info(struct cnt_call *c)
 const struct cnt_verb cnt_box_info = {
 	.name = "box_info", .tool = "box_info", .title = "About this box",
 	.summary = "show what this box is and has",
-	.about = "What this box is: system, processors, memory, disk, uptime, user, addresses, and "
-	    "the TCP ports that "
-	    "are listened on.",
+	.about = "What this box is: system, processors, memory, disk, uptime, user, "
+	    "addresses, and the TCP ports that are listened on.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
 	.results = info_results, .run = box_info,
 };

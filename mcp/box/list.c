@@ -53,8 +53,7 @@ struct walk {
 	bool		 hidden;
 	int		 depth;
 	int64_t		 limit, given, total, looked, until;
-	/* where the next page goes on; NULL: there is none so far */
-	char		*last;
+	char		*last;		/* where the next page goes on, or NULL */
 	bool		 more, stopped, skipped;
 };
 
@@ -96,8 +95,7 @@ read_names(DIR *d, bool hidden, struct names *all)
 	while ((entry = readdir(d)) != NULL) {
 		const char *name = entry->d_name;
 
-		if (name[0] == '.' && (!hidden || name[1] == '\0' || (name[1] == '.' &&
-		    name[2] == '\0')))
+		if (name[0] == '.' && (!hidden || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
 			continue;
 		cnt_buf_add(&all->text, name, strlen(name) + 1);
 		all->n++;
@@ -225,8 +223,8 @@ walk_directory(struct walk *w, int fd, const char *prefix, int depth)
 	}
 	read_names(d, w->hidden, &all);
 	for (size_t i = 0; i < all.n && !w->stopped; i++) {
-		char *path CNT_FREE = prefix[0] == '\0' ? NULL : cnt_format("%s/%s", prefix,
-		    all.p[i]);
+		char *path CNT_FREE = prefix[0] == '\0' ? NULL :
+		    cnt_format("%s/%s", prefix, all.p[i]);
 		const char *shown = path != NULL ? path : all.p[i];
 
 		if (is_before(w, shown))
@@ -245,11 +243,10 @@ list_directory(struct cnt_call *c)
 {
 	const char *path = cnt_json_str(c->in, "path"), *cursor = cnt_json_str(c->in, "cursor");
 	struct cnt_buf after CNT_BUF = { 0 }, next CNT_BUF = { 0 };
-	struct walk w = { .glob = cnt_json_str(c->in, "glob"), .hidden = cnt_json_bool(c->in,
-	    "include_hidden"),
-	    .depth = (int)cnt_json_int(c->in, "depth", 1), .limit = cnt_json_int(c->in, "limit",
-	    1000),
-	    .until = cnt_ticks_us() + TIME_US };
+	struct walk w = { .glob = cnt_json_str(c->in, "glob"),
+	    .hidden = cnt_json_bool(c->in, "include_hidden"),
+	    .depth = (int)cnt_json_int(c->in, "depth", 1),
+	    .limit = cnt_json_int(c->in, "limit", 1000), .until = cnt_ticks_us() + TIME_US };
 	int fd = -1;
 
 	if (cursor != NULL && (cnt_base64_decode(&after, cursor) == -1 || after.n == 0 ||
@@ -280,9 +277,9 @@ list_directory(struct cnt_call *c)
 const struct cnt_verb cnt_box_list_directory = {
 	.name = "list_directory", .tool = "list_directory", .title = "List a directory",
 	.summary = "list a directory or a tree",
-	.about = "List a directory, or with depth a tree, by name: type, size, mode, time, owner "
-	    "and link target of "
-	    "each entry. Links are not followed. next_cursor gets the next page.",
+	.about = "List a directory, or with depth a tree, by name: type, size, mode, "
+	    "time, owner and link target of each entry. Links are not followed. next_cursor "
+	    "gets the next page.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
 	.params = list_params, .results = list_results, .run = list_directory,
 };

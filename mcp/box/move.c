@@ -60,8 +60,7 @@ copy_across(const struct end *from, const struct end *to, bool overwrite, struct
 
 	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		cnt_fail(e, CNT_NO, "%s: is no regular file, and %s is on another file system",
-		    from->path,
-		    to->path);
+		    from->path, to->path);
 		return cnt_hint(e, "shell_exec: mv moves it");
 	}
 	if (cnt_place_open(&p, to->dir) == -1)
@@ -125,12 +124,12 @@ move_file(struct cnt_call *c)
 {
 	struct end from = { .path = cnt_json_str(c->in, "source"), .dir = -1 };
 	struct end to = { .path = cnt_json_str(c->in, "destination"), .dir = -1 };
-	char *source CNT_FREE = cnt_wall_path(from.path),
-	    *destination CNT_FREE = cnt_wall_path(to.path);
+	char *source CNT_FREE = cnt_wall_path(from.path);
+	char *destination CNT_FREE = cnt_wall_path(to.path);
 	char *from_name CNT_FREE = NULL, *to_name CNT_FREE = NULL;
 	bool replaced = false, copied = false;
-	int from_dir CNT_CLOSE = cnt_wall_parent(from.path, false, &from_name, c->err),
-	    to_dir CNT_CLOSE = -1;
+	int from_dir CNT_CLOSE = cnt_wall_parent(from.path, false, &from_name, c->err);
+	int to_dir CNT_CLOSE = -1;
 	struct stat st = { 0 };
 
 	if (from_dir == -1)
@@ -157,9 +156,8 @@ move_file(struct cnt_call *c)
 const struct cnt_verb cnt_box_move_file = {
 	.name = "move_file", .tool = "move_file", .title = "Move or rename a file",
 	.summary = "move or rename a file or a directory",
-	.about = "Move or rename a file, link or directory. An existing destination is refused "
-	    "unless overwrite "
-	    "is set; missing directories are made.",
+	.about = "Move or rename a file, link or directory. An existing destination is "
+	    "refused unless overwrite is set; missing directories are made.",
 	.effects = CNT_DESTROYS, .storeless = true,
 	.params = move_params, .results = move_results, .run = move_file,
 };

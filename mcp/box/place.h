@@ -10,8 +10,7 @@
 
 struct cnt_place {
 	int	dir;			/* borrowed */
-	/* the new file, to be written; -1 after it has been placed */
-	int	fd;
+	int	fd;			/* the new file; -1 after it has been placed */
 	char	name[32];		/* "" while it has none */
 };
 

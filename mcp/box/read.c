@@ -177,8 +177,9 @@ encode(const char *wanted, struct part *p, struct cnt_buf *to)
 			continue;	/* one code point at least */
 		p->n = cnt_text_fits(s, n, &escapes, 1);
 	}
-	return strcmp(wanted, "utf-8") == 0 || (text && strcmp(wanted, "auto") == 0) ? "utf-8" :
-	    "base64";
+	if (strcmp(wanted, "auto") != 0)
+		return strcmp(wanted, "utf-8") == 0 ? "utf-8" : "base64";
+	return text ? "utf-8" : "base64";
 }
 
 static int64_t
@@ -260,8 +261,8 @@ read_file(struct cnt_call *c)
 	char *whole CNT_FREE = cnt_wall_path(path);
 
 	if (given > 1)
-		return cnt_fail(c->err, CNT_INVALID, "read_file: expected one of offset, head and "
-		    "tail");
+		return cnt_fail(c->err, CNT_INVALID,
+		    "read_file: expected one of offset, head and tail");
 	fd = cnt_wall_regular(path, &st, c->err);
 	if (fd == -1)
 		return -1;
@@ -271,13 +272,13 @@ read_file(struct cnt_call *c)
 	}
 	bytes = p.bytes;
 	encoding = encode(cnt_json_str(c->in, "encoding"), &p, &c->body);
-	/* never by st_size: files of sysfs are shorter than theirs */
+	/* Not by st_size: files of sysfs are shorter than theirs. */
 	p.more = p.from + p.n < p.bytes.n;
 	cnt_json_set_str(c->out, "path", whole);
 	cnt_json_set_str(c->out, "encoding", encoding);
 	state_facts(c, fd, &st, &p, encoding);
-	cnt_json_set_bool(c->out, "truncated", p.cut || (p.more && cnt_json_get(c->in,
-	    "head") == NULL));
+	cnt_json_set_bool(c->out, "truncated",
+	    p.cut || (p.more && cnt_json_get(c->in, "head") == NULL));
 	if (c->body.p == NULL) {	/* handed over, not copied: it may be a MiB */
 		memmove(bytes.p, bytes.p + p.from, p.n);
 		bytes.p[p.n] = '\0';
@@ -293,13 +294,11 @@ read_file(struct cnt_call *c)
 const struct cnt_verb cnt_box_read_file = {
 	.name = "read_file", .tool = "read_file", .title = "Read a file",
 	.summary = "read a file or a part of it",
-	.about = "Read a file: by bytes (offset, limit), or its first (head) or last (tail) lines. "
-	    "The first line "
-	    "says which bytes these are, the encoding and the file's sha256 (for if_match of "
-	    "write_file); then "
-	    "comes the content. Where more follows, the last line gives next_offset. Bytes that "
-	    "are not UTF-8 "
-	    "come as base64.",
+	.about = "Read a file: by bytes (offset, limit), or its first (head) or last "
+	    "(tail) lines. The first line says which bytes these are, the encoding and the "
+	    "file's sha256 (for if_match of write_file); then comes the content. Where more "
+	    "follows, the last line gives next_offset. Bytes that are not UTF-8 come as "
+	    "base64.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .bulk = true, .storeless = true,
 	.params = read_params, .results = read_results, .run = read_file,
 };

@@ -206,9 +206,8 @@ hint_nearest(struct cnt_err *e, const char *path)
 
 	for (;;) {
 		size_t n = parent_length(dir);
-		char *missing CNT_FREE = cnt_format("%.*s", (int)strcspn(dir + n + strspn(dir + n,
-		    "/"), "/"),
-		    dir + n + strspn(dir + n, "/"));
+		const char *last = dir + n + strspn(dir + n, "/");
+		char *missing CNT_FREE = cnt_format("%.*s", (int)strcspn(last, "/"), last);
 		int fd CNT_CLOSE = -1;
 
 		if (n == 0 || missing[0] == '\0')
@@ -228,11 +227,10 @@ cnt_wall_fail(struct cnt_err *e, const char *path)
 	int error = errno;
 
 	if (error == EXDEV) {
-		cnt_fail(e, CNT_DENIED, "%s: outside of %s", path, cnt_wall_built() ? wall.path :
-		    "/");
+		cnt_fail(e, CNT_DENIED, "%s: outside of %s", path,
+		    cnt_wall_built() ? wall.path : "/");
 		return cnt_hint(e, "AGENTBOX_ROOT is %s; links that are absolute or lead out are "
-		    "refused",
-		    wall.path);
+		    "refused", wall.path);
 	}
 	cnt_fail_sys(e, "%s", path);
 	switch (error) {
@@ -311,8 +309,8 @@ cnt_wall_parent(const char *path, bool mkdirs, char **name, struct cnt_err *e)
 		return cnt_fail_sys(e, "%.64s...", path);
 	}
 	*name = cnt_format("%.*s", (int)strcspn(last, "/"), last);
-	if (path[0] == '\0' || **name == '\0' || strcmp(*name, ".") == 0 || strcmp(*name,
-	    "..") == 0)
+	if (path[0] == '\0' || **name == '\0' || strcmp(*name, ".") == 0 ||
+	    strcmp(*name, "..") == 0)
 		return cnt_fail(e, CNT_INVALID, "\"%s\": does not end in a name", path);
 	fd = open_directory(dir, mkdirs);
 	return fd != -1 ? fd : cnt_wall_fail(e, dir);

@@ -66,8 +66,8 @@ keep_last(struct cnt_stream *s, const char *p, size_t n)
 	if (s->ring == NULL)
 		s->ring = cnt_alloc(size);
 	while (n > 0) {
-		size_t at = (size_t)(s->ring_n % (int64_t)size), now = n < size - at ? n :
-		    size - at;
+		size_t at = (size_t)(s->ring_n % (int64_t)size);
+		size_t now = n < size - at ? n : size - at;
 
 		memcpy(s->ring + at, p, now);
 		s->ring_n += (int64_t)now;
@@ -196,9 +196,8 @@ cnt_stream_note(const struct cnt_stream *s, struct cnt_buf *foot)
 	if (!s->cut && !s->inexact)
 		return;
 	cnt_buf_addf(foot, "[%s: %s%s%s, %lld bytes in all", s->name, s->cut ? "cut" : "",
-	    s->cut && s->inexact ? ", " : "", s->inexact ? "not UTF-8 (U+FFFD stands for bytes)" :
-	    "",
-	    (long long)s->total);
+	    s->cut && s->inexact ? ", " : "",
+	    s->inexact ? "not UTF-8 (U+FFFD stands for bytes)" : "", (long long)s->total);
 	if (s->path != NULL)
 		cnt_buf_addf(foot, "; %s in %s: read_file with offset, or shell_exec",
 		    s->spill_failed ? "the first of them (no room for more)" : "all", s->path);

@@ -31,7 +31,7 @@ bool	cnt_stream_read(struct cnt_stream *s, size_t most);
  * form, which becomes what is left of it. Makes the spill file when anything is not shown as it
  * was. */
 void	cnt_stream_show(struct cnt_stream *s, struct cnt_buf *to, size_t budget, size_t *escapes,
-    bool raw);
+	    bool raw);
 
 void	cnt_stream_facts(const struct cnt_stream *s, const struct cnt_buf *text, cJSON *out);
 

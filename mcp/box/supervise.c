@@ -291,12 +291,14 @@ start(const struct cnt_command *c, pid_t *shell)
 	char *const argv[] = { name, flag, end, text, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	sigset_t none, ours;
+	static const int reset[] = { SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD, SIGTSTP };
+	sigset_t none, defaults;
 	int error = 0;
 
 	sigemptyset(&none);
-	sigemptyset(&ours);
-	sigaddset(&ours, SIGPIPE);	/* the only one that is ignored in this program */
+	sigemptyset(&defaults);
+	for (size_t i = 0; i < nitems(reset); i++)
+		sigaddset(&defaults, reset[i]);
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, c->in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, c->out, STDOUT_FILENO);
@@ -305,7 +307,7 @@ start(const struct cnt_command *c, pid_t *shell)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
 	    POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigdefault(&attr, &ours);
+	posix_spawnattr_setsigdefault(&attr, &defaults);
 	posix_spawnattr_setsigmask(&attr, &none);
 	error = posix_spawn(shell, sh, &files, &attr, argv, c->env);
 	free(text);

@@ -100,8 +100,8 @@ add_plain(struct cnt_buf *to, const char *s, size_t n)
 	bool exact = true;
 
 	while (i < n) {
-		size_t skip = s[i] == '\033' ? escape_length(s + i, n - i) : control_length(s + i,
-		    n - i);
+		size_t skip = s[i] == '\033' ? escape_length(s + i, n - i) :
+		    control_length(s + i, n - i);
 
 		if (skip == 0) {
 			i++;
@@ -135,8 +135,7 @@ cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw)
 
 void
 cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cnt_buf *tail,
-    size_t half,
-    int64_t missing)
+    size_t half, int64_t missing)
 {
 	size_t end = head->n > 0 ? cnt_text_prefix(head->p, head->n, half) : 0;
 	size_t start = tail->n > half ? tail->n - half : 0;
@@ -153,7 +152,8 @@ cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cn
 void
 cnt_base64_add(struct cnt_buf *to, const void *bytes, size_t n)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	    "0123456789+/";
 	const uint8_t *p = bytes;
 	char *out CNT_FREE = cnt_alloc((n + 2) / 3 * 4 + 1), *o = out;
 

@@ -66,8 +66,8 @@ parse_mode(const char *s, long *mode, struct cnt_err *e)
 	if (strlen(s) <= 5 && strspn(s, "01234567") == strlen(s))
 		*mode = strtol(s, &end, 8);
 	if (end == NULL || end == s || *mode > 07777)
-		return cnt_fail(e, CNT_INVALID, "mode: expected octal digits such as 0644, got "
-		    "\"%.32s\"", s);
+		return cnt_fail(e, CNT_INVALID,
+		    "mode: expected octal digits such as 0644, got \"%.32s\"", s);
 	return 0;
 }
 
@@ -162,8 +162,8 @@ keep_owner_failed(const struct target *t, struct cnt_err *e)
 	cnt_wall_fail(e, t->path);
 	if (e->sys == EPERM)
 		return cnt_hint(e, "its owner (uid %u, gid %u) or attributes could not be kept; "
-		    "shell_exec with "
-		    "sudo can write it", (unsigned)t->st.st_uid, (unsigned)t->st.st_gid);
+		    "shell_exec with sudo can write it", (unsigned)t->st.st_uid,
+		    (unsigned)t->st.st_gid);
 	return -1;
 }
 
@@ -273,11 +273,10 @@ write_file(struct cnt_call *c)
 const struct cnt_verb cnt_box_write_file = {
 	.name = "write_file", .tool = "write_file", .title = "Write a file",
 	.summary = "write a whole file, or add to its end",
-	.about = "Write a whole file atomically; missing directories are made. Mode, owner and "
-	    "attributes of an "
-	    "existing file are kept and links are followed. if_match (sha256 from read_file, or "
-	    "`absent`) "
-	    "refuses to overwrite what you have not seen.",
+	.about = "Write a whole file atomically; missing directories are made. Mode, "
+	    "owner and attributes of an existing file are kept and links are followed. "
+	    "if_match (sha256 from read_file, or `absent`) refuses to overwrite what you have "
+	    "not seen.",
 	.effects = CNT_DESTROYS | CNT_IDEMPOTENT, .storeless = true,
 	.params = write_params, .results = write_results, .run = write_file,
 };

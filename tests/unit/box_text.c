@@ -74,13 +74,12 @@ static void
 test_base64(void **state CNT_UNUSED)
 {
 	static const struct { const char *bytes, *text; } t[] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob",
-		    "Zm9vYg==" },
+		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
 		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
 	};
 	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "Z===", "=", "====", "Zm9v=",
-	    "Zg==Zg==",
-	    "Zm9-", "Zm=9" };
+	    "Zg==Zg==", "Zm9-", "Zm=9" };
 
 	for (size_t i = 0; i < nitems(t); i++) {
 		struct cnt_buf e CNT_BUF = { 0 }, d CNT_BUF = { 0 };
@@ -115,7 +114,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_fits),
-		    cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_base64), cmocka_unit_test(test_time),
 	};
 
