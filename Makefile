@@ -115,7 +115,6 @@ bench: all $(AIDS) $(HOSTAIDS) $(IMAGE)
 lint: all
 	shellcheck $(SCRIPTS)
 	mandoc -Tlint -Wwarning $(MAN)
-	prove --exec sh tests/rules.t
 
 BIN     = $(DESTDIR)$(PREFIX)/bin
 SHARE   = $(DESTDIR)$(PREFIX)/share

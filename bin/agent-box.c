@@ -82,7 +82,8 @@ print_help(FILE *f)
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
 	    "       agent-box [--mcp]\n\n"
-	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n", f);
+	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n",
+	    f);
 	for (size_t i = 0; tools[i] != NULL; i++)
 		fprintf(f, "  %-16s %s\n", tools[i]->name, tools[i]->summary);
 	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
@@ -132,7 +133,8 @@ print_call(const struct cnt_call *c, bool json)
 		if (c->body.n > 0)
 			print_body(c);
 		fflush(stdout);
-		fwrite(c->foot.p, 1, c->foot.n, stderr);
+		if (c->foot.n > 0)
+			fwrite(c->foot.p, 1, c->foot.n, stderr);
 	} else {
 		cnt_print(c->verb, c->out, stdout);
 	}

@@ -425,8 +425,10 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 
 	if (cnt_box_place(i, b->slot, &p, e) == -1)
 		return -1;
-	if (cnt_box_init(i, b->name, NULL, NULL, NULL, e) == 1)
-		return cnt_fail(e, CNT_NO, "%s: running already", b->name);
+	if (cnt_box_init(i, b->name, NULL, NULL, NULL, e) == 1) {
+		cnt_fail(e, CNT_NO, "%s: running already", b->name);
+		return cnt_hint(e, "`cnt restart %s` starts it anew", b->name);
+	}
 	if (cnt_cgroup_v2() == NULL)
 		return cnt_fail(e, CNT_UNAVAILABLE, "cgroup v2: not mounted below /sys/fs/cgroup");
 	if (cnt_cgroup_check(&b->limits, e) == -1)

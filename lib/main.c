@@ -283,7 +283,7 @@ static const struct cnt_verb *
 without_operands(const struct cnt_verb *const *verbs, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
-		if (argv[i][0] != '-')
+		if (argv[i][0] != '-' || argv[i][1] == '\0' || (i > 0 && strcmp(argv[i - 1], "--") == 0))
 			return verbs[0];
 	return verbs[1] != NULL ? verbs[1] : verbs[0];
 }

@@ -73,8 +73,10 @@ cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 	    cnt_sql_number(s, &image, 0, e, "SELECT 1 FROM image WHERE id = ? AND state = 'ready'",
 	    "s", b->image) == -1)
 		return -1;
-	if (there)
-		return cnt_fail(e, CNT_EXISTS, "%s: exists already", b->name);
+	if (there) {
+		cnt_fail(e, CNT_EXISTS, "%s: exists already", b->name);
+		return cnt_hint(e, "choose another name, or delete that box first");
+	}
 	if (!image)
 		return cnt_fail(e, CNT_NOTFOUND, "%s: no such image", b->image);
 	if (choose_slot(s, &b->slot, e) == -1)
@@ -107,6 +109,13 @@ read_box(struct sqlite3_stmt *st, void *row)
 	b->created_us = cnt_sql_int(st, 10);
 }
 
+static int
+no_such_box(const char *name, struct cnt_err *e)
+{
+	cnt_fail(e, CNT_NOTFOUND, "%s: no such box", name);
+	return cnt_hint(e, "`cnt list` shows the boxes there are");
+}
+
 int
 cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b, struct cnt_err *e)
 {
@@ -116,7 +125,7 @@ cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b, stru
 	if (r == -1 || (r = cnt_sql_next(s, st, e)) == -1)
 		return -1;
 	if (r == 0)
-		return cnt_fail(e, CNT_NOTFOUND, "%s: no such box", name);
+		return no_such_box(name, e);
 	memset(b, 0, sizeof(*b));
 	read_box(st, b);
 	return 0;
@@ -128,7 +137,7 @@ cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to, st
 	int r = cnt_sql_change(s, e, "UPDATE box SET state = ? WHERE name = ?", "ss",
 	    cnt_sql_state_name(to), name);
 
-	return r == 0 ? cnt_fail(e, CNT_NOTFOUND, "%s: no such box", name) : r == -1 ? -1 : 0;
+	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
 }
 
 int
@@ -136,7 +145,7 @@ cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
 	int r = cnt_sql_change(s, e, "DELETE FROM box WHERE name = ?", "s", name);
 
-	return r == 0 ? cnt_fail(e, CNT_NOTFOUND, "%s: no such box", name) : r == -1 ? -1 : 0;
+	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
 }
 
 int

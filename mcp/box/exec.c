@@ -346,7 +346,7 @@ finish(struct run *r)
 
 	if (r->lost) {
 		cnt_end_descendants();
-		return cnt_fail(e, CNT_SYSTEM, "its supervisor was killed, and with it all that was "
+		return cnt_fail(e, CNT_SYSTEM, "its supervisor was killed, and with it all it had "
 		    "started");
 	}
 	if (r->ended.error != 0) {

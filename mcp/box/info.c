@@ -181,7 +181,8 @@ uptime(void)
 	struct timespec now = { 0 };
 
 	if (f == NULL || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
-	    "%*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1 || clock_gettime(CLOCK_BOOTTIME, &now) == -1)
+	    "%*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1 ||
+	    clock_gettime(CLOCK_BOOTTIME, &now) == -1)
 		return -1;
 	return now.tv_sec - (int64_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
 }

@@ -95,7 +95,8 @@ read_names(DIR *d, bool hidden, struct names *all)
 	while ((entry = readdir(d)) != NULL) {
 		const char *name = entry->d_name;
 
-		if (name[0] == '.' && (!hidden || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
+		if (name[0] == '.' &&
+		    (!hidden || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
 			continue;
 		cnt_buf_add(&all->text, name, strlen(name) + 1);
 		all->n++;

@@ -3,6 +3,8 @@
 #
 # agent-box from a shell: one tool a run, the same checker, one table of exit codes.
 
+# shellcheck disable=SC2034
+no_instance=1
 # shellcheck source=tests/tap.sh
 . "$(dirname "$0")/../tap.sh"
 

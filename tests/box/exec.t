@@ -112,7 +112,7 @@ $s->pump(0.3);
 $t = time;
 $s->cancel($_) for @ids, $gentle;
 is $s->tool('read_file', { path => '/etc/hostname' }, 2)->{error}, 0, 'the server answers while it ends them';
-cmp_ok time - $t, '<', 0.5, 'without waiting';
+cmp_ok time - $t, '<', 1.5, 'without waiting';
 my $took = Session::gone(qr/sleep ${tag}[56]/);
 cmp_ok $took, '<', 3.5, 'a hundred cancelled trees are gone';
 ok -e "$home/term", 'a command hears TERM first';

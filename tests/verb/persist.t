@@ -6,13 +6,14 @@
 . "$(dirname "$0")/../tap.sh"
 
 a=$me-a b=$me-b
-image=$(cnt info --json | jq -r .state_directory)/images
 tree() { find "$image" -printf '%P %y %m %U %G %s %T@\n' | sort | sha256sum; }
 state() { cnt info "$a" --json | jq -r .state; }
 is_state() { [ "$(state)" = "$1" ]; }
 up() { cnt exec "$a" -- sh -c 'systemctl is-system-running | grep -q running'; }
 
 ok 'two boxes' sh -c 'cnt create "$1" && cnt create "$2"' - "$a" "$b"
+image=$(cnt info --json | jq -r .state_directory)/images/$(cnt image list --json |
+    jq -r --arg name "$(cnt info "$a" --json | jq -r .image)" '.images[] | select(.name == $name).id')
 before=$(tree)
 
 cnt exec "$a" -- sh -c 'echo kept >kept' && cnt exec "$a" -- sudo sh -c 'echo root >/srv/kept'
