@@ -25,8 +25,9 @@ static const struct cnt_field params[] = {
 	  .help = "name of the new box: a letter, then letters, digits and -, at most 31" },
 	{ .name = "image", .type = CNT_STRING, .value = "IMAGE", .min = 1, .max = 64,
 	  .help = "image by name or id, by default the host's own release" },
-	{ .name = "ssh_key", .type = CNT_STRINGS, .flags = CNT_FROM_FILE, .value = "FILE", .max = KEYS_MAX,
-	  .alias = "ssh_keys", .help = "public key that may log in; repeatable; - is standard input" },
+	{ .name = "ssh_key", .type = CNT_STRINGS, .flags = CNT_FROM_FILE, .value = "FILE",
+	  .max = KEYS_MAX, .alias = "ssh_keys",
+	  .help = "public key that may log in; repeatable; - is standard input" },
 	{ .name = "owner", .type = CNT_STRING, .value = "ACCOUNT", .min = 1, .max = 32,
 	  .help = "account that the box belongs to, by default the one of the box's name" },
 	{ .name = "cpu", .type = CNT_NUMBER, .min = 0.01, .max = 1024, .help = "limit, in cores" },
@@ -36,8 +37,10 @@ static const struct cnt_field params[] = {
 	  .help = "limit of swap, on top of memory" },
 	{ .name = "pids", .type = CNT_INTEGER, .min = 16, .max = 4194304,
 	  .help = "limit of processes and threads" },
-	{ .name = "no_start", .type = CNT_BOOLEAN, .def = "false", .help = "make it, but do not start it" },
-	{ .name = "wait", .type = CNT_STRING, .choices = waits, .def = "exec", .value = "none|exec|ssh",
+	{ .name = "no_start", .type = CNT_BOOLEAN, .def = "false",
+	  .help = "make it, but do not start it" },
+	{ .name = "wait", .type = CNT_STRING, .choices = waits, .def = "exec",
+	  .value = "none|exec|ssh",
 	  .help = "return at once, when a command can run in it, or when its sshd answers" },
 	{ 0 }
 };
@@ -48,7 +51,8 @@ check_account(const char *name, struct cnt_err *e)
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 
 	if (name[n] != '\0' || name[0] == '-' || (name[0] >= '0' && name[0] <= '9'))
-		return cnt_fail(e, CNT_INVALID, "owner: expected an account's name, got \"%.40s\"", name);
+		return cnt_fail(e, CNT_INVALID,
+		    "owner: expected an account's name, got \"%.40s\"", name);
 	return 0;
 }
 
@@ -164,8 +168,8 @@ static const struct cnt_verb verb = {
 	.name = "create", .tool = "create_container", .title = "Create a box", .group = "Boxes",
 	.also = "new run launch",
 	.summary = "make a box and start it",
-	.about = "Creates a persistent, isolated Linux box (system container with systemd, apt and sudo) "
-	    "and starts it; a command can run in it when this returns.",
+	.about = "Creates a persistent, isolated Linux box (system container with systemd, apt and "
+	    "sudo) and starts it; a command can run in it when this returns.",
 	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = 0,
 	.params = params, .results = cnt_report_box, .run = create,
 };

@@ -12,7 +12,8 @@ static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
 	  .help = "the box" },
 	{ .name = "command", .type = CNT_STRINGS, .flags = CNT_REST, .value = "COMMAND",
-	  .help = "program and its arguments, by default a login shell; agent-box is the MCP server" },
+	  .help = "program and its arguments, by default a login shell; agent-box is the MCP "
+	      "server" },
 	{ .name = "user", .type = CNT_STRING, .flags = CNT_PLAIN, .min = 1, .max = 32,
 	  .help = "account in the box, by default the one with the box's name" },
 	{ 0 }
@@ -59,10 +60,11 @@ enter(struct cnt_call *c)
 }
 
 static const struct cnt_verb verb = {
-	.name = "enter", .title = "Enter a box", .group = "In a box", .also = "shell attach console ssh",
+	.name = "enter", .title = "Enter a box", .group = "In a box",
+	.also = "shell attach console ssh",
 	.summary = "a shell in a box, or a command on this terminal",
-	.about = "Opens a login shell in a box, or runs a command there, with a terminal of the box's own "
-	    "when standard input is one. Exits with its status, as exec does.",
+	.about = "Opens a login shell in a box, or runs a command there, with a terminal of the "
+	    "box's own when standard input is one. Exits with its status, as exec does.",
 	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_OPEN_WORLD,
 	.interactive = true, .passes_status = true, .params = params, .run = enter,
 };

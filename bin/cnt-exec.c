@@ -9,13 +9,14 @@
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
 	  .help = "the box" },
-	{ .name = "command", .type = CNT_STRINGS, .flags = CNT_REQUIRED | CNT_REST, .value = "COMMAND",
-	  .help = "program and its arguments; no shell is in between" },
+	{ .name = "command", .type = CNT_STRINGS, .flags = CNT_REQUIRED | CNT_REST,
+	  .value = "COMMAND", .help = "program and its arguments; no shell is in between" },
 	{ .name = "user", .type = CNT_STRING, .flags = CNT_PLAIN, .min = 1, .max = 32,
 	  .help = "account in the box, by default the one with the box's name" },
 	{ .name = "cwd", .type = CNT_STRING, .value = "DIR", .min = 1, .max = 4095,
 	  .help = "directory to start in, by default the user's home" },
-	{ .name = "env", .type = CNT_MAP, .flags = CNT_SECRET, .help = "variable for the command; repeatable" },
+	{ .name = "env", .type = CNT_MAP, .flags = CNT_SECRET,
+	  .help = "variable for the command; repeatable" },
 	{ .name = "timeout", .type = CNT_DURATION, .min = 0.001, .max = 31536000,
 	  .help = "end it after this time, by default never" },
 	{ 0 }
@@ -40,7 +41,8 @@ words_free(struct words *w)
 static void
 collect(const cJSON *in, struct words *w)
 {
-	const cJSON *command = cnt_json_get(in, "command"), *env = cnt_json_get(in, "env"), *m = NULL;
+	const cJSON *command = cnt_json_get(in, "command"), *env = cnt_json_get(in, "env"),
+	    *m = NULL;
 	size_t n = 0;
 
 	w->argv = cnt_alloc(((size_t)cJSON_GetArraySize(command) + 1) * sizeof(*w->argv));
@@ -73,16 +75,17 @@ exec(struct cnt_call *c)
 		return -1;
 	c->status = ended.status;
 	if (ended.timed_out)
-		return cnt_fail(c->err, CNT_TIMEOUT, "%s: ended after %g s", l.box.name, en.timeout);
+		return cnt_fail(c->err, CNT_TIMEOUT, "%s: ended after %g s", l.box.name,
+		    en.timeout);
 	return 0;
 }
 
 static const struct cnt_verb verb = {
 	.name = "exec", .title = "Run a command", .group = "In a box",
 	.summary = "run one command in a box",
-	.about = "Runs one command in a box with this program's standard streams. Exits with its status; "
-	    "125 when cnt failed, 126 when it cannot be executed, 127 when it is not found, 128+n when "
-	    "signal n ended it.",
+	.about = "Runs one command in a box with this program's standard streams. Exits with its "
+	    "status; 125 when cnt failed, 126 when it cannot be executed, 127 when it is not "
+	    "found, 128+n when signal n ended it.",
 	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_OPEN_WORLD,
 	.interactive = true, .passes_status = true, .params = params, .run = exec,
 };

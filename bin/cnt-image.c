@@ -28,9 +28,11 @@ show(const struct cnt_image *i, cJSON *out)
 }
 
 static const struct cnt_field build_params[] = {
-	{ .name = "name", .type = CNT_STRING, .flags = CNT_OPERAND, .value = "NAME", .min = 1, .max = 64,
+	{ .name = "name", .type = CNT_STRING, .flags = CNT_OPERAND, .value = "NAME", .min = 1,
+	  .max = 64,
 	  .help = "name of the image, by default the host's own release, such as debian-12" },
-	{ .name = "suite", .type = CNT_STRING, .value = "SUITE", .min = 1, .max = 32, .flags = CNT_PLAIN,
+	{ .name = "suite", .type = CNT_STRING, .value = "SUITE", .min = 1, .max = 32,
+	  .flags = CNT_PLAIN,
 	  .help = "release to build, such as bookworm, by default the one that the name says" },
 	{ 0 }
 };
@@ -71,8 +73,8 @@ build(struct cnt_call *c)
 static const struct cnt_field import_params[] = {
 	{ .name = "file", .type = CNT_STRING, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "FILE",
 	  .min = 1, .max = 4095, .help = "tar archive of a root file system; - is standard input" },
-	{ .name = "name", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "NAME", .min = 1, .max = 64,
-	  .help = "name of the image" },
+	{ .name = "name", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "NAME", .min = 1,
+	  .max = 64, .help = "name of the image" },
 	{ 0 }
 };
 
@@ -121,7 +123,8 @@ print_list(const cJSON *out, FILE *f)
 	cJSON_ArrayForEach(i, cnt_json_get(out, "images")) {
 		char *size CNT_FREE = cnt_print_size(cnt_json_int(i, "size", 0));
 
-		fprintf(f, "%-24s %-14.12s %8s  %.19s\n", cnt_json_str(i, "name"), cnt_json_str(i, "id"),
+		fprintf(f, "%-24s %-14.12s %8s  %.19s\n", cnt_json_str(i, "name"),
+		    cnt_json_str(i, "id"),
 		    size, cnt_json_str(i, "created"));
 	}
 }
@@ -153,14 +156,15 @@ delete(struct cnt_call *c)
 static const struct cnt_verb build_verb = {
 	.name = "image build", .tool = "build_image", .title = "Build an image", .group = "Images",
 	.summary = "build and manage images",
-	.about = "Builds an image of a Debian or Ubuntu release from the host's mirror and keyring. Takes "
-	    "about half a minute.",
+	.about = "Builds an image of a Debian or Ubuntu release from the host's mirror and "
+	    "keyring. Takes about half a minute.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_OPEN_WORLD,
 	.params = build_params, .results = image_fields, .run = build,
 };
 
 static const struct cnt_verb import_verb = {
-	.name = "image import", .tool = "import_image", .title = "Import an image", .group = "Images",
+	.name = "image import", .tool = "import_image", .title = "Import an image",
+	.group = "Images",
 	.summary = "make an image from an archive",
 	.about = "Makes an image from a tar archive of a root file system on this host.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = 0,
@@ -176,7 +180,8 @@ static const struct cnt_verb list_verb = {
 };
 
 static const struct cnt_verb delete_verb = {
-	.name = "image delete", .tool = "delete_image", .title = "Delete an image", .group = "Images",
+	.name = "image delete", .tool = "delete_image", .title = "Delete an image",
+	.group = "Images",
 	.summary = "delete images that no box uses",
 	.about = "Deletes an image that no box uses.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_DESTROYS,

@@ -107,5 +107,6 @@ static const struct cnt_verb host_verb = {
 int
 main(int argc, char **argv)
 {
-	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ &box_verb, &host_verb, NULL });
+	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ &box_verb, &host_verb,
+	    NULL });
 }

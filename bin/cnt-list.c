@@ -67,7 +67,8 @@ print(const cJSON *out, FILE *f)
 {
 	const cJSON *b = NULL;
 
-	fprintf(f, "%-18s %-8s %-15s %-13s %4s %7s %5s\n", "NAME", "STATE", "ADDRESS", "IMAGE", "CPU",
+	fprintf(f, "%-18s %-8s %-15s %-13s %4s %7s %5s\n", "NAME", "STATE", "ADDRESS", "IMAGE",
+	    "CPU",
 	    "MEMORY", "AGE");
 	cJSON_ArrayForEach(b, cnt_json_get(out, "boxes")) {
 		char *old CNT_FREE = age(cnt_json_str(b, "created"));

@@ -17,7 +17,8 @@ static const struct cnt_field params[] = {
 };
 
 static const struct cnt_field results[] = {
-	{ .name = "changed", .type = CNT_STRINGS, .help = "what was changed, nothing when all was there" },
+	{ .name = "changed", .type = CNT_STRINGS,
+	  .help = "what was changed, nothing when all was there" },
 	{ .name = "subnet_bridge", .type = CNT_STRING },
 	{ .name = "state_directory", .type = CNT_STRING },
 	{ 0 }
@@ -70,9 +71,9 @@ print(const cJSON *out, FILE *f)
 static const struct cnt_verb verb = {
 	.name = "setup", .title = "Prepare the host", .group = "This host",
 	.summary = "prepare this host for boxes, or take that back",
-	.about = "Prepares this host: state directories, database, root's id range in /etc/subuid and "
-	    "/etc/subgid, bridge, firewall tables, resolver, and says what it changed. Run again it "
-	    "changes nothing.",
+	.about = "Prepares this host: state directories, database, root's id range in /etc/subuid "
+	    "and /etc/subgid, bridge, firewall tables, resolver, and says what it changed. Run "
+	    "again it changes nothing.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .makes_store = true,
 	.params = params, .results = results, .run = setup, .print = print,
 };

@@ -9,8 +9,8 @@
 #define LOCK_WAIT_MS	10000
 
 static const struct cnt_field params[] = {
-	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH, .value = "BOX",
-	  .help = "the box" },
+	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
+	  .value = "BOX", .help = "the box" },
 	{ 0 }
 };
 

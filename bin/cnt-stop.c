@@ -8,8 +8,8 @@
 #define LOCK_WAIT_MS	10000
 
 static const struct cnt_field params[] = {
-	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH, .value = "BOX",
-	  .help = "the box" },
+	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
+	  .value = "BOX", .help = "the box" },
 	{ .name = "force", .type = CNT_BOOLEAN, .def = "false", .help = "kill it at once" },
 	{ .name = "timeout", .type = CNT_DURATION, .def = "30s", .min = 0, .max = 3600,
 	  .help = "how long init may take before it is killed" },
@@ -19,7 +19,8 @@ static const struct cnt_field params[] = {
 static const struct cnt_field results[] = {
 	{ .name = "name", .type = CNT_STRING },
 	{ .name = "state", .type = CNT_STRING },
-	{ .name = "killed", .type = CNT_BOOLEAN, .help = "init did not end in time or was not asked" },
+	{ .name = "killed", .type = CNT_BOOLEAN,
+	  .help = "init did not end in time or was not asked" },
 	{ 0 }
 };
 
@@ -43,8 +44,8 @@ static const struct cnt_verb verb = {
 	.name = "stop", .tool = "stop_container", .title = "Stop a box", .group = "Boxes",
 	.also = "down halt poweroff",
 	.summary = "stop boxes",
-	.about = "Stops a box: asks its init to power off, waits, then kills. Its files stay. Stopping a "
-	    "stopped box changes nothing.",
+	.about = "Stops a box: asks its init to power off, waits, then kills. Its files stay. "
+	    "Stopping a stopped box changes nothing.",
 	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_IDEMPOTENT,
 	.params = params, .results = results, .run = stop,
 };

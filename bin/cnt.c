@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cnt VERB ... executes cnt-VERB, found beside this program. It knows no verb: the list that it
- * prints, and what it suggests for a word it does not find, come from what the programs there say of
- * themselves.
+ * prints, and what it suggests for a word it does not find, come from what the programs there say
+ * of themselves.
  */
 #include <errno.h>
 
@@ -139,7 +139,8 @@ main(int argc, char **argv)
 	if (strcmp(verb, "--version") == 0)
 		verb = "version";
 	path = cnt_format("%s/cnt-%s", dir, verb);
-	if (strspn(verb, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(verb) && verb[0] != '-') {
+	if (strspn(verb, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(verb) &&
+	    verb[0] != '-') {
 		argv[1] = path;
 		execv(path, argv + 1);
 		if (errno != ENOENT) {

@@ -72,7 +72,8 @@ cnt_argv_nearest(const char *typed, const char *const *words, size_t n)
 static int
 unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 {
-	static const char *const common[] = { "--json", "--help", "--version", "--describe", "--mcp" };
+	static const char *const common[] = { "--json", "--help", "--version", "--describe",
+		"--mcp" };
 	const char *words[64] = { NULL }, *best = NULL;
 	char *own[64] = { NULL };
 	size_t n = 0, m = 0;
@@ -97,7 +98,8 @@ unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 static char *
 content(const char *path, struct cnt_err *e)
 {
-	int fd CNT_CLOSE = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	int fd CNT_CLOSE =
+	    strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	struct cnt_buf b CNT_BUF = { 0 };
 	char chunk[4096];
 	ssize_t n = 0;
@@ -124,7 +126,8 @@ add_pair(cJSON *map, const struct cnt_field *f, const char *value, struct cnt_er
 	char *key CNT_FREE = NULL;
 
 	if (eq == NULL || eq == value)
-		return cnt_fail(e, CNT_INVALID, "%s: expected KEY=VALUE, got \"%.80s\"", f->name, value);
+		return cnt_fail(e, CNT_INVALID, "%s: expected KEY=VALUE, got \"%.80s\"", f->name,
+		    value);
 	key = cnt_format("%.*s", (int)(eq - value), value);
 	cnt_json_set_str(map, key, eq + 1);
 	return 0;
@@ -166,11 +169,15 @@ put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e
 static bool
 common_option(const char *name, const char *value, struct cnt_argv *opt)
 {
-	bool *flag = strcmp(name, "--json") == 0 ? &opt->json : strcmp(name, "--help") == 0 ? &opt->help :
-	    strcmp(name, "--version") == 0 ? &opt->version : strcmp(name, "--mcp") == 0 ? &opt->mcp : NULL;
+	const struct {
+		const char	*name;
+		bool		*flag;
+	} flags[] = { { "--json", &opt->json }, { "--help", &opt->help },
+		{ "--version", &opt->version }, { "--mcp", &opt->mcp } };
 
-	if (flag != NULL && value == NULL)
-		return *flag = true;
+	for (size_t i = 0; value == NULL && i < nitems(flags); i++)
+		if (strcmp(name, flags[i].name) == 0)
+			return *flags[i].flag = true;
 	if (strcmp(name, "--describe") == 0) {
 		opt->describe = value != NULL ? value : "json";
 		return strcmp(opt->describe, "json") == 0 || strcmp(opt->describe, "words") == 0 ||
@@ -197,7 +204,8 @@ option(const struct cnt_verb *v, char **argv, cJSON *args, struct cnt_argv *opt,
 		if (f->type == CNT_BOOLEAN)
 			return put(args, f, "true", e) == -1 ? -1 : 1;
 		if (argv[1] == NULL)
-			return cnt_fail(e, CNT_INVALID, "%s: option %s needs a value", v->name, name);
+			return cnt_fail(e, CNT_INVALID, "%s: option %s needs a value", v->name,
+			    name);
 		return put(args, f, argv[1], e) == -1 ? -1 : 2;
 	}
 	if (common_option(name, eq != NULL ? eq + 1 : NULL, opt))
@@ -317,7 +325,9 @@ cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 	}
 	fprintf(f, "  %-22s %s\n", "--json", "print the result, or the error, as one line of JSON");
 	if (v->tool != NULL)
-		fprintf(f, "  %-22s %s\n", "--mcp", "serve this verb as an MCP tool on standard input");
-	fprintf(f, "  %-22s %s\n", "--describe[=FORM]", "print the verb's own table: json, words, mdoc");
+		fprintf(f, "  %-22s %s\n", "--mcp",
+		    "serve this verb as an MCP tool on standard input");
+	fprintf(f, "  %-22s %s\n", "--describe[=FORM]",
+	    "print the verb's own table: json, words, mdoc");
 	fprintf(f, "  %-22s %s\n", "--help, --version", "");
 }

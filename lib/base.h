@@ -63,7 +63,8 @@ int64_t	cnt_now_us(void);
 int64_t	cnt_ticks_us(void);
 
 #ifndef CNT_MAY_BAN
-#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok system popen strncpy strncat tmpnam mktemp
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok
+#pragma GCC poison system popen tmpnam mktemp
 #endif
 
 #endif

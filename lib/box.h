@@ -24,7 +24,8 @@ struct cnt_place {
 	char		mac[18];
 };
 
-int	cnt_box_place(const struct cnt_instance *i, int slot, struct cnt_place *p, struct cnt_err *e);
+int	cnt_box_place(const struct cnt_instance *i, int slot, struct cnt_place *p,
+	    struct cnt_err *e);
 
 /* An exclusive lock on the box's name, held until the descriptor is closed; wait_ms 0: try once.
  * Held by another: CNT_BUSY. */
@@ -36,11 +37,11 @@ int	cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e);
 int	cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *const *keys,
 	    size_t n, struct cnt_err *e);
 
-/* Kills whatever runs and removes everything of the box but its row. Safe to repeat at any point. */
+/* Kills whatever runs and removes everything of the box but its row. May be repeated at any point. */
 int	cnt_box_unmake(const struct cnt_instance *i, const char *name, struct cnt_err *e);
 
-/* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init has
- * been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. */
+/* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init
+ * has been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. */
 int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
 
 /* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once.
@@ -55,7 +56,7 @@ int	cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, dou
 int	cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
 	    int *pidfd, struct cnt_err *e);
 
-/* Waits until the box answers: "exec": a command can run; "ssh": something listens on its port 22. */
+/* Waits until the box answers: "exec": a command can run; "ssh": its port 22 answers. */
 int	cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *until,
 	    double timeout, struct cnt_err *e);
 

@@ -105,7 +105,8 @@ check_number(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 		value = (double)bytes;
 	} else if (f->type == CNT_DURATION && cJSON_IsString(v)) {
 		if (cnt_parse_duration(v->valuestring, &value, e) == -1)
-			return unfit(f, v, "a duration such as 30s (seconds, or with s m h d)", e), NULL;
+			return unfit(f, v, "a duration such as 30s (seconds, or with s m h d)",
+			    e), NULL;
 	} else if (number_of(f, v, &value, e) == -1) {
 		return NULL;
 	}
@@ -305,7 +306,8 @@ check_object(const char *what, const struct cnt_field *fields, const cJSON *args
 		return NULL;
 	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
 		const cJSON *v = given(f, fields, args);
-		cJSON *def CNT_JSON = v == NULL && f->def != NULL ? cJSON_CreateString(f->def) : NULL;
+		cJSON *def CNT_JSON =
+		    v == NULL && f->def != NULL ? cJSON_CreateString(f->def) : NULL;
 		cJSON *checked = NULL;
 
 		if (v == NULL && def == NULL) {
@@ -335,7 +337,8 @@ is_of_type(const struct cnt_field *f, const cJSON *v)
 	switch (f->type) {
 	case CNT_INTEGER:
 	case CNT_SIZE:
-		return cJSON_IsRaw(v) || (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble));
+		return cJSON_IsRaw(v) ||
+		    (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble));
 	case CNT_NUMBER:
 	case CNT_DURATION:
 		return cJSON_IsNumber(v);
@@ -359,7 +362,8 @@ check_members(const char *what, const struct cnt_field *fields, const cJSON *out
 
 	cJSON_ArrayForEach(m, out)
 		if (find(fields, m->string) == NULL)
-			return cnt_fail(e, CNT_BUG, "%s: result \"%s\" is not in its table", what, m->string);
+			return cnt_fail(e, CNT_BUG, "%s: result \"%s\" is not in its table", what,
+			    m->string);
 	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
 		m = cnt_json_get(out, f->name);
 		if (m == NULL && (f->flags & CNT_OPTIONAL) != 0)

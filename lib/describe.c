@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A verb's table as JSON Schema, as words for completion and as the manual's OPTIONS. Schemas stay in
- * the subset that every provider accepts: one object at the root, plain types below it, no
- * $ref, no unions of schemas, additionalProperties false.
+ * A verb's table as JSON Schema, as words for completion and as the manual's OPTIONS. Schemas stay
+ * in the subset that every provider accepts: one object at the root, plain types below it, no $ref,
+ * no unions of schemas, additionalProperties false.
  */
 #include "lib/verb.h"
 
@@ -89,7 +89,8 @@ object_schema(const struct cnt_field *fields, bool result)
 	properties = cJSON_AddObjectToObject(s, "properties");
 	required = cJSON_CreateArray();
 	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
-		bool must = result ? (f->flags & CNT_OPTIONAL) == 0 : (f->flags & CNT_REQUIRED) != 0;
+		bool must =
+		    result ? (f->flags & CNT_OPTIONAL) == 0 : (f->flags & CNT_REQUIRED) != 0;
 
 		cJSON_AddItemToObject(properties, f->name, field_schema(f, result));
 		if (must)
@@ -175,7 +176,8 @@ cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f)
 {
 	for (; *verbs != NULL; verbs++) {
 		fprintf(f, "%s", (*verbs)->name);
-		for (const struct cnt_field *p = (*verbs)->params; p != NULL && p->name != NULL; p++)
+		for (const struct cnt_field *p = (*verbs)->params; p != NULL && p->name != NULL;
+		    p++)
 			if ((p->flags & (CNT_OPERAND | CNT_REST)) == 0) {
 				fputc(' ', f);
 				put_option(p->name, f);
@@ -208,7 +210,8 @@ mdoc_field(const struct cnt_field *p, FILE *f)
 		for (const char *s = p->name; *s != '\0'; s++)
 			fputs(*s == '_' ? "-" : (char[]){ *s, '\0' }, f);
 		if (p->type != CNT_BOOLEAN)
-			fprintf(f, " Ar %s", p->value != NULL ? p->value : p->type == CNT_SIZE ? "size" :
+			fprintf(f, " Ar %s", p->value != NULL ? p->value :
+			    p->type == CNT_SIZE ? "size" :
 			    p->type == CNT_DURATION ? "duration" : p->name);
 		fputc('\n', f);
 	}

@@ -9,8 +9,8 @@
 
 #include "lib/err.h"
 
-/* openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: a link in the tree means what it would mean
- * with root_fd as `/`. -1 and errno. O_CLOEXEC is added. */
+/* openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: a link in the tree means what it would
+ * mean with root_fd as `/`. -1 and errno. O_CLOEXEC is added. */
 int	cnt_file_open_in(int root_fd, const char *path, int flags, mode_t mode);
 
 /* Makes the directories of path below root_fd, missing ones with mode, uid and gid. */
@@ -24,9 +24,11 @@ int	cnt_file_write_in(int root_fd, const char *path, const void *bytes, size_t n
 
 /* Whole content of a host's file, at most max bytes; appended to b. */
 int	cnt_file_read(const char *path, size_t max, struct cnt_buf *b, struct cnt_err *e);
-int	cnt_file_read_in(int root_fd, const char *path, size_t max, struct cnt_buf *b, struct cnt_err *e);
+int	cnt_file_read_in(int root_fd, const char *path, size_t max, struct cnt_buf *b,
+	    struct cnt_err *e);
 
-/* Writes text to an existing file of the kernel's (proc, sys, cgroup) in one write(2). -1 and errno. */
+/* Writes text to an existing file of the kernel's (proc, sys, cgroup) in one write(2). -1 and
+ * errno. */
 int	cnt_file_put(const char *path, const char *text);
 
 /* Removes a tree, staying on its file system and following nothing. Absent: 0. */

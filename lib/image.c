@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Images on the disk and in the store. All slow work is done in a directory .tmp-…, which its owner
+ * Images on the disk and in the store. All slow work is done in a directory .tmp-*, which its owner
  * holds a lock on: one whose lock is free was left by a killed verb. Only the short part, row and
  * rename, happens under the lock of the directory of all images, so that a row that is not READY
  * while that lock can be had was left by a killed verb too.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Strict JSON (RFC 8259) in front of cJSON's parser. One pass over the text refuses what cJSON would
- * let through (mainly things that two readers understand differently); cJSON then builds the tree,
- * and objects with duplicate names are refused in it.
+ * Strict JSON (RFC 8259) in front of cJSON's parser. One pass over the text refuses what cJSON
+ * would let through (mainly things that two readers understand differently); cJSON then builds the
+ * tree, and objects with duplicate names are refused in it.
  */
 #include "lib/json.h"
 
@@ -150,7 +150,8 @@ check_tree(const cJSON *j, struct cnt_err *e)
 	const cJSON *m = NULL;
 
 	if (name != NULL)
-		return cnt_fail(e, CNT_INVALID, "json: the name \"%.64s\" stands twice in one object", name);
+		return cnt_fail(e, CNT_INVALID, "json: the name \"%.64s\" stands twice in one object",
+		    name);
 	if (cJSON_IsNumber(j) && !isfinite(j->valuedouble))
 		return cnt_fail(e, CNT_INVALID, "json: a number is out of range");
 	cJSON_ArrayForEach(m, j)

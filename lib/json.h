@@ -34,7 +34,7 @@ bool		 cnt_json_bool(const cJSON *object, const char *name);
 
 /* Sets (replaces) a member. Strings are made valid UTF-8 first, U+FFFD for what is not. */
 void	cnt_json_set_str(cJSON *object, const char *name, const char *value);
-void	cnt_json_set_int(cJSON *object, const char *name, int64_t value);	/* exact to 64 bits */
+void	cnt_json_set_int(cJSON *object, const char *name, int64_t value);	/* all 64 bits */
 void	cnt_json_set_num(cJSON *object, const char *name, double value);
 void	cnt_json_set_bool(cJSON *object, const char *name, bool value);
 void	cnt_json_set_null(cJSON *object, const char *name);
@@ -49,7 +49,7 @@ bool	cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n);
 
 /* Appends n bytes of valid UTF-8 as a quoted JSON string. Faster than cJSON for large text. */
 void	cnt_json_quote(struct cnt_buf *b, const char *s, size_t n);
-void	cnt_json_escape(struct cnt_buf *b, const char *s, size_t n);	/* the same without quotes */
+void	cnt_json_escape(struct cnt_buf *b, const char *s, size_t n);	/* without the quotes */
 
 /* Are these eight bytes ASCII that JSON writes as it is? False may be said of some that are. */
 bool	cnt_json_plain(const char *s);

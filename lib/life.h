@@ -18,7 +18,8 @@ struct cnt_life {
 void	cnt_life_end(struct cnt_life *l);
 #define CNT_LIFE	__attribute__((cleanup(cnt_life_end)))
 
-/* The box that the call names. wait_ms >= 0: locked, waiting so long for another verb that holds it. */
+/* The box that the call names. wait_ms >= 0: locked, waiting so long for another verb that holds
+ * it. */
 int	cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms);
 
 /* Network and start; the box's members into c->out. */

@@ -24,13 +24,14 @@
 #define EXIT_OWN	125	/* as env(1), timeout(1) */
 #define ARGS_MAX	4096	/* longer arguments stand in the audit as length and hash */
 
-/* A descriptor that is closed would be given to the database. What replaces it cannot be written to,
- * so that lost output is noticed. */
+/* A descriptor that is closed would be given to the database. What replaces it cannot be written
+ * to, so that lost output is noticed. */
 static void
 hold_standard_descriptors(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
 			_exit(cnt_code_exit(CNT_SYSTEM));
 }
 
@@ -171,7 +172,7 @@ print_call(const struct cnt_call *c, bool json)
 	}
 }
 
-/* What ran in a box may exit with any of the table's codes: cnt's own failure has one of its own. */
+/* What ran in a box may exit with any of the table's codes: cnt's own failure has its own. */
 static int
 exit_of(const struct cnt_verb *v, const struct cnt_err *e)
 {
@@ -283,7 +284,8 @@ static const struct cnt_verb *
 without_operands(const struct cnt_verb *const *verbs, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
-		if (argv[i][0] != '-' || argv[i][1] == '\0' || (i > 0 && strcmp(argv[i - 1], "--") == 0))
+		if (argv[i][0] != '-' || argv[i][1] == '\0' ||
+		    (i > 0 && strcmp(argv[i - 1], "--") == 0))
 			return verbs[0];
 	return verbs[1] != NULL ? verbs[1] : verbs[0];
 }
@@ -308,8 +310,8 @@ unknown_word(const struct cnt_verb *const *verbs, const char *word)
 	for (; verbs[n] != NULL && n < nitems(words); n++)
 		words[n] = second_word(verbs[n]);
 	best = cnt_argv_nearest(word, words, n);
-	cnt_fail(&e, CNT_INVALID, "%.*s: unknown command \"%.64s\"", (int)strcspn(verbs[0]->name, " "),
-	    verbs[0]->name, word);
+	cnt_fail(&e, CNT_INVALID, "%.*s: unknown command \"%.64s\"",
+	    (int)strcspn(verbs[0]->name, " "), verbs[0]->name, word);
 	cnt_hint(&e, best != NULL ? "did you mean %s?" : "--help lists them", best);
 	print_error(&e, false);
 	return cnt_code_exit(e.code);

@@ -111,8 +111,9 @@ cnt_print(const struct cnt_verb *v, const cJSON *out, FILE *f)
 		print_fields(v->results, out, "", f);
 }
 
-/* Popular clients show the model only one of content and structuredContent, so the text of a structured
- * result is the same JSON. An error has no structuredContent: it would not fit the output schema. */
+/* Popular clients show the model only one of content and structuredContent, so the text of a
+ * structured result is the same JSON. An error has no structuredContent: it would not fit the
+ * output schema. */
 void
 cnt_call_result(const struct cnt_call *c, int r, struct cnt_buf *b)
 {

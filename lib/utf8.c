@@ -5,7 +5,8 @@
  */
 #include "lib/json.h"
 
-/* Length of the well-formed sequence at s, or 0; *part is the length of the maximal ill-formed part. */
+/* Length of the well-formed sequence at s, or 0; *part is the length of the maximal ill-formed
+ * part. */
 static size_t
 sequence(const unsigned char *s, size_t n, size_t *part)
 {

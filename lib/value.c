@@ -23,8 +23,8 @@ parse_unit(const char *s, const char *what, const char *letters, const double *f
 	if (unit == NULL)
 		return cnt_fail(e, CNT_INVALID, "\"%.80s\": not a %s", s, what);
 	*value *= factors[unit - letters];
-	if (factors[1] == 1024 && (strcasecmp(end + 1, "b") == 0 || strcasecmp(end + 1, "ib") == 0) &&
-	    unit != letters)
+	if (factors[1] == 1024 &&
+	    (strcasecmp(end + 1, "b") == 0 || strcasecmp(end + 1, "ib") == 0) && unit != letters)
 		return 0;
 	return end[1] == '\0' ? 0 : cnt_fail(e, CNT_INVALID, "\"%.80s\": not a %s", s, what);
 }
@@ -63,7 +63,8 @@ cnt_check_name(const char *name, struct cnt_err *e)
 
 	if (name[n] != '\0' || n == 0 || n > 31 || name[0] < 'a' || name[n - 1] == '-') {
 		cnt_fail(e, CNT_INVALID, "\"%.80s\": not a name for a box", name);
-		return cnt_hint(e, "a letter a-z, then a-z 0-9 -, at most 31 in all, no - at the end");
+		return cnt_hint(
+		    e, "a letter a-z, then a-z 0-9 -, at most 31 in all, no - at the end");
 	}
 	for (size_t i = 0; i < nitems(reserved); i++)
 		if (strcmp(name, reserved[i]) == 0) {

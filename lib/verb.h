@@ -16,38 +16,40 @@ enum cnt_type {
 	CNT_INTEGER,
 	CNT_NUMBER,
 	CNT_BOOLEAN,
-	CNT_SIZE,		/* bytes; from outside also "512m", "1g", "4GB", "2KiB" */
-	CNT_DURATION,		/* seconds, may be fractional; from outside also "90s", "5m", "2h", "1d" */
-	CNT_BOX,		/* a box's name; `name`, `box`, `username`, `container` mean this field */
-	CNT_STRINGS,		/* array of strings; on the command line the option is repeated */
-	CNT_MAP,		/* object of strings; on the command line --name K=V, repeated */
-	CNT_OBJECT,		/* results: members by .of */
-	CNT_OBJECTS,		/* results, arguments of agent-box: array of objects, members by .of */
+	CNT_SIZE,	/* bytes; from outside also "512m", "1g", "4GB", "2KiB" */
+	CNT_DURATION,	/* seconds, may be fractional; from outside also "90s", "5m", "2h", "1d" */
+	CNT_BOX,	/* a box's name; `name`, `box`, `username`, `container` mean this field */
+	CNT_STRINGS,	/* array of strings; on the command line the option is repeated */
+	CNT_MAP,	/* object of strings; on the command line --name K=V, repeated */
+	CNT_OBJECT,	/* results: members by .of */
+	CNT_OBJECTS,	/* array of objects, members by .of */
 };
 
 enum cnt_flag {
-	CNT_REQUIRED	= 1 << 0,	/* arguments: must be given; */
-	CNT_OPTIONAL	= 1 << 1,	/* results: may be missing (they are there unless so flagged) */
-	CNT_NULLABLE	= 1 << 2,	/* results: may be null */
+	/* Arguments. */
+	CNT_REQUIRED	= 1 << 0,
 	CNT_OPERAND	= 1 << 3,	/* on the command line it stands without its name */
-	CNT_EACH	= 1 << 4,	/* operand that may be repeated there: the verb runs once for each */
+	CNT_EACH	= 1 << 4,	/* an operand that may be repeated: one run each */
 	CNT_REST	= 1 << 5,	/* CNT_STRINGS: all that follows "--" */
 	CNT_SECRET	= 1 << 6,	/* left out of the audit record and of errors */
-	CNT_FROM_FILE	= 1 << 7,	/* on the command line the value names a file ("-" is standard input) */
+	CNT_FROM_FILE	= 1 << 7,	/* on the command line it names a file or "-" */
 	CNT_PLAIN	= 1 << 8,	/* string: no control characters */
+	/* Results. */
+	CNT_OPTIONAL	= 1 << 1,	/* may be missing; without this flag it is always there */
+	CNT_NULLABLE	= 1 << 2,
 };
 
 struct cnt_field {
-	const char		*name;		/* JSON name; `_` is `-` on the command line */
-	enum cnt_type		 type;
-	unsigned		 flags;
-	const char		*value;		/* what stands for the value in help: "SIZE"; NULL: by type */
-	const char		*help;		/* one line: what, unit, default when it is not `def` */
-	const char		*def;		/* default as written on the command line, or NULL */
-	double			 min, max;	/* numbers: bounds; strings: bytes; arrays: items. 0,0: none */
-	const char *const	*choices;	/* strings: NULL-terminated, or NULL */
-	const struct cnt_field	*of;		/* members, ended by a field without name */
-	const char		*alias;		/* another JSON name that means this field, or NULL */
+	const char *name;		/* in JSON; `_` is `-` on the command line */
+	enum cnt_type type;
+	unsigned flags;
+	const char *value;		/* what stands for the value in help; NULL: by type */
+	const char *help;		/* one line: what, unit, default when it is not `def` */
+	const char *def;		/* default as written on the command line, or NULL */
+	double min, max;		/* numbers; bytes of strings; items of arrays */
+	const char *const *choices;	/* strings: NULL-terminated, or NULL */
+	const struct cnt_field *of;	/* members, ended by a field without name */
+	const char *alias;		/* another JSON name that means this field, or NULL */
 };
 
 enum cnt_effect {			/* MCP's tool annotations, all four written out */
@@ -62,26 +64,26 @@ enum cnt_boxes { CNT_NO_BOX, CNT_OWN_BOX, CNT_ANY_BOX, CNT_ADMIN };
 struct cnt_call;
 
 struct cnt_verb {
-	const char		*name;		/* "create"; of a family "image build" */
-	const char		*tool;		/* MCP name, or NULL: not offered over MCP */
-	const char		*title;		/* for people */
-	const char		*group;		/* heading in the list that `cnt` prints */
-	const char		*also;		/* words that people try for it: "shell attach" */
-	const char		*summary;	/* one line, lower case; also the manual's NAME */
-	const char		*about;		/* description for models and the manual: what, when, limits */
-	const char		*scope;		/* "containers:write", or NULL: none */
-	enum cnt_boxes		 boxes;		/* whose boxes it may touch */
-	unsigned		 effects;
-	bool			 bulk;		/* answers with text; typed facts go to _meta["cnt/result"] */
-	bool			 storeless;	/* needs no database (version, mcp) */
-	bool			 unprivileged;	/* anyone may run it (version) */
-	bool			 makes_store;	/* makes the database when there is none (setup) */
-	bool			 interactive;	/* takes over standard input and output (exec, enter, mcp) */
-	bool			 passes_status;	/* exits as the program it ran; 125 when cnt itself fails */
-	const struct cnt_field	*params;	/* ended by a field without name; NULL: none */
-	const struct cnt_field	*results;
-	int			(*run)(struct cnt_call *c);	/* 0, or -1 with c->err made */
-	void			(*print)(const cJSON *out, FILE *f);	/* for people; NULL: from the table */
+	const char *name;	/* "create"; of a family "image build" */
+	const char *tool;	/* MCP name, or NULL: not offered over MCP */
+	const char *title;	/* for people */
+	const char *group;	/* heading in the list that `cnt` prints */
+	const char *also;	/* words that people try for it: "shell attach" */
+	const char *summary;	/* one line, lower case; also the manual's NAME */
+	const char *about;	/* for models and the manual: what, when, limits */
+	const char *scope;	/* "containers:write", or NULL: none */
+	enum cnt_boxes boxes;	/* whose boxes it may touch */
+	unsigned effects;
+	bool bulk;		/* answers with text; typed facts go to _meta["cnt/result"] */
+	bool storeless;		/* needs no database (version, mcp) */
+	bool unprivileged;	/* anyone may run it (version) */
+	bool makes_store;	/* makes the database when there is none (setup) */
+	bool interactive;	/* takes over the standard streams (exec, enter, mcp) */
+	bool passes_status;	/* exits as the program it ran; 125 when cnt itself fails */
+	const struct cnt_field *params;		/* ended by a field without name; NULL: none */
+	const struct cnt_field *results;
+	int (*run)(struct cnt_call *c);		/* 0, or -1 with c->err made */
+	void (*print)(const cJSON *out, FILE *f);	/* for people; NULL: from the table */
 };
 
 struct cnt_store;
@@ -90,28 +92,29 @@ struct cnt_caller;
 /* What a verb's function gets: checked arguments with every default filled in, and an empty result.
  * in: sizes are integers (bytes), durations numbers (seconds). */
 struct cnt_call {
-	const struct cnt_verb	*verb;
-	const cJSON		*in;
-	cJSON			*out;
-	struct cnt_err		*err;
-	struct cnt_store	*store;		/* NULL where the verb is storeless, and in agent-box */
-	const struct cnt_caller	*caller;	/* NULL in agent-box */
-	int			 status;	/* exit status of a program that was run, when passing it on */
+	const struct cnt_verb *verb;
+	const cJSON *in;
+	cJSON *out;
+	struct cnt_err *err;
+	struct cnt_store *store;		/* NULL where the verb is storeless */
+	const struct cnt_caller *caller;	/* NULL in agent-box */
+	int status;				/* of a program that was run, when passing it on */
 	/* Bulk verbs: facts in the first lines, payload, what was cut and how to get it. */
-	struct cnt_buf		 head, body, foot;
-	/* Says how far it is; done and total in the verb's own unit, total 0 when unknown. May be NULL:
-	 * use cnt_progress. */
-	void			(*progress)(struct cnt_call *c, double done, double total, const char *text);
-	void			*arg;		/* the frame's own */
+	struct cnt_buf head, body, foot;
+	/* Behind cnt_progress; NULL: nobody listens. */
+	void (*progress)(struct cnt_call *c, double done, double total, const char *text);
+	void			(*after)(void);	/* set by run: for a worker that has answered */
+	void *arg;				/* the frame's own */
 };
 
+/* Says how far it is, in the verb's own unit; total 0: unknown. */
 void	cnt_progress(struct cnt_call *c, double done, double total, const char *text);
 
 /* lib/check.c */
 
 /* Checks arguments and returns a new object: aliases folded, numeric strings taken for numbers,
- * sizes and durations turned into numbers, defaults filled in, `wait_for_previous` dropped. An error
- * names the field, what was expected and what came. */
+ * sizes and durations turned into numbers, defaults filled in, `wait_for_previous` dropped. An
+ * error names the field, what was expected and what came. */
 cJSON	*cnt_check_args(const struct cnt_verb *v, const cJSON *args, struct cnt_err *e);
 
 /* A result against its own table: -1 with CNT_BUG when a verb breaks its word. */
@@ -119,7 +122,7 @@ int	 cnt_check_result(const struct cnt_verb *v, const cJSON *out, struct cnt_err
 
 /* lib/value.c */
 
-/* "512m" → bytes; "90s" → seconds. -1 with CNT_INVALID. */
+/* "512m": bytes; "90s": seconds. -1 with CNT_INVALID. */
 int	 cnt_parse_size(const char *s, int64_t *bytes, struct cnt_err *e);
 int	 cnt_parse_duration(const char *s, double *seconds, struct cnt_err *e);
 
@@ -133,7 +136,7 @@ struct cnt_argv {			/* what stood on the command line besides arguments */
 	const char *describe;		/* "json", "words", "mdoc" or NULL */
 };
 
-/* argv[0..] without the program's and the verb's name → an argument object for cnt_check_args, not
+/* argv[0..] without the program's and the verb's name: an argument object for cnt_check_args, not
  * yet checked. CNT_EACH operands come as an array under their name. */
 cJSON	*cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cnt_argv *opt,
 	    struct cnt_err *e);

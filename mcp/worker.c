@@ -55,5 +55,7 @@ cnt_worker_run(const struct cnt_verb *v, const cJSON *in, int (*run)(struct cnt_
 	cnt_call_result(&c, run(&c), &b);
 	cnt_buf_add(&b, "\n", 1);
 	write_all(fd, b.p, b.n);
+	if (c.after != NULL)
+		c.after();
 	_exit(0);
 }

@@ -33,6 +33,8 @@ struct run {
 	bool			 timed_out, over, lost;
 };
 
+static pid_t ended_supervisor;		/* has no more to do; not reaped yet */
+
 static const struct cnt_field stream_fields[] = {
 	{ .name = "text", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ .name = "encoding", .type = CNT_STRING },
@@ -339,6 +341,13 @@ state_facts(const struct run *r)
 	r->call->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* The answer does not wait for it. A box whose init reaps nobody is not to be filled with zombies. */
+static void
+reap_supervisor(void)
+{
+	waitpid(ended_supervisor, NULL, 0);
+}
+
 static int
 finish(struct run *r)
 {
@@ -357,10 +366,11 @@ finish(struct run *r)
 	}
 	state_facts(r);
 	show(r);
-	if (r->ended.left == 0)
-		waitpid(r->supervisor, NULL, 0);
-	else
-		send(r->control, "D", 1, MSG_NOSIGNAL);
+	send(r->control, "D", 1, MSG_NOSIGNAL);
+	if (r->ended.left == 0) {
+		ended_supervisor = r->supervisor;
+		r->call->after = reap_supervisor;
+	}
 	if (!r->timed_out)
 		return 0;
 	cnt_fail(e, CNT_TIMEOUT, "timed out after %g s; everything it started was killed",

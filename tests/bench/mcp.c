@@ -72,7 +72,8 @@ ask(struct server *s, const char *line)
 	} while (answer[n - 1] != '\n');
 	from = cnt_ticks_us() - from;
 	answer[n] = '\0';
-	if (strstr(answer, "\"isError\":false") == NULL && strstr(answer, "supportedVersions") == NULL)
+	if (strstr(answer, "\"isError\":false") == NULL && strstr(answer,
+	    "supportedVersions") == NULL)
 		errx(70, "unexpected answer: %.300s", answer);
 	return from;
 }
@@ -94,14 +95,15 @@ resident(pid_t pid)
 static char *
 call(const char *tool, const char *arguments)
 {
-	return cnt_format("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
-	    "\"%s\",\"arguments\":%s," META "}}\n", tool, arguments);
+	return cnt_format("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\","
+	    "\"params\":{\"name\":\"%s\",\"arguments\":%s," META "}}\n", tool, arguments);
 }
 
 int
 main(int argc, char **argv)
 {
-	static const char discover[] = "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server/discover\","
+	static const char discover[] =
+	    "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server/discover\","
 	    "\"params\":{" META "}}\n";
 	FILE *f CNT_FILE = argc > 5 ? fopen(argv[1], "ae") : NULL;
 	const char *prefix = argc > 5 ? argv[2] : NULL;

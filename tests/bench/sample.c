@@ -3,8 +3,8 @@
  * sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...]... [@@ COMMAND...]
  *
  * Runs the commands one after another ROUNDS times, timing from the first's fork to the last's end,
- * and appends "LABEL microseconds" to FILE for each round; what follows @@ is run untimed after each
- * round. A word "@" in a command stands for the round's number. A command that fails ends all.
+ * and appends "LABEL microseconds" to FILE for each round; what follows @@ is run untimed after
+ * each round. A word "@" in a command stands for the round's number. A command that fails ends all.
  */
 #include <sys/wait.h>
 
@@ -63,7 +63,8 @@ main(int argc, char **argv)
 	int rounds = argc > 4 ? atoi(argv[3]) : 0, n = 0;
 
 	if (f == NULL || rounds < 1)
-		errx(2, "usage: sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...] [@@ COMMAND...]");
+		errx(2, "usage: sample FILE LABEL ROUNDS COMMAND... [++ COMMAND...] [@@ "
+		    "COMMAND...]");
 	for (int round = 0; round < rounds; round++) {
 		int64_t from = cnt_ticks_us();
 

@@ -23,8 +23,10 @@ static void
 accepts(void **state CNT_UNUSED)
 {
 	static const char *const good[] = {
-		"null", " [1, -0, 0.5, 1e3, 1E+2, 1e-7] ", "{\"a\":{\"a\":1}}", "\"\\u00e9\\ud83d\\ude00\"",
-		"\"\xc3\xa9\xf0\x9f\x98\x80\"", "{\"a\":1,\"A\":2}", "\"\\\\u0000\"", "9007199254740993",
+		"null", " [1, -0, 0.5, 1e3, 1E+2, 1e-7] ", "{\"a\":{\"a\":1}}",
+		    "\"\\u00e9\\ud83d\\ude00\"",
+		"\"\xc3\xa9\xf0\x9f\x98\x80\"", "{\"a\":1,\"A\":2}", "\"\\\\u0000\"",
+		    "9007199254740993",
 		"[[[[[[[[[[1]]]]]]]]]]", "\r\n\t {} \r\n", "\"\x7f\"",
 	};
 
@@ -37,10 +39,14 @@ static void
 refuses(void **state CNT_UNUSED)
 {
 	static const char *const bad[] = {
-		"", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "[{\"b\":1,\"b\":1}]", "01", "-01",
-		"1.", ".5", "2.e3", "+1", "1e400", "-1e400", "NaN", "nul", "{} {}", "1 2", "'a'", "{a:1}",
-		"\"\\u0000\"", "{\"a\\u0000b\":1}", "\"\t\"", "\"\\x41\"", "\"\\ud83d\"", "\xef\xbb\xbf{}",
-		"\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"", "\"\xc3\"", "[1\f]",
+		"", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\":1,\"a\":2}", "[{\"b\":1,\"b\":1}]",
+		    "01", "-01",
+		"1.", ".5", "2.e3", "+1", "1e400", "-1e400", "NaN", "nul", "{} {}", "1 2", "'a'",
+		    "{a:1}",
+		"\"\\u0000\"", "{\"a\\u0000b\":1}", "\"\t\"", "\"\\x41\"", "\"\\ud83d\"",
+		    "\xef\xbb\xbf{}",
+		"\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"",
+		    "\"\xc3\"", "[1\f]",
 		"\"abc", "[\"a\"", "]", "{\"a\"}", "{\"a\":}", "-",
 	};
 
@@ -70,7 +76,8 @@ bounds_depth(void **state CNT_UNUSED)
 static void
 prints_integers_exactly(void **state CNT_UNUSED)
 {
-	static const int64_t values[] = { 0, -1, 999999999999999, 1000000000000000, 9007199254740993,
+	static const int64_t values[] = { 0, -1, 999999999999999, 1000000000000000,
+	    9007199254740993,
 		INT64_MAX, INT64_MIN };
 
 	for (size_t i = 0; i < nitems(values); i++) {
@@ -115,7 +122,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(accepts), cmocka_unit_test(refuses), cmocka_unit_test(bounds_depth),
+		cmocka_unit_test(accepts), cmocka_unit_test(refuses),
+		    cmocka_unit_test(bounds_depth),
 		cmocka_unit_test(prints_integers_exactly), cmocka_unit_test(mends_utf8),
 		cmocka_unit_test(quotes),
 	};

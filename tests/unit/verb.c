@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The verb engine: argv and JSON give one object, one checker reads both, schemas and help come from
- * the same table.
+ * The verb engine: argv and JSON give one object, one checker reads both, schemas and help come
+ * from the same table.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,8 @@ static const char *const colours[] = { "red", "green", NULL };
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .help = "the box" },
 	{ .name = "memory", .type = CNT_SIZE, .min = 1024, .max = 1e12, .help = "bytes" },
-	{ .name = "wait_time", .type = CNT_DURATION, .def = "30s", .max = 3600, .help = "how long" },
+	{ .name = "wait_time", .type = CNT_DURATION, .def = "30s", .max = 3600,
+	  .help = "how long" },
 	{ .name = "count", .type = CNT_INTEGER, .min = 1, .max = 10, .help = "how many" },
 	{ .name = "force", .type = CNT_BOOLEAN, .def = "false", .help = "really" },
 	{ .name = "colour", .type = CNT_STRING, .choices = colours, .help = "which" },
@@ -40,7 +41,8 @@ from_json(const char *text)
 	cJSON *j CNT_JSON = cnt_json_parse(text, strlen(text), &e);
 	cJSON *in CNT_JSON = j != NULL ? cnt_check_args(&verb, j, &e) : NULL;
 
-	return in != NULL ? cnt_json_print(in) : cnt_format("%s: %s", cnt_code_name(e.code), e.text);
+	return in != NULL ? cnt_json_print(in) : cnt_format("%s: %s", cnt_code_name(e.code),
+	    e.text);
 }
 
 static char *
@@ -55,7 +57,8 @@ from_argv(char **argv)
 		n++;
 	j = cnt_argv_parse(&verb, n, argv, &opt, &e);
 	in = j != NULL ? cnt_check_args(&verb, j, &e) : NULL;
-	return in != NULL ? cnt_json_print(in) : cnt_format("%s: %s", cnt_code_name(e.code), e.text);
+	return in != NULL ? cnt_json_print(in) : cnt_format("%s: %s", cnt_code_name(e.code),
+	    e.text);
 }
 
 #define ARGV(...) ((char *[]){ __VA_ARGS__, NULL })
@@ -76,9 +79,12 @@ both_faces_agree(void **state CNT_UNUSED)
 	check_same(ARGV(W("web"), W("--memory"), W("1g"), W("--force")),
 	    "{\"name\":\"web\",\"memory\":\"1g\",\"force\":true}",
 	    "{\"box\":\"web\",\"memory\":1073741824,\"wait_time\":30,\"force\":true}");
-	check_same(ARGV(W("--count=3"), W("web"), W("--wait-time"), W("2m"), W("--key=a"), W("--key=b")),
-	    "{\"box\":\"web\",\"count\":\"3\",\"wait_time\":120,\"keys\":[\"a\",\"b\"],\"wait_for_previous\":1}",
-	    "{\"box\":\"web\",\"wait_time\":120,\"count\":3,\"force\":false,\"key\":[\"a\",\"b\"]}");
+	check_same(ARGV(W("--count=3"), W("web"), W("--wait-time"), W("2m"), W("--key=a"),
+	    W("--key=b")),
+	    "{\"box\":\"web\",\"count\":\"3\",\"wait_time\":120,\"keys\":[\"a\",\"b\"],"
+	    "\"wait_for_previous\":1}",
+	    "{\"box\":\"web\",\"wait_time\":120,\"count\":3,\"force\":false,"
+	    "\"key\":[\"a\",\"b\"]}");
 	check_same(ARGV(W("web"), W("--env"), W("A=b=c"), W("--"), W("ls"), W("-l"), W("--")),
 	    "{\"container\":\"web\",\"env\":{\"A\":\"b=c\"},\"command\":[\"ls\",\"-l\",\"--\"]}",
 	    "{\"box\":\"web\",\"wait_time\":30,\"force\":false,\"env\":{\"A\":\"b=c\"},"
@@ -95,9 +101,11 @@ errors_agree(void **state CNT_UNUSED)
 	    "invalid: count: expected an integer, got \"1.5\"");
 	check_same(ARGV(W("web"), W("--memory"), W("1x")), "{\"box\":\"web\",\"memory\":\"1x\"}",
 	    "invalid: memory: expected a size such as 512m (bytes, or with k m g t), got \"1x\"");
-	check_same(ARGV(W("web"), W("--colour"), W("blue")), "{\"box\":\"web\",\"colour\":\"blue\"}",
+	check_same(ARGV(W("web"), W("--colour"), W("blue")),
+	    "{\"box\":\"web\",\"colour\":\"blue\"}",
 	    "invalid: colour: expected red or green, got \"blue\"");
-	check_same(ARGV(W("../x")), "{\"box\":\"../x\"}", "invalid: \"../x\": not a name for a box");
+	check_same(ARGV(W("../x")), "{\"box\":\"../x\"}",
+	    "invalid: \"../x\": not a name for a box");
 }
 
 static void
@@ -107,9 +115,11 @@ refuses_in_json(void **state CNT_UNUSED)
 		{ "{\"box\":\"web\",\"x\":1}", "invalid: try: unknown argument \"x\"" },
 		{ "{\"box\":\"web\",\"name\":\"b\"}", "invalid: box: given twice" },
 		{ "{\"box\":7}", "invalid: box: expected a string, got 7" },
-		{ "{\"box\":\"web\",\"key\":[1]}", "invalid: key: expected strings in the array, got 1" },
+		{ "{\"box\":\"web\",\"key\":[1]}",
+		    "invalid: key: expected strings in the array, got 1" },
 		{ "{\"box\":\"web\",\"env\":{\"A\":1}}", "invalid: env.A: expected a string" },
-		{ "{\"box\":\"web\",\"force\":\"yes\"}", "invalid: force: expected true or false, got \"yes\"" },
+		{ "{\"box\":\"web\",\"force\":\"yes\"}",
+		    "invalid: force: expected true or false, got \"yes\"" },
 		{ "{\"box\":\"web\",\"count\":0}", "invalid: count: expected 1 to 10, got 0" },
 		{ "[]", "invalid: try: expected an object of arguments" },
 	};
@@ -143,7 +153,8 @@ sizes(void **state CNT_UNUSED)
 		{ "0", 0 }, { "1k", 1024 }, { "1K", 1024 }, { "2kb", 2048 }, { "4GB", 4294967296 },
 		{ "1.5g", 1610612736 }, { "2KiB", 2048 }, { "7b", 7 }, { "1t", 1099511627776 },
 	};
-	static const char *const bad[] = { "", "-1", "1e", "0x10", "1kk", "1bb", "k", " 1", "1 k", "inf" };
+	static const char *const bad[] = { "", "-1", "1e", "0x10", "1kk", "1bb", "k", " 1",
+	    "1 k", "inf" };
 	struct cnt_err e = { 0 };
 	int64_t n = 0;
 	double s = 0;
@@ -163,7 +174,8 @@ sizes(void **state CNT_UNUSED)
 static void
 names(void **state CNT_UNUSED)
 {
-	static const char *const bad[] = { "", "Web", "9a", "-a", "a-", "a_b", "a.b", "root", "agent-box",
+	static const char *const bad[] = { "", "Web", "9a", "-a", "a-", "a_b", "a.b", "root",
+	    "agent-box",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "a/b", "..", "\xc3\x84", "a b", "a\n" };
 	struct cnt_err e = { 0 };
 
@@ -205,7 +217,8 @@ schema(void **state CNT_UNUSED)
 
 	assert_string_equal(cnt_json_str(tool, "name"), "try_it");
 	assert_string_equal(required, "[\"box\"]");
-	assert_string_equal(count, "{\"type\":\"integer\",\"description\":\"how many\",\"minimum\":1,"
+	assert_string_equal(count,
+	    "{\"type\":\"integer\",\"description\":\"how many\",\"minimum\":1,"
 	    "\"maximum\":10}");
 	assert_false(cnt_json_bool(in, "additionalProperties"));
 	assert_int_equal(cJSON_GetArraySize(cnt_json_get(tool, "annotations")), 5);
