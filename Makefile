@@ -92,18 +92,18 @@ $(AIDS): $(O)/tests/%: $(O)/tests/%.o $(LIB)
 
 $(HOSTAIDS): $(O)/tests/host/%: tests/host/%.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 
 # A page's OPTIONS come from the table of the program it is about.
 $(MAN): $(O)/man/%: man/%.in man/options.awk $(PROGS) $(O)/bin/agent-box
 	@mkdir -p $(@D)
-	awk -v describe='$(O)/bin/$(basename $*) --describe=mdoc' -f man/options.awk $< >$@.new
-	mv $@.new $@
+	$(Q)awk -v describe='$(O)/bin/$(basename $*) --describe=mdoc' -f man/options.awk $< >$@.new
+	$(Q)mv $@.new $@
 
 $(IMAGE): sh/image/debian
 	@mkdir -p $(@D)
 	sh/image/debian $(SUITE) >$@.new
-	mv $@.new $@
+	$(Q)mv $@.new $@
 
 check: all $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
 	BUILD='$(abspath $(O))' SAN='$(SAN)' AGENT_BOX='$(abspath $(O))/$(if $(SAN),san,bin)/agent-box' \

@@ -150,8 +150,7 @@ check_tree(const cJSON *j, struct cnt_err *e)
 	const cJSON *m = NULL;
 
 	if (name != NULL)
-		return cnt_fail(e, CNT_INVALID, "json: the name \"%.64s\" stands twice in one object",
-		    name);
+		return cnt_fail(e, CNT_INVALID, "json: \"%.64s\" stands twice in one object", name);
 	if (cJSON_IsNumber(j) && !isfinite(j->valuedouble))
 		return cnt_fail(e, CNT_INVALID, "json: a number is out of range");
 	cJSON_ArrayForEach(m, j)

@@ -12,8 +12,8 @@
 extern const struct cnt_field cnt_report_box[];
 
 /* Fills out with one box as the kernel shows it now. */
-int cnt_report(
-    const struct cnt_instance *i, const struct cnt_box *b, cJSON *out, struct cnt_err *e);
+int	cnt_report(const struct cnt_instance *i, const struct cnt_box *b, cJSON *out,
+	    struct cnt_err *e);
 
 /* RFC 3339, UTC, milliseconds; malloc'd. */
 char	*cnt_report_time(int64_t us);

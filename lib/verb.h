@@ -103,7 +103,7 @@ struct cnt_call {
 	struct cnt_buf head, body, foot;
 	/* Behind cnt_progress; NULL: nobody listens. */
 	void (*progress)(struct cnt_call *c, double done, double total, const char *text);
-	void			(*after)(void);	/* set by run: for a worker that has answered */
+	void (*after)(void);			/* set by run: for a worker that has answered */
 	void *arg;				/* the frame's own */
 };
 

@@ -47,6 +47,8 @@ none 'descriptors are opened close-on-exec' sh -c 'grep -rnE "\bopen(at)?\(" lib
     grep -vE "O_CLOEXEC|O_PATH|/dev/null|cnt_file|^[^:]*:[0-9]+:\s*[/*]" | grep -E "O_(RD|WR)" |
     grep -v "O_CLOEXEC"'
 
+none 'no test can be skipped' grep -rnwE 'skip|skip_all|SKIP|plan_skip|todo_skip' tests --include='*.t' --include='*.c' \
+    --include='*.pm' --exclude=rules.t --exclude-dir=node_modules
 none 'every test can be executed' find tests -name '*.t' -not -perm -100 -not -path '*/node_modules/*'
 unlike "$(readelf -d "$BUILD/bin/cnt")" 'lxc|sqlite|crypto|seccomp' 'the dispatcher links no library of a verb'
 if [ -z "${SAN-}" ]; then

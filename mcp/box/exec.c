@@ -341,7 +341,7 @@ state_facts(const struct run *r)
 	r->call->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* The answer does not wait for it. A box whose init reaps nobody is not to be filled with zombies. */
+/* The answer does not wait for it. A box whose init reaps nobody is not to fill with zombies. */
 static void
 reap_supervisor(void)
 {
