@@ -142,8 +142,7 @@ undo(struct cnt_call *c, struct cnt_life *l)
 {
 	struct cnt_err later = { 0 };
 
-	if (cnt_box_unmake(&l->instance, l->box.name, &later) == 0 &&
-	    cnt_store_box_remove(c->store, l->box.name, &later) == 0)
+	if (cnt_box_remove(c->store, &l->instance, l->box.name, &later) == 0)
 		cnt_net_ensure(c->store, &l->instance, &later);
 }
 

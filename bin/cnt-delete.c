@@ -38,8 +38,7 @@ delete(struct cnt_call *c)
 		return cnt_hint(c->err, "stop it first, or delete it with force");
 	}
 	if (cnt_store_box_state(c->store, l.box.name, CNT_DELETING, c->err) == -1 ||
-	    cnt_box_unmake(&l.instance, l.box.name, c->err) == -1 ||
-	    cnt_store_box_remove(c->store, l.box.name, c->err) == -1 ||
+	    cnt_box_remove(c->store, &l.instance, l.box.name, c->err) == -1 ||
 	    cnt_net_ensure(c->store, &l.instance, c->err) == -1)
 		return -1;
 	cnt_json_set_str(c->out, "name", l.box.name);

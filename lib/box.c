@@ -385,13 +385,16 @@ cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *
 	return -1;
 }
 
+/* The lock's file goes last: while there is a row, whoever finds it half made must not get a lock. */
 int
-cnt_box_unmake(const struct cnt_instance *i, const char *name, struct cnt_err *e)
+cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *name,
+    struct cnt_err *e)
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", name);
 	char *lock CNT_FREE = cnt_path(CNT_LOCKS "/%s", name);
 
-	if (cnt_box_stop(i, name, true, 0, NULL, e) == -1 || cnt_file_remove_tree(dir, e) == -1)
+	if (cnt_box_stop(i, name, true, 0, NULL, e) == -1 || cnt_file_remove_tree(dir, e) == -1 ||
+	    cnt_store_box_remove(s, name, e) == -1)
 		return -1;
 	if (unlink(lock) == -1 && errno != ENOENT)
 		return cnt_fail_sys(e, "%s", lock);

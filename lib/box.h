@@ -37,8 +37,10 @@ int	cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e);
 int	cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *const *keys,
 	    size_t n, struct cnt_err *e);
 
-/* Kills whatever runs and removes everything of the box but its row. May be repeated. */
-int	cnt_box_unmake(const struct cnt_instance *i, const char *name, struct cnt_err *e);
+/* Kills whatever runs and removes everything of the box, its row and its lock's file last. The caller
+ * holds the lock. May be repeated. */
+int	cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *name,
+	    struct cnt_err *e);
 
 /* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init
  * has been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. */

@@ -24,8 +24,7 @@ remove_box(struct cnt_store *s, const struct cnt_instance *i, const char *name)
 
 	return cnt_box_lock(name, 0, &lock, &ignored) == 0 &&
 	    cnt_store_box_get(s, name, &b, &ignored) == 0 && b.state != CNT_READY &&
-	    cnt_box_unmake(i, name, &ignored) == 0 &&
-	    cnt_store_box_remove(s, name, &ignored) == 0;
+	    cnt_box_remove(s, i, name, &ignored) == 0;
 }
 
 /* The firewall knows a removed box until it is rendered again; without a bridge there is none. */
