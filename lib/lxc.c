@@ -239,7 +239,7 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 		return -1;
 	if (agent != NULL && cnt_mount_program(agent, p->id, e) == -1)
 		return -1;
-	/* No box runs without the filter for those who enter it. */
+	/* The files are there; no box runs without the filter for those who enter it. */
 	if (read(caller, &go, 1) != 1)
 		return cnt_fail(e, CNT_SYSTEM, "%s: the caller is gone", b->name);
 	return start_by_liblxc(b->name, boxes, dir, e);
@@ -374,11 +374,13 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 		return cnt_fail_sys(e, "socket");
 	ours = ends[0];
 	theirs = ends[1];
-	mover = keep_moving(cgroup);
-	pid = fork_into(cgroup);
+	pid = fork_into(cgroup);	/* first: while one moves, a fork into a cgroup waits too */
 	if (pid == 0)
 		become_starter(b, p, dir, theirs);
-	r = pid == -1 ? cnt_fail_sys(e, "%s", cgroup) : write_filter(dir, e);
+	mover = keep_moving(cgroup);
+	r = pid == -1 ? cnt_fail_sys(e, "%s", cgroup) : write_files(i, b, dir, p, e);
+	if (r == 0)
+		r = write_filter(dir, e);
 	close(take_fd(&theirs));
 	if (r == 0) {
 		send(ours, "", 1, MSG_NOSIGNAL);
@@ -433,7 +435,7 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 		return cnt_fail(e, CNT_UNAVAILABLE, "cgroup v2: not mounted below /sys/fs/cgroup");
 	if (cnt_cgroup_check(&b->limits, e) == -1)
 		return -1;
-	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1 || write_files(i, b, dir, &p, e) == -1)
+	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1)
 		return -1;
 	if (start(i, b, &p, dir, e) == 0 && check_limits(i, b, e) == 0 &&
 	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0)

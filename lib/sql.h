@@ -45,6 +45,9 @@ int	cnt_sql_all(struct cnt_store *s, const char *sql, size_t size,
 	    void (*read)(struct sqlite3_stmt *st, void *row), void **rows, size_t *n,
 	    struct cnt_err *e);
 
+/* Does a commit reach the disk before it returns? It does unless this said otherwise. */
+int	cnt_sql_durable(struct cnt_store *s, bool durable, struct cnt_err *e);
+
 /* A transaction that is rolled back at the end of the scope unless it was committed:
  * struct cnt_store *tx CNT_TX = NULL; */
 int	cnt_sql_begin(struct cnt_store *s, struct cnt_store **tx, struct cnt_err *e);

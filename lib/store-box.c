@@ -134,9 +134,15 @@ cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b, stru
 int
 cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to, struct cnt_err *e)
 {
-	int r = cnt_sql_change(s, e, "UPDATE box SET state = ? WHERE name = ?", "ss",
-	    cnt_sql_state_name(to), name);
+	int r = -1;
 
+	/* READY need not be durable by itself: the audit's outcome that follows makes it so, and
+	 * without that the box counts as half made. */
+	if (to != CNT_READY || cnt_sql_durable(s, false, e) == 0)
+		r = cnt_sql_change(s, e, "UPDATE box SET state = ? WHERE name = ?", "ss",
+		    cnt_sql_state_name(to), name);
+	if (to == CNT_READY && cnt_sql_durable(s, true, e) == -1)
+		return -1;
 	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
 }
 

@@ -253,6 +253,13 @@ cnt_sql_begin(struct cnt_store *s, struct cnt_store **tx, struct cnt_err *e)
 }
 
 int
+cnt_sql_durable(struct cnt_store *s, bool durable, struct cnt_err *e)
+{
+	return cnt_sql_change(s, e, durable ? "PRAGMA synchronous = FULL" :
+	    "PRAGMA synchronous = NORMAL", "") == -1 ? -1 : 0;
+}
+
+int
 cnt_sql_commit(struct cnt_store *s, struct cnt_err *e)
 {
 	return cnt_sql_change(s, e, "COMMIT", "") == -1 ? -1 : 0;
@@ -395,7 +402,7 @@ configure(struct cnt_store *s, struct cnt_err *e)
 	sqlite3_wal_hook(s->db, trim_log, NULL);
 	if (check_marks(s, e) == -1)
 		return -1;
-	return cnt_sql_change(s, e, "PRAGMA synchronous = FULL", "") == -1 ? -1 : 0;
+	return cnt_sql_durable(s, true, e);
 }
 
 int
