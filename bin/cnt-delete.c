@@ -11,7 +11,7 @@
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
-	  .value = "BOX", .help = "the box" },
+	  .value = "BOX", .help = "name of the box" },
 	{ .name = "force", .type = CNT_BOOLEAN, .def = "false", .help = "even if it is running" },
 	{ 0 }
 };

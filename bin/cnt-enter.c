@@ -10,7 +10,7 @@
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
-	  .help = "the box" },
+	  .help = "name of the box" },
 	{ .name = "command", .type = CNT_STRINGS, .flags = CNT_REST, .value = "COMMAND",
 	  .help = "program and its arguments, by default a login shell; agent-box is the MCP "
 	      "server" },

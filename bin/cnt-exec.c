@@ -8,7 +8,7 @@
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
-	  .help = "the box" },
+	  .help = "name of the box" },
 	{ .name = "command", .type = CNT_STRINGS, .flags = CNT_REQUIRED | CNT_REST,
 	  .value = "COMMAND", .help = "program and its arguments; no shell is in between" },
 	{ .name = "user", .type = CNT_STRING, .flags = CNT_PLAIN, .min = 1, .max = 32,

@@ -2,6 +2,7 @@
  *
  * cnt image: the root file systems that boxes are made from.
  */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "lib/image.h"
@@ -86,6 +87,8 @@ import(struct cnt_call *c)
 	    open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct cnt_image i = { 0 };
 
+	if (fd == -1 && errno == ENOENT)
+		return cnt_fail(c->err, CNT_NOTFOUND, "%s: no such file", file);
 	if (fd == -1)
 		return cnt_fail_sys(c->err, "%s", file);
 	if (cnt_image_import(c->store, cnt_json_str(c->in, "name"), fd, &i, c, c->err) == -1)
@@ -155,7 +158,7 @@ delete(struct cnt_call *c)
 
 static const struct cnt_verb build_verb = {
 	.name = "image build", .tool = "build_image", .title = "Build an image", .group = "Images",
-	.summary = "build and manage images",
+	.summary = "make an image from a release of Debian or Ubuntu",
 	.about = "Builds an image of a Debian or Ubuntu release from the host's mirror and "
 	    "keyring. Takes about half a minute.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_OPEN_WORLD,

@@ -15,7 +15,7 @@
 
 static const struct cnt_field box_params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "BOX",
-	  .help = "the box" },
+	  .help = "name of the box" },
 	{ 0 }
 };
 

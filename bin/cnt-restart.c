@@ -10,7 +10,7 @@
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
-	  .value = "BOX", .help = "the box" },
+	  .value = "BOX", .help = "name of the box" },
 	{ .name = "force", .type = CNT_BOOLEAN, .def = "false",
 	  .help = "kill it instead of asking init" },
 	{ .name = "timeout", .type = CNT_DURATION, .def = "30s", .min = 0, .max = 3600,

@@ -10,7 +10,7 @@
 
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
-	  .value = "BOX", .help = "the box" },
+	  .value = "BOX", .help = "name of the box" },
 	{ 0 }
 };
 

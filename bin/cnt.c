@@ -125,12 +125,17 @@ unknown(const char *dir, const char *word)
 int
 main(int argc, char **argv)
 {
+	static char help[] = "--help";
 	char *dir CNT_FREE = cnt_path_beside(".");
 	const char *verb = argc > 1 ? argv[1] : NULL;
 	char *path CNT_FREE = NULL;
 	struct known k = { 0 };
 
-	if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0) {
+	if (verb != NULL && strcmp(verb, "help") == 0 && argc == 3) {
+		verb = argv[2];
+		argv[2] = help;
+	} else if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
+	    strcmp(verb, "help") == 0) {
 		learn(dir, &k);
 		print_list(&k);
 		return fflush(stdout) == EOF ? cnt_code_exit(CNT_SYSTEM) : verb != NULL ? 0 :

@@ -104,6 +104,8 @@ content(const char *path, struct cnt_err *e)
 	char chunk[4096];
 	ssize_t n = 0;
 
+	if (fd == -1 && errno == ENOENT)
+		return cnt_fail(e, CNT_NOTFOUND, "%s: no such file", path), NULL;
 	if (fd == -1)
 		return cnt_fail_sys(e, "%s", path), NULL;
 	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && b.n <= FILE_MAX)

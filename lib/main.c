@@ -132,12 +132,24 @@ frame(struct cnt_call *c)
 	return r;
 }
 
+/* Is a line of progress on the terminal? It goes before anything else is written there. */
+static bool progress_shown;
+
+static void
+erase_progress(void)
+{
+	if (progress_shown)
+		fprintf(stderr, "\r\033[K");
+	progress_shown = false;
+}
+
 static void
 print_error(const struct cnt_err *e, bool json)
 {
 	cJSON *error CNT_JSON = NULL;
 	char *text CNT_FREE = NULL;
 
+	erase_progress();
 	fprintf(stderr, "cnt: %s\n", e->text);
 	if (e->hint[0] != '\0')
 		fprintf(stderr, "hint: %s\n", e->hint);
@@ -152,7 +164,9 @@ static void
 progress_line(struct cnt_call *c CNT_UNUSED, double done CNT_UNUSED, double total CNT_UNUSED,
     const char *text)
 {
-	fprintf(stderr, "\r\033[K%s", text);
+	erase_progress();
+	fprintf(stderr, "%s", text);
+	progress_shown = true;
 }
 
 static void
@@ -160,8 +174,7 @@ print_call(const struct cnt_call *c, bool json)
 {
 	char *text CNT_FREE = NULL;
 
-	if (c->progress != NULL)
-		fprintf(stderr, "\r\033[K");
+	erase_progress();
 	if (c->verb->interactive)
 		return;
 	if (json) {
@@ -198,25 +211,48 @@ run_once(const struct cnt_verb *v, const cJSON *args, bool json)
 	return c.status;
 }
 
-/* Once for each operand of a CNT_EACH field; the first failure is the exit status. */
-static int
-run_each(const struct cnt_verb *v, const cJSON *args, bool json)
+/* The arguments of each run: one for each operand of a CNT_EACH field. */
+static cJSON *
+each(const struct cnt_verb *v, const cJSON *args)
 {
 	const struct cnt_field *f = v->params;
+	cJSON *runs = cJSON_CreateArray();
 	const cJSON *all = NULL, *one = NULL;
-	int status = 0;
 
 	while (f != NULL && f->name != NULL && (f->flags & CNT_EACH) == 0)
 		f++;
 	all = f != NULL && f->name != NULL ? cnt_json_get(args, f->name) : NULL;
 	if (all == NULL)
-		return run_once(v, args, json);
+		cJSON_AddItemToArray(runs, cJSON_Duplicate(args, true));
 	cJSON_ArrayForEach(one, all) {
-		cJSON *single CNT_JSON = cJSON_Duplicate(args, true);
-		int s = 0;
+		cJSON *single = cJSON_Duplicate(args, true);
 
 		cnt_json_set(single, f->name, cJSON_Duplicate(one, true));
-		s = run_once(v, single, json);
+		cJSON_AddItemToArray(runs, single);
+	}
+	return runs;
+}
+
+/* All are checked before the first runs; the first failure is the exit status. */
+static int
+run_each(const struct cnt_verb *v, const cJSON *args, bool json)
+{
+	cJSON *runs CNT_JSON = each(v, args);
+	const cJSON *one = NULL;
+	int status = 0;
+
+	cJSON_ArrayForEach(one, runs) {
+		struct cnt_err e = { 0 };
+		cJSON *in CNT_JSON = cnt_check_args(v, one, &e);
+
+		if (in == NULL) {
+			print_error(&e, json);
+			return exit_of(v, &e);
+		}
+	}
+	cJSON_ArrayForEach(one, runs) {
+		int s = run_once(v, one, json);
+
 		status = status != 0 ? status : s;
 	}
 	return status;
@@ -300,6 +336,20 @@ pick(const struct cnt_verb *const *verbs, const char *word)
 	return NULL;
 }
 
+/* Of two verbs of one name both. */
+static void
+print_help(const struct cnt_verb *const *verbs, const struct cnt_verb *v, const char *prog)
+{
+	bool more = false;
+
+	for (; *verbs != NULL; verbs++)
+		if (strcmp((*verbs)->name, v->name) == 0) {
+			fputs(more ? "\n" : "", stdout);
+			cnt_argv_help(*verbs, prog, stdout);
+			more = true;
+		}
+}
+
 static int
 unknown_word(const struct cnt_verb *const *verbs, const char *word)
 {
@@ -350,7 +400,7 @@ dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
 	if (opt.describe != NULL)
 		return describe(verbs, opt.describe);
 	if (opt.help && chosen)
-		return cnt_argv_help(v, prog, stdout), 0;
+		return print_help(verbs, v, prog), 0;
 	if (opt.mcp)
 		return serve(verbs);
 	if (!chosen)
@@ -366,6 +416,7 @@ cnt_main(int argc, char **argv, const struct cnt_verb *const *verbs)
 	hold_standard_descriptors();
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on files is an error of the write */
 	status = dispatch(argc, argv, verbs);
 	if (fflush(stdout) == EOF || (close(STDOUT_FILENO) == -1 && errno != EBADF)) {
 		fprintf(stderr, "cnt: standard output: %s\n", strerror(errno));

@@ -59,7 +59,7 @@ bad 'one without accounts and an init' 2
 cp /etc/passwd "$tmp/t/etc/passwd"
 tar -C "$tmp/t" -cf - . >"$tmp/bad.tar"
 bad 'one without an init' 2
-exits 71 'a file that is not there' cnt image import "$tmp/none" --name "$me.none"
+exits 1 'a file that is not there' cnt image import "$tmp/none" --name "$me.none"
 
 # Names in an archive that lead out of it.
 touch "$tmp/outside"
