@@ -4,9 +4,6 @@
  */
 #include "lib/life.h"
 
-#include "lib/net.h"
-#include "lib/report.h"
-
 void
 cnt_life_end(struct cnt_life *l)
 {
@@ -33,13 +30,4 @@ cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
 		return cnt_hint(c->err, "try again in a moment");
 	}
 	return 0;
-}
-
-int
-cnt_life_start(struct cnt_call *c, struct cnt_life *l)
-{
-	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1 ||
-	    cnt_box_start(&l->instance, &l->box, c->err) == -1)
-		return -1;
-	return cnt_report(&l->instance, &l->box, c->out, c->err);
 }

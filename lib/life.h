@@ -22,7 +22,7 @@ void	cnt_life_end(struct cnt_life *l);
  * it. */
 int	cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms);
 
-/* Network and start; the box's members into c->out. */
+/* lib/life-start.c: network and start; the box's members into c->out. */
 int	cnt_life_start(struct cnt_call *c, struct cnt_life *l);
 
 #endif

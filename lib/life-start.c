@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The start of the box of a call, apart from lib/life.c: only what starts boxes links liblxc.
+ */
+#include "lib/life.h"
+
+#include "lib/net.h"
+#include "lib/report.h"
+
+int
+cnt_life_start(struct cnt_call *c, struct cnt_life *l)
+{
+	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1 ||
+	    cnt_box_start(&l->instance, &l->box, c->err) == -1)
+		return -1;
+	return cnt_report(&l->instance, &l->box, c->out, c->err);
+}
