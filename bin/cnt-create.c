@@ -141,9 +141,34 @@ static void
 undo(struct cnt_call *c, struct cnt_life *l)
 {
 	struct cnt_err later = { 0 };
+	struct cnt_box now;
 
+	/* The last step may fail and be done all the same. */
+	if (cnt_store_box_get(c->store, l->box.name, &now, &later) == 0 &&
+	    now.state == CNT_READY &&
+	    cnt_store_box_state(c->store, l->box.name, CNT_DELETING, &later) == -1)
+		return;
 	if (cnt_box_remove(c->store, &l->instance, l->box.name, &later) == 0)
 		cnt_net_ensure(c->store, &l->instance, &later);
+}
+
+/* A box of that name that is there is said before anybody is waited for. What is refused under the
+ * lock leaves no lock file of a box that is not there. */
+static int
+begin(struct cnt_call *c, struct cnt_life *l)
+{
+	struct cnt_err later = { 0 };
+	struct cnt_box there;
+
+	if (cnt_store_box_none(c->store, l->box.name, c->err) == -1 ||
+	    cnt_box_lock(l->box.name, 0, &l->lock, c->err) == -1)
+		return -1;
+	if (cnt_store_box_add(c->store, &l->box, c->err) == 0)
+		return 0;
+	if (cnt_store_box_get(c->store, l->box.name, &there, &later) == -1 &&
+	    later.code == CNT_NOTFOUND)
+		(void)cnt_box_forget_lock(l->box.name, &later);
+	return -1;
 }
 
 static int
@@ -152,8 +177,7 @@ create(struct cnt_call *c)
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 
 	if (cnt_store_instance(c->store, &l.instance, c->err) == -1 || plan(c, &l.box) == -1 ||
-	    cnt_box_lock(l.box.name, 0, &l.lock, c->err) == -1 ||
-	    cnt_store_box_add(c->store, &l.box, c->err) == -1)
+	    begin(c, &l) == -1)
 		return -1;
 	if (make(c, &l) == -1 ||
 	    cnt_store_box_state(c->store, l.box.name, CNT_READY, c->err) == -1) {

@@ -150,11 +150,11 @@ check_cgroups(cJSON *checks)
 }
 
 static void
-check_network(cJSON *checks, const struct cnt_instance *i)
+check_network(cJSON *checks, struct cnt_store *s, const struct cnt_instance *i)
 {
 	struct cnt_net_part parts[CNT_NET_PARTS];
 
-	cnt_net_check(i, parts);
+	cnt_net_check(s, i, parts);
 	for (size_t k = 0; k < CNT_NET_PARTS; k++)
 		add(checks, parts[k].name, (enum state)parts[k].state, parts[k].detail,
 		    parts[k].remedy);
@@ -173,7 +173,8 @@ check_image(cJSON *checks, struct cnt_store *s)
 	else
 		name = cnt_image_default();
 	if (cnt_store_image_get(s, name, &image, &e) == -1)
-		add(checks, "image", WARN, e.text, "run `cnt image build`");
+		add(checks, "image", e.code == CNT_NOTFOUND ? WARN : FAIL, e.text,
+		    e.code == CNT_NOTFOUND ? "run `cnt image build`" : e.hint);
 	else
 		add(checks, "image", OK, name, "");
 }
@@ -202,7 +203,7 @@ check_boxes(cJSON *checks, struct cnt_store *s)
 	char *detail CNT_FREE = NULL;
 
 	if (cnt_store_boxes(s, &boxes, &n, &e) == -1) {
-		add(checks, "boxes", FAIL, e.text, REPAIR);
+		add(checks, "boxes", FAIL, e.text, e.hint);
 		return;
 	}
 	for (size_t k = 0; k < n; k++) {
@@ -251,27 +252,31 @@ repair_recorded(struct cnt_call *c, struct cnt_store *s, const struct cnt_instan
 	return r;
 }
 
-/* What can be told without the database has no part in this. */
+/* What can be told without the database has no part in this; what a damaged one says is nothing that
+ * could be acted on. */
 static void
 check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 {
 	CNT_STORE struct cnt_store *s = NULL;
 	struct cnt_err e = { 0 };
+	int r;
 
 	if (cnt_store_open(&s, false, &e) == -1 || cnt_store_instance(s, i, &e) == -1) {
-		add(checks, "database", FAIL, e.text, e.hint[0] != '\0' ? e.hint : SETUP);
+		add(checks, "database", FAIL, e.text, e.hint);
 		return;
 	}
 	if (cnt_json_bool(c->in, "repair"))
 		add_result(checks, "repair", repair_recorded(c, s, i, &e), &e, "");
 	e = (struct cnt_err){ 0 };
-	add_result(checks, "database", cnt_store_check(s, &e), &e,
-	    "stop all commands and bring the database back from a copy");
-	check_audit(checks, s);
-	check_boxes(checks, s);
-	check_image(checks, s);
+	r = cnt_store_check(s, &e);
+	add_result(checks, "database", r, &e, "");
+	if (r == 0) {
+		check_audit(checks, s);
+		check_boxes(checks, s);
+		check_image(checks, s);
+	}
 	check_ids(checks, i);
-	check_network(checks, i);
+	check_network(checks, s, i);
 }
 
 static int

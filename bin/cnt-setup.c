@@ -34,7 +34,7 @@ undo(struct cnt_call *c, const struct cnt_instance *i, cJSON *changed)
 		return -1;
 	if (n != 0) {
 		cnt_fail(c->err, CNT_NO, "setup: there are still %zu boxes", n);
-		return cnt_hint(c->err, "delete them first: cnt list");
+		return cnt_hint(c->err, "delete them first; `cnt list` shows them");
 	}
 	if (cnt_net_remove(i, c->err) == -1 || cnt_cgroup_remove(i->tag, NULL, c->err) == -1)
 		return -1;

@@ -51,6 +51,8 @@ none 'no test can be skipped' grep -rnwE 'skip|skip_all|SKIP|plan_skip|todo_skip
     --include='*.pm' --exclude=rules.t --exclude-dir=node_modules
 none 'every test can be executed' find tests -name '*.t' -not -perm -100 -not -path '*/node_modules/*'
 unlike "$(readelf -d "$BUILD/bin/cnt")" 'lxc|sqlite|crypto|seccomp' 'the dispatcher links no library of a verb'
+is "$(grep -l 'liblxc[.]so' "$BUILD"/bin/cnt-* | sed 's,.*/,,' | tr '\n' ' ')" 'cnt-create cnt-restart cnt-start ' \
+    'only what starts boxes links liblxc'
 if [ -z "${SAN-}" ]; then
 	unlike "$(readelf -lW "$BUILD/bin/agent-box")" 'INTERP' 'agent-box is static'
 	for program in "$BUILD"/bin/cnt-*; do
