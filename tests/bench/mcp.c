@@ -4,7 +4,8 @@
  *
  * Times an MCP server on its pipes, from the write of a request's line to the last byte of its
  * answer, and appends "PREFIX-what value" to FILE: start (fork to the first answer, microseconds),
- * rss (KiB after the first answer), call, shell, read (1 MiB; microseconds).
+ * rss (KiB after the first answer), call (list of DIRECTORY/empty), shell (echo hi), read
+ * (DIRECTORY/1MiB), all in microseconds.
  */
 #include <sys/wait.h>
 
@@ -108,16 +109,17 @@ main(int argc, char **argv)
 	FILE *f CNT_FILE = argc > 5 ? fopen(argv[1], "ae") : NULL;
 	const char *prefix = argc > 5 ? argv[2] : NULL;
 	char *big CNT_FREE = NULL, *trivial CNT_FREE = NULL, *shell CNT_FREE = NULL;
+	char *empty CNT_FREE = NULL, *file CNT_FREE = NULL;
 	struct server s = { 0 };
 
 	if (f == NULL)
 		errx(2, "usage: mcp FILE PREFIX ROUNDS DIRECTORY COMMAND...");
 	signal(SIGPIPE, SIG_IGN);
-	trivial = call("list_directory", "{\"path\":\"/proc/sys/kernel/keys\",\"limit\":1}");
+	empty = cnt_format("{\"path\":\"%s/empty\"}", argv[4]);
+	file = cnt_format("{\"path\":\"%s/1MiB\",\"limit\":1048576}", argv[4]);
+	trivial = call("list_directory", empty);
 	shell = call("shell_exec", "{\"command\":\"echo hi\"}");
-	trivial = cnt_format("%s", trivial);
-	big = cnt_format("{\"path\":\"%s/1MiB\",\"limit\":1048576}", argv[4]);
-	big = call("read_file", big);
+	big = call("read_file", file);
 	for (int round = 0; round < atoi(argv[3]); round++) {
 		int64_t from = cnt_ticks_us();
 

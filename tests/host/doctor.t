@@ -53,3 +53,5 @@ run env CNT_ROOT="$tmp/none" cnt doctor --json
 is "$rc" 69 'a damaged database: boxes cannot run'
 is "$(row database state)" fail 'says which'
 isnt "$(row seccomp state)" '' 'and the rest is checked all the same'
+unlike "$(printf '%s' "$out" | jq -r '.checks[] | select(.state != "ok").remedy')" 'doctor --repair|image build' \
+    'no remedy that cannot help'

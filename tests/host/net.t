@@ -190,18 +190,16 @@ for address in 169.254.169.254 10.9.9.2 203.0.113.9 "$gateway" "$b" fd00:ec2::25
 	like "$out" '^[0-9]{1,2}$' "in it: $address: refused at once"
 done
 exits 2 'its root cannot change its address' cnt exec "$me-web" -- sudo ip address add 192.0.2.77/24 dev eth0
-ok 'it is deleted' cnt delete --force "$me-web"
-is "$(elements | wc -l)" 2 'and the firewall forgets it'
 
 # What others take away, the next verb brings back.
 flushed() { nft flush ruleset; }
 cut() { ip link delete "$bridge"; }
+down() { ip link set "$a_if" down; }
 resolver() { cat "$CNT_ROOT/run/cnt/dnsmasq.pid"; }
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"; }
 dead() { pid=$(resolver); kill -9 "$pid"; wait_for 5 gone "$pid"; }
 off() { sysctl -q net.ipv4.ip_forward=0; }
 well() {
-	ip link set "$a_if" master "$bridge" 2>/dev/null
 	from_a dns "$gateway" example.test
 	is "$out" 198.51.100.7 "after $1: the resolver"
 	from_a tcp 198.51.100.7 80
@@ -219,9 +217,39 @@ done <<-END
 	flushed firewall
 	dead resolver
 	off bridge
-	cut
+	cut bridge
+	down bridge
 	empty
 END
+on_bridge() { ip -o link show master "$bridge" up | grep -c "$tag-"; }
+web() { run cnt exec "$me-web" -- bash -c 'cat </dev/tcp/example.test/80'; }
+web
+is "$out" 10.9.9.2 'a real box that has run all the while reaches the world after repair'
+there=$(on_bridge)
+cut
+ok 'the bridge is gone: the next create makes it' cnt create "$me-e" --no-start
+is "$(on_bridge)" "$there" 'with all who were on it'
+web
+is "$out" 10.9.9.2 'so that the box reaches the world'
+ip link set "$a_if" nomaster
+is "$(failing)" bridge 'one box that is not on it: doctor says so'
+like "$(cnt doctor)" "box $me-a is not on it" 'and which'
+ip link add other type bridge
+ip link set "$a_if" master other
+ok 'one that is on another: repair' cnt doctor --repair
+well 'another bridge'
+ip link delete other
+nft flush ruleset
+pid=$(resolver)
+kill "$pid"
+wait_for 5 gone "$pid"
+cut
+is "$(failing)" 'bridge firewall resolver' 'all is gone while boxes run: doctor says so'
+ok 'repair' cnt doctor --repair
+web
+is "$out" 10.9.9.2 'brings all of it back'
+ok 'the box is deleted' cnt delete --force "$me-web"
+is "$(elements | wc -l)" 3 'and the firewall forgets it'
 pid=$(resolver)
 rm "$CNT_ROOT/run/cnt/dnsmasq.pid"
 run cnt doctor --repair

@@ -7,9 +7,11 @@
 
 #include "tests/unit/root.h"
 
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <linux/fs.h>
 
 #include <sqlite3.h>
 
@@ -146,7 +148,7 @@ a_damaged_or_foreign_database_is_never_replaced(void **state CNT_UNUSED)
 	overwrite(0, "SQLite format 4", 15);
 	assert_int_equal(stat(path, &before), 0);
 	refuses_to_open(CNT_SYSTEM, "damaged");
-	assert_non_null(strstr(e.hint, "cnt restore"));
+	assert_non_null(strstr(e.hint, "put a copy"));
 	assert_int_equal(stat(path, &after), 0);
 	assert_int_equal(before.st_ino, after.st_ino);
 	assert_int_equal(truncate(path, 0), 0);
@@ -161,6 +163,52 @@ a_log_without_its_database_is_not_played_into_a_new_one(void **state CNT_UNUSED)
 	assert_int_equal(unlink(path), 0);
 	refuses_to_open(CNT_SYSTEM, "gone");
 	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* As it is when the file was moved away. */
+static void
+a_database_that_is_gone_from_boxes_or_images_is_not_made_anew(void **state CNT_UNUSED)
+{
+	static const char *const left[] = { CNT_BOXES "/web", CNT_IMAGES "/" A };
+	char *path CNT_FREE = cnt_path(CNT_DB), *log CNT_FREE = cnt_path(CNT_DB "-wal");
+	char *hidden CNT_FREE = cnt_path(CNT_BOXES "/.try");
+	struct cnt_store *s CNT_STORE = NULL;
+
+	assert_int_equal(unlink(path) | unlink(log) | mkdir(hidden, 0700), 0);
+	for (size_t i = 0; i < nitems(left); i++) {
+		char *dir CNT_FREE = cnt_path("%s", left[i]);
+
+		assert_int_equal(mkdir(dir, 0700), 0);
+		refuses_to_open(CNT_SYSTEM, "cnt.db: gone, but there are boxes or images");
+		assert_non_null(strstr(e.hint, "put it back"));
+		assert_int_equal(cnt_store_open(&s, false, &e), -1);
+		assert_int_equal(e.code, CNT_SYSTEM);
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(rmdir(dir), 0);
+	}
+	assert_int_equal(cnt_store_open(&s, true, &e), 0);
+}
+
+/* An immutable file is one that even root may only read. */
+static void
+a_database_that_cannot_be_written_says_why(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_path(CNT_DB);
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_audit r = { .kind = CNT_INTENT };
+	int fd CNT_CLOSE = open(path, O_RDONLY), flags = 0, none = 0;
+
+	cnt_store_close(&s);
+	assert_int_equal(ioctl(fd, FS_IOC_GETFLAGS, &flags), 0);
+	none = flags;
+	flags |= FS_IMMUTABLE_FL;
+	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
+	int opens = cnt_store_open(&s, false, &e);
+	int writes = opens == -1 ? -1 : cnt_store_audit(s, &r, &e);
+	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &none), 0);
+	assert_int_equal(writes, -1);
+	assert_int_equal(e.code, CNT_SYSTEM);
+	assert_non_null(strstr(e.hint, "read-only"));
 }
 
 static void
@@ -220,6 +268,26 @@ a_box_is_as_it_was_added(void **state CNT_UNUSED)
 	assert_int_equal(got.state, CNT_READY);
 	assert_int_equal(cnt_store_box_add(s, &b, &e), -1);
 	assert_int_equal(e.code, CNT_EXISTS);
+}
+
+static void
+a_ready_box_is_removed_only_when_marked(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b = box("web", A);
+
+	ready_image(s, A, "debian");
+	assert_int_equal(cnt_store_box_add(s, &b, &e), 0);
+	assert_int_equal(cnt_store_box_none(s, "web", &e), 0);
+	assert_int_equal(cnt_store_box_state(s, "web", CNT_READY, &e), 0);
+	assert_int_equal(cnt_store_box_none(s, "web", &e), -1);
+	assert_int_equal(e.code, CNT_EXISTS);
+	assert_int_equal(cnt_store_box_remove(s, "web", &e), -1);
+	assert_int_equal(e.code, CNT_BUG);
+	assert_int_equal(cnt_store_box_get(s, "web", &b, &e), 0);
+	assert_int_equal(cnt_store_box_state(s, "web", CNT_DELETING, &e), 0);
+	assert_int_equal(cnt_store_box_remove(s, "web", &e), 0);
+	assert_int_equal(cnt_store_box_get(s, "web", &b, &e), -1);
 }
 
 static void
@@ -516,8 +584,11 @@ main(void)
 		TEST(a_file_that_others_could_use_is_refused),
 		TEST(a_damaged_or_foreign_database_is_never_replaced),
 		TEST(a_log_without_its_database_is_not_played_into_a_new_one),
+		TEST(a_database_that_is_gone_from_boxes_or_images_is_not_made_anew),
+		TEST(a_database_that_cannot_be_written_says_why),
 		TEST(a_lock_is_waited_for_and_then_busy),
 		TEST(a_box_is_as_it_was_added),
+		TEST(a_ready_box_is_removed_only_when_marked),
 		TEST(missing_boxes_are_not_found),
 		TEST(the_smallest_free_slot_is_taken_and_then_busy),
 		TEST(an_instance_changes_only_without_boxes),

@@ -20,6 +20,7 @@ is "$(printf '%s\n' "$err" | wc -l)" 2 'in one line and a hint'
 like "$err" 'hint: .*(root|sudo)' 'which says what to do'
 ok 'without root: version' as_nobody "$tmp/bin/cnt" version
 
+locks() { find "$CNT_ROOT/run/cnt/lock" -name "$me*"; }
 refused 1 not_found 'image' 'no image' cnt create "$me-a"
 like "$err" 'hint: .*cnt image' 'no image: the hint is a command'
 is "$(boxes)" '' 'no image: nothing is left'
@@ -36,6 +37,15 @@ exits 2 'a root that is not absolute' env CNT_ROOT=relative cnt setup
 "$tests/tiny" | cnt image import - --name tiny >/dev/null
 ok 'a box' cnt create "$me-a" --image tiny
 
+exec 8>"$CNT_ROOT/run/cnt/lock/$me-a"
+flock 8
+refused 1 exists 'exists already' 'the name of a box that is at work' cnt create "$me-a" --image tiny
+exec 8>&-
+chattr +i "$db"
+refused 71 system 'readonly' 'a database that cannot be written' cnt create "$me-b" --image tiny
+like "$err" 'hint: .*lsattr' 'which says where to look'
+chattr -i "$db"
+
 mkfifo "$tmp/hold"
 sqlite3 "$db" <"$tmp/hold" >"$tmp/held" 2>&1 &
 holder=$!
@@ -49,6 +59,7 @@ exec 9>&-
 wait "$holder"
 is "$(cnt list | grep -c "^$me-b")" 0 'a locked database: no box'
 is "$(boxes | grep "$me-b")" '' 'a locked database: no file'
+is "$(locks)" "$CNT_ROOT/run/cnt/lock/$me-a" 'a locked database: no lock'
 ok 'once it is free' cnt create "$me-b" --image tiny
 ok 'it goes on' cnt delete --force "$me-b"
 
@@ -93,3 +104,11 @@ ok 'its own again' cnt list
 sqlite3 "$db" 'PRAGMA user_version = 9999'
 exits 69 'a database of a newer version is refused' cnt list
 cp "$tmp/db" "$db"
+rm -f "$db-wal" "$db-shm"
+mv "$db" "$tmp/away"
+exits 71 'a database that is gone while there is an image: setup makes no other' cnt setup
+like "$err" 'gone, but there are boxes or images' 'and says so'
+like "$err" 'hint: put it back' 'and what to do'
+ok 'nor does it' test ! -e "$db"
+mv "$tmp/away" "$db"
+ok 'put back' cnt list
