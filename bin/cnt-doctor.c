@@ -252,8 +252,8 @@ repair_recorded(struct cnt_call *c, struct cnt_store *s, const struct cnt_instan
 	return r;
 }
 
-/* What can be told without the database has no part in this; what a damaged one says is nothing that
- * could be acted on. */
+/* What can be told without the database has no part in this; what a damaged one says of boxes is
+ * nothing to act on. */
 static void
 check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 {

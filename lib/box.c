@@ -27,6 +27,7 @@
 
 #define STEP_US		2000		/* between two looks at what has no descriptor to wait on */
 #define PROFILE_S	2		/* for the monitor's last steps */
+#define STARTING_S	5		/* for a box that starts, to let anyone in */
 #define VETH_S		10		/* for the kernel to take a dead network namespace apart */
 
 /* The monitor and init of a running box. */
@@ -240,6 +241,57 @@ cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t 
 	return 1;
 }
 
+/* liblxc's child is pid 1 of the box's namespaces long before it has the box's mounts, ids and
+ * confinement, and runs our program until then; what the box executes never is that one, since no
+ * path in the box leads to it. An exec under way shows its new program before its new credentials
+ * and label: opening `auxv` waits for its end. */
+static bool
+has_executed(const struct running *r)
+{
+	char path[64];
+	struct stat init, monitor;
+	CNT_CLOSE int auxv = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)r->monitor);
+	if (stat(path, &monitor) == -1)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)r->init);
+	if (stat(path, &init) == -1 ||
+	    (init.st_ino == monitor.st_ino && init.st_dev == monitor.st_dev))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)r->init);
+	auxv = open(path, O_RDONLY | O_CLOEXEC);
+	return auxv != -1 && !has_ended(r->monitor_fd) && !has_ended(r->init_fd);
+}
+
+int
+cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
+    int *pidfd, struct cnt_err *e)
+{
+	int64_t until = deadline(STARTING_S);
+
+	for (;;) {
+		RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
+		char list[1024];
+		bool found = find(i, name, &r) == 1;
+
+		if (found && has_executed(&r)) {
+			*init = r.init;
+			*monitor = r.monitor;
+			*pidfd = take_fd(&r.init_fd);
+			return 1;
+		}
+		/* While the box reboots there is only the monitor. */
+		if (!found && *monitors(i, name, list, sizeof(list)) == '\0')
+			return 0;
+		if (cnt_ticks_us() >= until) {
+			cnt_fail(e, CNT_BUSY, "%s: is starting", name);
+			return cnt_hint(e, "try again in a moment");
+		}
+		pause_us(STEP_US / 10);
+	}
+}
+
 static bool
 wait_end(int pidfd, int64_t until)
 {
@@ -337,6 +389,18 @@ cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double 
 	return sweep(i, name, e);
 }
 
+/* The starter goes first: it is what could still put a monitor into an empty cgroup. */
+int
+cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
+{
+	char *start CNT_FREE = cnt_format("%s.start", name);
+	char list[1024];
+
+	if (cnt_cgroup_remove(i->tag, start, e) == -1)
+		return -1;
+	return *monitors(i, name, list, sizeof(list)) != '\0' ? 0 : sweep(i, name, e);
+}
+
 /* What is in boxes/NAME from the first moment on; *upper is open. */
 static int
 make_dirs(const char *dir, int *upper, struct cnt_err *e)
@@ -385,35 +449,25 @@ cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *
 	return -1;
 }
 
-/* The lock's file goes last: while there is a row, whoever finds it half made must not get a lock. */
+int
+cnt_box_forget_lock(const char *name, struct cnt_err *e)
+{
+	char *path CNT_FREE = cnt_path(CNT_LOCKS "/%s", name);
+
+	return unlink(path) == -1 && errno != ENOENT ? cnt_fail_sys(e, "%s", path) : 0;
+}
+
+/* The lock's file goes last: while there is a row, whoever finds it half made must not get one. */
 int
 cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *name,
     struct cnt_err *e)
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", name);
-	char *lock CNT_FREE = cnt_path(CNT_LOCKS "/%s", name);
 
 	if (cnt_box_stop(i, name, true, 0, NULL, e) == -1 || cnt_file_remove_tree(dir, e) == -1 ||
 	    cnt_store_box_remove(s, name, e) == -1)
 		return -1;
-	if (unlink(lock) == -1 && errno != ENOENT)
-		return cnt_fail_sys(e, "%s", lock);
-	return 0;
-}
-
-/* liblxc's child still runs our program; the box's init another one. */
-static bool
-has_executed(const struct running *r)
-{
-	char path[64];
-	struct stat init, monitor;
-
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)r->monitor);
-	if (stat(path, &monitor) == -1)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/exe", (int)r->init);
-	return stat(path, &init) == 0 && !has_ended(r->init_fd) &&
-	    (init.st_ino != monitor.st_ino || init.st_dev != monitor.st_dev);
+	return cnt_box_forget_lock(name, e);
 }
 
 /* One attempt; a box may answer with silence for ever. */

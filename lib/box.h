@@ -37,8 +37,11 @@ int	cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e);
 int	cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *const *keys,
 	    size_t n, struct cnt_err *e);
 
-/* Kills whatever runs and removes everything of the box, its row and its lock's file last. The caller
- * holds the lock. May be repeated. */
+/* Removes the lock's file, which the caller holds locked, of a name that no box has. */
+int	cnt_box_forget_lock(const char *name, struct cnt_err *e);
+
+/* Kills whatever runs and removes everything of the box, its row and its lock's file last. The
+ * caller holds the lock; the row is not READY. May be repeated. */
 int	cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *name,
 	    struct cnt_err *e);
 
@@ -52,11 +55,22 @@ int	cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, dou
 	    bool *killed, struct cnt_err *e);
 
 /* The box's init as the host sees it. The monitor is found by its cgroup TAG/NAME.mon, init as the
- * monitor's child that is pid 1 of a namespace: the kernel's word, never a file's.
+ * monitor's child that is pid 1 of a namespace: the kernel's word, never a file's. It may not be
+ * the box's program yet: enough to tell that there is a box to stop, not to go in.
  * Returns 1 and fills in what is asked for (NULL: not asked), 0 when not running, -1 on error.
  * pidfd is close-on-exec and the caller's. */
 int	cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
 	    int *pidfd, struct cnt_err *e);
+
+/* The same for one who goes in: an init that has executed the box's program. One that is about to,
+ * in a start or a reboot, is liblxc's child with the host's root still its own: it is waited for,
+ * then CNT_BUSY. */
+int	cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
+	    int *pidfd, struct cnt_err *e);
+
+/* Takes away what a killed start left: TAG/NAME.start with all in it, and the rest unless there is
+ * a monitor. The caller holds the lock. */
+int	cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e);
 
 /* Waits until the box answers: "exec": a command can run; "ssh": its port 22 answers. */
 int	cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *until,

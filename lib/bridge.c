@@ -234,6 +234,47 @@ cnt_bridge_ensure(const struct cnt_bridge *b, struct cnt_err *e)
 	return 0;
 }
 
+/* The bridge whose port it is; "": of none. */
+static void
+master_of(const char *port, char name[IF_NAMESIZE])
+{
+	char *path CNT_FREE = cnt_format("/sys/class/net/%s/master", port);
+	char to[PATH_MAX] = "";
+	const char *slash = readlink(path, to, sizeof(to) - 1) == -1 ? NULL : strrchr(to, '/');
+
+	snprintf(name, IF_NAMESIZE, "%.15s", slash == NULL ? "" : slash + 1);
+}
+
+bool
+cnt_bridge_lacks(const char *bridge, const char *port)
+{
+	struct ifreq r = { 0 };
+	char master[IF_NAMESIZE];
+
+	if (ask(SIOCGIFFLAGS, &r, port) == -1)
+		return false;
+	master_of(port, master);
+	return (r.ifr_flags & IFF_UP) == 0 || strcmp(master, bridge) != 0;
+}
+
+int
+cnt_bridge_join(const char *bridge, const char *port, struct cnt_err *e)
+{
+	struct ifreq r = { .ifr_ifindex = (int)if_nametoindex(port) };
+	char master[IF_NAMESIZE];
+
+	if (r.ifr_ifindex == 0)
+		return 0;
+	master_of(port, master);
+	if (strcmp(master, bridge) != 0) {
+		if (*master != '\0')
+			(void)ask(SIOCBRDELIF, &r, master);
+		if (ask(SIOCBRADDIF, &r, bridge) == -1)
+			return cnt_fail_sys(e, "%s: new port %s", bridge, port);
+	}
+	return set_flags(port, IFF_UP, 0) == -1 ? cnt_fail_sys(e, "%s: up", port) : 0;
+}
+
 int
 cnt_bridge_remove(const char *name, struct cnt_err *e)
 {

@@ -20,6 +20,12 @@ int	cnt_bridge_check(const struct cnt_bridge *b, struct cnt_err *e);
 /* Makes it so. An interface of that name that is no bridge is left alone: CNT_EXISTS. */
 int	cnt_bridge_ensure(const struct cnt_bridge *b, struct cnt_err *e);
 
+/* Is there an interface port that is down or no port of the bridge's? */
+bool	cnt_bridge_lacks(const char *bridge, const char *port);
+
+/* Makes it one. Taken from another bridge if need be; gone meanwhile: 0. */
+int	cnt_bridge_join(const char *bridge, const char *port, struct cnt_err *e);
+
 /* Absent: 0. Forwarding stays on: others may rely on it by now. */
 int	cnt_bridge_remove(const char *name, struct cnt_err *e);
 

@@ -382,7 +382,7 @@ cnt_enter(const struct cnt_entry *en, struct cnt_ended *ended, struct cnt_err *e
 	snprintf(instance.tag, sizeof(instance.tag), "%s", en->tag);
 	if (check(en, e) == -1)
 		return -1;
-	running = cnt_box_init(&instance, en->box, &x.init, NULL, &pidfd, e);
+	running = cnt_box_open(&instance, en->box, &x.init, &x.monitor, &pidfd, e);
 	if (running == -1)
 		return -1;
 	if (running == 0) {

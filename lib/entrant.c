@@ -23,6 +23,7 @@
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 
@@ -32,6 +33,7 @@
 
 #define PATH_IN_BOX "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CAPS_MAX 64
+#define DYING_MS 100		/* from what is missing in /proc to the end that the pidfd shows */
 
 /* Where everything stands that the helper keeps; all else is closed. */
 enum { FD_REPORT = 3, FD_MEMFD, FD_PIDFD, FD_PROC, FD_END };
@@ -305,6 +307,7 @@ confine(const struct cnt_entrant *x, const char *label, struct cnt_account *a, s
 	if (drop_bounding(e) == -1 || set_label(label, e) == -1)
 		return -1;
 	close(FD_PROC);
+	close(FD_PIDFD);
 	umask(022);
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) == -1 && errno != ENOSYS)
 		return cnt_fail_sys(e, "session keyring");
@@ -334,16 +337,59 @@ inside(const struct cnt_entrant *x, const char *label)
 	execute(x->en, &a);
 }
 
+/* Where a process is: its root and its mount namespace, through the host's /proc. */
+struct site {
+	struct statx	root;
+	struct stat	ns;
+};
+
+static int
+look(const char *ns, struct site *s, struct cnt_err *e)
+{
+	if (statx(AT_FDCWD, "/", AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID, &s->root) == -1)
+		return cnt_fail_sys(e, "root directory");
+	if (fstatat(FD_PROC, ns, &s->ns, 0) == -1)
+		return cnt_fail_sys(e, "%s", ns);
+	return 0;
+}
+
+/* A shared root, mount or namespace; what could not be told counts as shared. */
+static bool
+is_shared(const struct site *a, const struct site *b)
+{
+	return (a->root.stx_mask & b->root.stx_mask & STATX_MNT_ID) == 0 ||
+	    a->root.stx_mnt_id == b->root.stx_mnt_id ||
+	    (a->root.stx_ino == b->root.stx_ino &&
+	    a->root.stx_dev_major == b->root.stx_dev_major &&
+	    a->root.stx_dev_minor == b->root.stx_dev_minor) ||
+	    (a->ns.st_ino == b->ns.st_ino && a->ns.st_dev == b->ns.st_dev);
+}
+
+static int
+check_alive(const struct cnt_entrant *x, int ms, struct cnt_err *e)
+{
+	struct pollfd p = { .fd = FD_PIDFD, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 0 ? 0 : cnt_fail(e, CNT_NO, "%s: not running", x->en->box);
+}
+
 static int
 change_namespaces(const struct cnt_entrant *x, struct cnt_err *e)
 {
+	char *monitors CNT_FREE = cnt_format("%ld/ns/mnt", (long)x->monitor);
+	struct site host, monitor, here;
+
 	/* What was read from init's /proc was init's if it is still alive. */
-	if (pidfd_send_signal(FD_PIDFD, 0, NULL, 0) == -1)
-		return cnt_fail(e, CNT_NO, "%s: not running", x->en->box);
+	if (look("self/ns/mnt", &host, e) == -1 || look(monitors, &monitor, e) == -1 ||
+	    check_alive(x, 0, e) == -1)
+		return -1;
 	if (setns(FD_PIDFD, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
 	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) == -1)
 		return cnt_fail_sys(e, "%s: namespaces", x->en->box);
-	close(FD_PIDFD);
+	if (check_alive(x, 0, e) == -1 || look("self/ns/mnt", &here, e) == -1)
+		return -1;
+	if (is_shared(&here, &host) || is_shared(&here, &monitor))
+		return cnt_fail(e, CNT_BUG, "%s: its root is the host's", x->en->box);
 	return 0;
 }
 
@@ -354,11 +400,14 @@ helper(const struct cnt_entrant *x, char **label, struct cnt_err *e)
 		return cnt_fail_sys(e, "dumpable");
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
 		return cnt_fail_sys(e, "close_range");
-	if (arrange_descriptors(x, e) == -1 || cnt_leaf_join(x->leaf, e) == -1)
+	if (arrange_descriptors(x, e) == -1)
 		return -1;
-	if (read_label(x->init, label, e) == -1 || take_limits(x->init, e) == -1)
+	if (cnt_leaf_join(x->leaf, e) == -1 || read_label(x->init, label, e) == -1 ||
+	    take_limits(x->init, e) == -1 || change_namespaces(x, e) == -1) {
+		check_alive(x, DYING_MS, e);	/* of a dying box this says more */
 		return -1;
-	return change_namespaces(x, e);
+	}
+	return 0;
 }
 
 pid_t
@@ -385,6 +434,7 @@ cnt_entrant_start(const struct cnt_entrant *x, struct cnt_err *e)
 			cnt_fail(&r.err, CNT_BUSY, "%s: its process limit is reached", x->en->box);
 		else
 			cnt_fail_sys(&r.err, "%s: entering", x->en->box);
+		check_alive(x, DYING_MS, &r.err);
 		give_up(&r.err);
 	}
 	send_report(&r, -1);

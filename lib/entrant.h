@@ -15,6 +15,7 @@ struct cnt_entrant {
 	const struct cnt_buf		*filter;	/* of lib/filter.h */
 	const struct cnt_terminal	*like;		/* the caller's, when en->terminal */
 	pid_t				 init;		/* of the box, fixed by pidfd */
+	pid_t				 monitor;	/* its parent */
 	int				 pidfd;
 	int				 in, out, err;	/* -1: /dev/null (a terminal follows) */
 	int				 report;	/* SOCK_SEQPACKET */

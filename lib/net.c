@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 
 #include "lib/bridge.h"
 #include "lib/foreign.h"
@@ -73,15 +74,12 @@ find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, i
 }
 
 static int
-apply(int fd, struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
+apply(int fd, const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, bool whole,
+    struct cnt_err *e)
 {
-	CNT_FREE struct cnt_box *boxes = NULL;
 	CNT_FREE int *gone = NULL;
-	struct cnt_nft_boxes b = { 0 };
+	struct cnt_nft_boxes b = { .boxes = boxes, .n = n };
 
-	if (cnt_store_boxes(s, &boxes, &b.n, e) == -1)
-		return -1;
-	b.boxes = boxes;
 	if (find_gone(fd, i, &b, &gone, &b.n_gone, e) == -1)
 		return -1;
 	b.gone = gone;
@@ -99,18 +97,53 @@ bridge_of(const struct cnt_instance *i, const struct cnt_place *p)
 	return (struct cnt_bridge){ p->bridge, i->subnet + 1, i->prefix };
 }
 
+/* A box whose interface is not on the bridge, and that no verb is at work on, since a start puts it
+ * there itself: the lock is the caller's then. */
+static bool
+is_cut_off(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_place *p, int *lock)
+{
+	struct cnt_err ignored;
+
+	return cnt_box_place(i, b->slot, p, &ignored) == 0 &&
+	    cnt_bridge_lacks(p->bridge, p->veth) &&
+	    cnt_box_lock(b->name, 0, lock, &ignored) == 0 && cnt_bridge_lacks(p->bridge, p->veth);
+}
+
+/* A bridge that was taken away has left its ports behind. All are tried whatever one says. */
+static int
+join(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, struct cnt_err *e)
+{
+	int r = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		CNT_CLOSE int lock = -1;
+		struct cnt_place p;
+
+		if (is_cut_off(i, &boxes[k], &p, &lock) &&
+		    cnt_bridge_join(p.bridge, p.veth, e) == -1)
+			r = -1;
+	}
+	return r;
+}
+
 static int
 bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
 {
+	CNT_FREE struct cnt_box *boxes = NULL;
 	CNT_CLOSE int lock = -1;
+	struct cnt_err of_another = { 0 };
 	struct cnt_bridge b;
 	struct cnt_place p;
+	size_t n = 0;
 
 	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
-	    apply(lock, s, i, whole, e) == -1)
+	    cnt_store_boxes(s, &boxes, &n, e) == -1 || apply(lock, i, boxes, n, whole, e) == -1)
 		return -1;
 	b = bridge_of(i, &p);
 	if (cnt_bridge_ensure(&b, e) == -1)
+		return -1;
+	/* The port that one box lacks is not to keep others from starting. */
+	if (join(i, boxes, n, whole ? e : &of_another) == -1 && whole)
 		return -1;
 	return cnt_resolver_ensure(i->tag, p.gateway, e);
 }
@@ -152,22 +185,51 @@ part(const char *name, int r, const char *well, const struct cnt_err *e, const c
 	return x;
 }
 
+/* Of the boxes' interfaces: how many there are, and whether all are on the bridge. */
+static int
+check_ports(struct cnt_store *s, const struct cnt_instance *i, size_t *ports, struct cnt_err *e)
+{
+	CNT_FREE struct cnt_box *boxes = NULL;
+	size_t n = 0;
+
+	*ports = 0;
+	if (cnt_store_boxes(s, &boxes, &n, e) == -1)
+		return -1;
+	for (size_t k = 0; k < n; k++) {
+		CNT_CLOSE int lock = -1;
+		struct cnt_err ignored;
+		struct cnt_place p;
+
+		if (cnt_box_place(i, boxes[k].slot, &p, &ignored) == 0)
+			*ports += if_nametoindex(p.veth) != 0;
+		if (is_cut_off(i, &boxes[k], &p, &lock))
+			return cnt_fail(e, CNT_NO, "%s: box %s is not on it", p.bridge,
+			    boxes[k].name);
+	}
+	return 0;
+}
+
 void
-cnt_net_check(const struct cnt_instance *i, struct cnt_net_part parts[CNT_NET_PARTS])
+cnt_net_check(struct cnt_store *s, const struct cnt_instance *i,
+    struct cnt_net_part parts[CNT_NET_PARTS])
 {
 	static const char *const names[] = { "bridge", "firewall", "resolver", "forwarding" };
 	struct cnt_err e = { 0 };
 	struct cnt_place p = { 0 };
+	struct cnt_err of_ports = { 0 };
 	struct cnt_bridge b;
-	int r = cnt_box_place(i, 0, &p, &e);
+	size_t ports = 0;
+	int r = cnt_box_place(i, 0, &p, &e), r_ports = check_ports(s, i, &ports, &of_ports);
 
 	b = bridge_of(i, &p);
 	if (r == 0)
 		r = cnt_bridge_check(&b, &e);
 	for (int k = 0; k < CNT_NET_PARTS; k++)
 		parts[k] = part(names[k], 0, "the first start makes it", &e, "");
-	if (r == -1 && e.code == CNT_NOTFOUND)
+	if (r == -1 && e.code == CNT_NOTFOUND && r_ports == 0 && ports == 0)
 		return;
+	if (r == 0 && (r = r_ports) == -1)
+		e = of_ports;
 	parts[0] = part(names[0], r, p.bridge, &e, REPAIR);
 	e.hint[0] = '\0';
 	r = cnt_nft_check(i, &e);

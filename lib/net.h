@@ -9,10 +9,10 @@
 
 #include "lib/box.h"
 
-/* Bridge, forwarding, tables and resolver are there afterwards, and the tables let the boxes of the
- * store speak and no others. Serialized by a lock of its own, with the store read inside. For after
- * a row is added and after one is removed, before any unshare(2): the resolver stays in the
- * caller's namespaces. */
+/* Bridge, forwarding, tables and resolver are there afterwards, the boxes that run are on the
+ * bridge, and the tables let the boxes of the store speak and no others. Serialized by a
+ * lock of its own, with the store read inside. For after a row is added and after one is removed,
+ * before any unshare(2): the resolver stays in the caller's namespaces. */
 int	cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
 
 /* The same, with the tables replaced whole whatever stands there; for repair and upgrades. */
@@ -22,7 +22,8 @@ int	cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt
  * error. */
 int	cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e);
 
-/* Each part's state, for doctor. Changes nothing. */
+/* Each part's state, for doctor. Changes nothing. Only while no box has an interface may the bridge
+ * be absent. */
 enum cnt_net_state { CNT_NET_OK, CNT_NET_WARN, CNT_NET_FAIL };
 
 struct cnt_net_part {
@@ -34,6 +35,7 @@ struct cnt_net_part {
 
 #define CNT_NET_PARTS 4
 
-void	cnt_net_check(const struct cnt_instance *i, struct cnt_net_part parts[CNT_NET_PARTS]);
+void	cnt_net_check(struct cnt_store *s, const struct cnt_instance *i,
+	    struct cnt_net_part parts[CNT_NET_PARTS]);
 
 #endif

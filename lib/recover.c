@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The second half of every two-step change. A row that is not READY while its lock is free belongs
- * to a process that is gone: what it made is taken away, so that there is never half a box. What
- * cannot be taken away now keeps its row and is tried again; it must not stop other verbs.
+ * to a process that is gone: what it made is taken away, so that there is never half a box. A start
+ * and a session are no rows: the open intent of a dead process names the box. What cannot be taken
+ * away now keeps its row or intent and is tried again; it must not stop other verbs.
  */
 #include "lib/recover.h"
 
 #include <net/if.h>
 
 #include "lib/box.h"
+#include "lib/cgroup.h"
 #include "lib/image.h"
 #include "lib/net.h"
 #include "lib/paths.h"
 #include "lib/process.h"
+
+#define DYING_MS 50		/* a dead process's children hold its lock until they die too */
 
 /* The row is read again under the lock. Returns whether the box was removed. */
 static bool
@@ -53,6 +57,25 @@ recover_boxes(struct cnt_store *s, struct cnt_err *e)
 	return 0;
 }
 
+/* What a dead process left of a start or a session in a box that stays. False: somebody is at work
+ * on it, so that later is soon enough. */
+static bool
+sweep_box(struct cnt_store *s, const char *name)
+{
+	struct cnt_err ignored = { 0 };
+	struct cnt_instance i;
+	struct cnt_box b;
+	int lock CNT_CLOSE = -1;
+
+	if (*name == '\0' || cnt_store_instance(s, &i, &ignored) == -1 ||
+	    cnt_store_box_get(s, name, &b, &ignored) == -1)
+		return true;
+	cnt_leaf_sweep(i.tag, name);
+	if (cnt_box_lock(name, DYING_MS, &lock, &ignored) == -1)
+		return false;
+	return cnt_box_sweep(&i, name, &ignored) == 0;
+}
+
 static int
 close_intents(struct cnt_store *s, struct cnt_err *e)
 {
@@ -62,7 +85,7 @@ close_intents(struct cnt_store *s, struct cnt_err *e)
 	if (cnt_store_pending(s, &p, &n, e) == -1)
 		return -1;
 	for (size_t k = 0; k < n; k++) {
-		if (cnt_process_start(p[k].pid) != p[k].start &&
+		if (cnt_process_start(p[k].pid) != p[k].start && sweep_box(s, p[k].box) &&
 		    cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
 			return -1;
 	}

@@ -8,8 +8,9 @@
 #include "lib/store.h"
 
 /* Boxes and images that are not READY and in nobody's hands are removed with all they have; open
- * intents of processes that are gone get the outcome "interrupted". One query when there is
- * nothing to do. What another verb is busy with is left to it. */
+ * intents of processes that are gone get the outcome "interrupted", once what they left of a start
+ * or a session in their box is ended. One query when there is nothing to do. What another verb is
+ * busy with is left to it. */
 int	cnt_recover(struct cnt_store *s, struct cnt_err *e);
 
 #endif

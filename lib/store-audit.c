@@ -94,6 +94,7 @@ read_pending(struct sqlite3_stmt *st, void *row)
 	p->seq = cnt_sql_int(st, 0);
 	p->pid = (pid_t)cnt_sql_int(st, 1);
 	p->start = cnt_sql_int(st, 2);
+	snprintf(p->box, sizeof(p->box), "%s", cnt_sql_text(st, 3));
 }
 
 int
@@ -101,8 +102,8 @@ cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n, struct
 {
 	void *rows = NULL;
 
-	if (cnt_sql_all(s, "SELECT seq, pid, start FROM pending ORDER BY seq", sizeof(**p),
-	    read_pending, &rows, n, e) == -1)
+	if (cnt_sql_all(s, "SELECT seq, pid, start, box FROM pending NATURAL JOIN audit"
+	    " ORDER BY seq", sizeof(**p), read_pending, &rows, n, e) == -1)
 		return -1;
 	*p = rows;
 	return 0;

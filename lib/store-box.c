@@ -61,6 +61,24 @@ choose_slot(struct cnt_store *s, int *slot, struct cnt_err *e)
 	return 0;
 }
 
+static int
+is_taken(const char *name, struct cnt_err *e)
+{
+	(void)cnt_fail(e, CNT_EXISTS, "%s: exists already", name);
+	return cnt_hint(e, "choose another name, or delete that box first");
+}
+
+int
+cnt_store_box_none(struct cnt_store *s, const char *name, struct cnt_err *e)
+{
+	int64_t there;
+
+	if (cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM box WHERE name = ? AND state = 'ready'",
+	    "s", name) == -1)
+		return -1;
+	return there ? is_taken(name, e) : 0;
+}
+
 int
 cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 {
@@ -73,10 +91,8 @@ cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 	    cnt_sql_number(s, &image, 0, e, "SELECT 1 FROM image WHERE id = ? AND state = 'ready'",
 	    "s", b->image) == -1)
 		return -1;
-	if (there) {
-		cnt_fail(e, CNT_EXISTS, "%s: exists already", b->name);
-		return cnt_hint(e, "choose another name, or delete that box first");
-	}
+	if (there)
+		return is_taken(b->name, e);
 	if (!image)
 		return cnt_fail(e, CNT_NOTFOUND, "%s: no such image", b->image);
 	if (choose_slot(s, &b->slot, e) == -1)
@@ -149,9 +165,14 @@ cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to, st
 int
 cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
-	int r = cnt_sql_change(s, e, "DELETE FROM box WHERE name = ?", "s", name);
+	struct cnt_box b;
+	int r = cnt_sql_change(s, e, "DELETE FROM box WHERE name = ? AND state <> 'ready'", "s",
+	    name);
 
-	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
+	if (r != 0)
+		return r == -1 ? -1 : 0;
+	return cnt_store_box_get(s, name, &b, e) == -1 ? -1 :
+	    cnt_fail(e, CNT_BUG, "%s: not marked as being deleted", name);
 }
 
 int

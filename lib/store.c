@@ -10,6 +10,7 @@
 
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,6 +25,10 @@
 #define BUSY_MS		5000
 /* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
 #define LOG_PAGES	32
+
+#define ANEW		"or begin anew: move its directory away and run `cnt setup`"
+#define PUT_BACK	"put it back, " ANEW
+#define REPLACE		"put a copy in the place of all of cnt.db*, " ANEW
 
 static const char schema[] =
 "PRAGMA application_id = 0x636e7431; PRAGMA user_version = 1;"
@@ -82,12 +87,15 @@ fail(sqlite3 *db, struct cnt_err *e)
 	}
 	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", why);
-		return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+		return cnt_hint(e, REPLACE);
 	}
 	if (rc == SQLITE_CONSTRAINT)
 		return cnt_fail(e, CNT_BUG, "cnt.db: %s", why);
 	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: %s", why);
 	e->sys = sqlite3_system_errno(db);
+	if (rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN)
+		return cnt_hint(e, "see whether its disk is mounted read-only (findmnt) or it is "
+		    "immutable (lsattr)");
 	return rc == SQLITE_FULL ? cnt_hint(e, "free space on the disk that holds it") : -1;
 }
 
@@ -337,8 +345,25 @@ make_new(const char *dir, const char *path, struct cnt_err *e)
 	return r;
 }
 
+/* Has that directory an entry? Not counted: hidden ones, which are left-overs, and a file system's
+ * own. */
+static bool
+is_filled(const char *dir, const char *name)
+{
+	char *path CNT_FREE = cnt_format("%s/%s", dir, name);
+	DIR *d = opendir(path);
+	const struct dirent *entry = NULL;
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0)
+			break;
+	if (d != NULL)
+		closedir(d);
+	return entry != NULL;
+}
+
 /* Its files are there and fit to be trusted, or are made. A log without its database would be
- * played into a new one. */
+ * played into a new one, which would know nothing of the boxes and images that are there. */
 static int
 check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 {
@@ -347,9 +372,13 @@ check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 
 	if (wal == -1 || db == 1)
 		return wal == -1 ? -1 : 0;
-	if (wal == 1) {
-		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s is there", log);
-		return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+	if (wal == 1 || is_filled(dir, "boxes") || is_filled(dir, "images")) {
+		/* Another process may have made it meanwhile, and they are of that one. */
+		if ((db = check_file(path, e)) != 0)
+			return db == 1 ? 0 : -1;
+		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s", wal == 1 ?
+		    "its log is there" : "there are boxes or images");
+		return cnt_hint(e, PUT_BACK);
 	}
 	if (create)
 		return make_new(dir, path, e);
@@ -383,11 +412,13 @@ check_marks(struct cnt_store *s, struct cnt_err *e)
 		return -1;
 	if (application != APPLICATION) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's");
-		return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+		return cnt_hint(e, REPLACE);
 	}
-	if (version != VERSION)
-		return cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: of version %lld, this cnt knows %d",
+	if (version != VERSION) {
+		(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: of version %lld, this cnt knows %d",
 		    (long long)version, VERSION);
+		return cnt_hint(e, "install the cnt that wrote it, or a newer one");
+	}
 	return 0;
 }
 
@@ -415,8 +446,9 @@ cnt_store_open(struct cnt_store **out, bool create, struct cnt_err *e)
 	if (create && cnt_paths_make(e) == -1)
 		return -1;
 	/* An administrator may have moved the directory by a link; SQLite is to follow none. */
-	dir = realpath(state_dir, NULL);
-	path = cnt_format("%s/cnt.db", dir == NULL ? state_dir : dir);
+	if ((dir = realpath(state_dir, NULL)) == NULL)
+		dir = take(&state_dir);
+	path = cnt_format("%s/cnt.db", dir);
 	if (check_files(dir, path, create, e) == -1)
 		return -1;
 	s = cnt_alloc(sizeof(*s));
@@ -449,5 +481,5 @@ cnt_store_check(struct cnt_store *s, struct cnt_err *e)
 	if (strcmp(cnt_sql_text(st, 0), "ok") == 0)
 		return 0;
 	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", cnt_sql_text(st, 0));
-	return cnt_hint(e, "restore it from a backup: `cnt restore FILE`");
+	return cnt_hint(e, REPLACE);
 }

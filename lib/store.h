@@ -54,8 +54,9 @@ struct cnt_image {
 };
 
 /* Opens, or with create makes, the database; migrates forward. A database of another program, of a
- * newer version, damaged, or readable by others is refused, never replaced. A lock is waited for
- * 5 s, then CNT_BUSY. Missing and !create: CNT_UNAVAILABLE, hint `cnt setup`. */
+ * newer version, damaged, or readable by others is refused, never replaced; so is one that is gone
+ * while there are boxes or images. A lock is waited for 5 s, then CNT_BUSY. Missing and !create:
+ * CNT_UNAVAILABLE, hint `cnt setup`. */
 int	cnt_store_open(struct cnt_store **s, bool create, struct cnt_err *e);
 void	cnt_store_close(struct cnt_store **s);
 #define CNT_STORE	__attribute__((cleanup(cnt_store_close)))
@@ -67,10 +68,13 @@ int	cnt_store_set_instance(struct cnt_store *s, const struct cnt_instance *i,
 /* Adds a box in state CREATING and chooses its slot (the smallest free one below id_count / 65536).
  * Name taken: CNT_EXISTS. No slot: CNT_BUSY. Image not READY: CNT_NOTFOUND. One transaction. */
 int	cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e);
+/* CNT_EXISTS when a READY box has the name. */
+int	cnt_store_box_none(struct cnt_store *s, const char *name, struct cnt_err *e);
 int	cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b,
 	    struct cnt_err *e);
 int	cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to,
 	    struct cnt_err *e);
+/* A READY box is never removed: CNT_BUG. It is made DELETING first. */
 int	cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e);
 
 /* All boxes by name, whatever their state, into a malloc'd array that the caller frees. */
@@ -101,6 +105,7 @@ struct cnt_pending {
 	int64_t	seq;
 	pid_t	pid;
 	int64_t	start;			/* cnt_process_start */
+	char	box[32];		/* which it named, or "" */
 };
 /* A malloc'd array that the caller frees. */
 int	cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n,

@@ -217,7 +217,7 @@ done <<-END
 	flushed firewall
 	dead resolver
 	off bridge
-	cut bridge
+	cut bridge resolver
 	down bridge
 	empty
 END

@@ -30,7 +30,7 @@ worker() {
 
 # beside NAME COMMAND...: workers enter while the command is repeated for 5 s.
 beside() {
-	tap_name=$1; shift
+	what=$1; shift
 	until=$(($(date +%s) + 5)) workers='' turns=0
 	for n in 1 2 3 4; do
 		worker $n &
@@ -43,12 +43,12 @@ beside() {
 	wait $workers
 	diag "$turns turns, $(cat "$tmp"/seen.* | wc -l) entered, $(grep -c '^cnt:' "$tmp"/refused.* |
 	    awk -F: '{ n += $2 } END { print n }') refused"
-	ok "$tap_name: the box came up again and again" [ "$turns" -ge 3 ]
-	is "$(cat "$tmp"/seen.* | grep -xc -e host -e "$host")" 0 "$tap_name: nobody saw the host"
-	ok "$tap_name: some got in" grep -Eqsx '[0-9]+:[0-9]+' "$tmp"/seen.*
+	ok "$what: the box came up again and again" [ "$turns" -ge 3 ]
+	is "$(cat "$tmp"/seen.* | grep -xc -e host -e "$host")" 0 "$what: nobody saw the host"
+	ok "$what: some got in" grep -Eqsx '[0-9]+:[0-9]+' "$tmp"/seen.*
 	is "$(cat "$tmp"/refused.* | grep '^cnt:' | sed 's/^cnt: [^ ]* *//' | sort -u |
 	    grep -Ev 'not running|is starting|does not let anyone in|was ended from inside')" '' \
-	    "$tap_name: the others were told why"
+	    "$what: the others were told why"
 }
 
 reboot_inside() {

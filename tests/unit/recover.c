@@ -103,9 +103,9 @@ a_box_that_somebody_works_on_is_left_to_him(void **state CNT_UNUSED)
 }
 
 static int64_t
-intend(struct cnt_store *s)
+intend(struct cnt_store *s, const char *box)
 {
-	struct cnt_audit r = { .kind = CNT_INTENT, .subject = "root", .verb = "stop" };
+	struct cnt_audit r = { .kind = CNT_INTENT, .subject = "root", .verb = "stop", .box = box };
 
 	assert_int_equal(cnt_store_audit(s, &r, &e), 0);
 	return r.seq;
@@ -122,12 +122,12 @@ intents_of_dead_processes_are_closed(void **state CNT_UNUSED)
 	if (pid == 0) {
 		struct cnt_store *s = opened();
 
-		_exit(intend(s) == 1 ? 0 : 1);
+		_exit(intend(s, "") == 1 ? 0 : 1);
 	}
 	/* A process that is dead and not waited for is dead enough. */
 	assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
 	struct cnt_store *s CNT_STORE = opened();
-	own = intend(s);
+	own = intend(s, "");
 	recover(s);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(cnt_store_pending(s, &p, &n, &e), 0);
@@ -139,6 +139,31 @@ intents_of_dead_processes_are_closed(void **state CNT_UNUSED)
 	assert_int_equal(records, 3);
 }
 
+static void
+an_intent_stays_open_while_its_box_is_in_other_hands(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	int lock CNT_CLOSE = -1;
+	pid_t pid;
+
+	half_a_box(s, "busy");
+	assert_int_equal(cnt_store_box_state(s, "busy", CNT_READY, &e), 0);
+	assert_int_equal(cnt_box_lock("busy", 0, &lock, &e), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct cnt_store *its = opened();
+
+		_exit(intend(its, "busy") == 1 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	recover(s);
+	assert_int_equal(cnt_store_unfinished(s, &e), 1);
+	close(take_fd(&lock));
+	recover(s);
+	assert_int_equal(cnt_store_unfinished(s, &e), 0);
+	assert_true(is_there(CNT_BOXES, "busy"));
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, fresh_root, remove_root)
 
 int
@@ -148,6 +173,7 @@ main(void)
 		TEST(half_a_box_is_removed_with_all_it_has),
 		TEST(a_box_that_somebody_works_on_is_left_to_him),
 		TEST(intents_of_dead_processes_are_closed),
+		TEST(an_intent_stays_open_while_its_box_is_in_other_hands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a killed start and a killed session leave in a box that stays is taken away by the next verb,
+# whatever that is and whichever box it is about. KILL_SEED=N repeats a run's instants.
+
+. "$(dirname "$0")/../tap.sh"
+
+seed=${KILL_SEED:-$(date +%s)}
+diag "seed $seed"
+box=$me-k
+ok 'a box' cnt create "$box"
+tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
+
+# Any process in a session of the box's? Any group of it but those of a box that runs?
+leaves() { find /sys/fs/cgroup -type d -path "*/$tag/$box/s-*"; }
+left() {
+	find /sys/fs/cgroup -type d -path "*/$tag/$box.start"
+	cnt info "$box" --json | jq -e '.state == "running"' >/dev/null ||
+	    find /sys/fs/cgroup -type d \( -path "*/$tag/$box" -o -path "*/$tag/$box.mon" \)
+}
+says() {
+	perl -e 'for (glob "/proc/[0-9]*/cmdline") { open(F, "<", $_) or next; $_ = <F> // "";
+	    s/\0$//; tr/\0/ /; exit 0 if $_ eq $ARGV[0] } exit 1' "$1"
+}
+
+silent() { ! says "$1"; }
+
+# sudo is another user's: its parent's death is not told to it.
+setsid cnt exec "$box" -- sudo sleep 2718301 </dev/null >/dev/null 2>&1 & p=$!
+ok 'a session of another user' wait_for 10 says 'sleep 2718301'
+kill -KILL $p
+wait $p 2>/dev/null
+ok 'outlives the one who is killed' says 'sleep 2718301'
+ok 'the next verb' cnt list
+ok 'ends it' wait_for 2 silent 'sleep 2718301'
+is "$(leaves)" '' 'and its group'
+
+# kills VERB...: kills it 15 times somewhere in the time that a whole one takes.
+kills() {
+	perl - "$box" "$seed" "$@" <<'PERL'
+use strict;
+use warnings;
+use Time::HiRes qw(time usleep);
+
+my ($box, $seed, @shot) = @ARGV;
+srand $seed;
+sub quiet {
+	my $pid = fork // die;
+	return $pid if $pid;
+	open STDOUT, '>', '/dev/null';
+	open STDERR, '>', '/dev/null';
+	exec @_ or die;
+}
+sub whole { my $begin = time; waitpid quiet(@_), 0; return time - $begin }
+sub prepare { whole('cnt', 'stop', '--force', $box) if $shot[1] eq 'start' }
+
+prepare();
+my $longest = 1.1 * whole(@shot);
+my %seen;
+for my $n (1 .. 15) {
+	prepare();
+	my $pid = quiet(@shot);
+	usleep(1e6 * rand $longest);
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	my $ended = $? ? 'killed' : 'done';
+	my $left = () = glob "/sys/fs/cgroup/{,*/}*/$box.start";
+	system('cnt list >/dev/null') == 0 or die "$n: list\n";
+	my @still = glob "/sys/fs/cgroup/{,*/}*/$box.start";
+	die "$n: left: @still\n" if @still;
+	$seen{$ended . ($left ? ', a group was left' : '')}++;
+}
+print join('; ', map { "$seen{$_} $_" } sort keys %seen), "\n";
+die "no kill left anything to find\n" unless $seen{'killed, a group was left'};
+PERL
+}
+
+for verb in start 'restart --force'; do
+	# shellcheck disable=SC2086
+	ok "killed: $verb" kills cnt $verb "$box"
+	diag "$out"
+	is "$(left)" '' "killed: $verb: nothing is left"
+done
+cnt stop --force "$box" >/dev/null
+ok 'it starts' cnt start "$box"
+ok 'and runs' cnt exec "$box" -- true
+ok 'what was interrupted is in the record, which is whole' cnt doctor
