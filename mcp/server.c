@@ -17,6 +17,7 @@
 
 #include "mcp/serving.h"
 
+#define PIPE_SIZE	(1 << 20)	/* what anyone may ask for */
 #define BATCH_MAX	1000
 #define QUEUE_MAX	((size_t)64 << 20)	/* unread answers; above, nothing more is read */
 #define PAUSE_US	5000
@@ -231,6 +232,7 @@ make_private(int *in, int *out, struct cnt_err *e)
 	*out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	if (*out == -1)
 		return cnt_fail_sys(e, "standard output");
+	(void)fcntl(*out, F_SETPIPE_SZ, PIPE_SIZE);	/* a long answer in few turns */
 	if (dup2(null, STDIN_FILENO) == -1 || dup2(STDERR_FILENO, STDOUT_FILENO) == -1)
 		return cnt_fail_sys(e, "standard error");
 	return 0;
