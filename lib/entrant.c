@@ -10,7 +10,6 @@
 
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -30,6 +29,7 @@
 #include "lib/account.h"
 #include "lib/file.h"
 #include "lib/filter.h"
+#include "lib/process.h"
 
 #define PATH_IN_BOX "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define CAPS_MAX 64
@@ -114,12 +114,8 @@ take_limits(pid_t init, struct cnt_err *e)
 	char *path CNT_FREE = cnt_format("/proc/%d/oom_score_adj", (int)init);
 	CNT_BUF struct cnt_buf b = { 0 };
 
-	for (int i = 0; i < RLIM_NLIMITS; i++) {
-		struct rlimit l;
-
-		if (prlimit(init, i, NULL, &l) == -1 || setrlimit(i, &l) == -1)
-			return cnt_fail_sys(e, "resource limit %d", i);
-	}
+	if (cnt_process_limits(init) == -1)
+		return cnt_fail_sys(e, "resource limits");
 	if (cnt_file_read(path, 64, &b, e) == -1)
 		return -1;
 	if (b.p == NULL || cnt_file_put("/proc/self/oom_score_adj", b.p) == -1)

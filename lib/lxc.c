@@ -28,6 +28,7 @@
 #include "lib/image.h"
 #include "lib/mount.h"
 #include "lib/paths.h"
+#include "lib/process.h"
 
 #define DEADLINE_MS	60000		/* a start takes some 30 ms, on a loaded host a second */
 #define LOG_MAX		(1 << 20)
@@ -245,23 +246,6 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 	return start_by_liblxc(b->name, boxes, dir, e);
 }
 
-/* A box has the limits of the host's init and not those of whoever happened to start it; a root
- * without CAP_SYS_RESOURCE cannot raise a hard one. */
-static void
-reset_limits(void)
-{
-	struct rlimit own, l;
-
-	for (int i = 0; i < RLIM_NLIMITS; i++) {
-		if (prlimit(1, i, NULL, &l) == -1 || setrlimit(i, &l) == 0 ||
-		    getrlimit(i, &own) == -1)
-			continue;
-		own.rlim_cur = l.rlim_cur < own.rlim_max ? l.rlim_cur : own.rlim_max;
-		setrlimit(i, &own);
-	}
-	setpriority(PRIO_PROCESS, 0, 0);
-}
-
 /* Descriptors of the caller's, a lock among them, must not live on in the monitor; its terminal's
  * signals must not reach it, nor a liblxc message its standard output. */
 static CNT_NORETURN void
@@ -278,7 +262,9 @@ become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *d
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setsid();
 	umask(022);
-	reset_limits();
+	/* A box has the limits of the host's init and not those of whoever happened to start it. */
+	cnt_process_limits(1);
+	setpriority(PRIO_PROCESS, 0, 0);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	if (dup2(caller, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)

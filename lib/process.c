@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A process's start time from /proc. Its name stands in the same line, in parentheses, and is the
- * process's own to choose: what counts begins after the last one.
+ * A process's start time from /proc (its name stands in the same line, in parentheses, and is the
+ * process's own to choose: what counts begins after the last one), and its resource limits.
  */
 #include "lib/process.h"
 
+#include <sys/resource.h>
 #include <fcntl.h>
 #include <limits.h>
 
@@ -25,4 +26,22 @@ cnt_process_start(pid_t pid)
 	for (int field = 2; field < 22 && p != NULL; field++)
 		p = strchr(p + 1, ' ');
 	return p == NULL ? -1 : strtoll(p + 1, NULL, 10);
+}
+
+int
+cnt_process_limits(pid_t like)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit l, own;
+
+		if (prlimit(like, i, NULL, &l) == -1 || getrlimit(i, &own) == -1)
+			return -1;
+		if (setrlimit(i, &l) == 0)
+			continue;
+		l.rlim_max = l.rlim_max < own.rlim_max ? l.rlim_max : own.rlim_max;
+		l.rlim_cur = l.rlim_cur < l.rlim_max ? l.rlim_cur : l.rlim_max;
+		if (setrlimit(i, &l) == -1)
+			return -1;
+	}
+	return 0;
 }

@@ -73,6 +73,11 @@ ok 'the next one' cnt exec "$box" -- true
 ok 'takes what was left behind' wait_for 5 gone 'sleep 2718206'
 ok 'no session is left' wait_for 5 no_leaf
 
+# sudo lowers hard limits, and not every root may raise them again.
+ok 'a lowered hard limit does not shut anyone out' sh -c 'ulimit -c 0 && cnt exec "$1" -- true' - "$box"
+is "$(sh -c 'ulimit -n 512 && cnt exec "$1" -- sh -c "ulimit -Hn"' - "$box" | grep -c .)" 1 \
+	'nor does a low one of descriptors'
+
 # agent-box: end of input first; its unnatural end is everything's.
 
 # Not under a sanitizer, whose agent-box is not static and runs in no box.
