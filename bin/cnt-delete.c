@@ -7,8 +7,6 @@
 #include "lib/main.h"
 #include "lib/net.h"
 
-#define LOCK_WAIT_MS	10000
-
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
 	  .value = "BOX", .help = "name of the box" },
@@ -28,7 +26,7 @@ delete(struct cnt_call *c)
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	int running = 0;
 
-	if (cnt_life_begin(c, &l, LOCK_WAIT_MS) == -1)
+	if (cnt_life_begin(c, &l, CNT_LIFE_WAIT_MS) == -1)
 		return -1;
 	running = cnt_box_init(&l.instance, l.box.name, NULL, NULL, NULL, c->err);
 	if (running == -1)

@@ -6,8 +6,6 @@
 #include "lib/main.h"
 #include "lib/report.h"
 
-#define LOCK_WAIT_MS	10000
-
 static const struct cnt_field params[] = {
 	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_EACH,
 	  .value = "BOX", .help = "name of the box" },
@@ -24,9 +22,7 @@ restart(struct cnt_call *c)
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	bool killed = false;
 
-	if (cnt_life_begin(c, &l, LOCK_WAIT_MS) == -1 ||
-	    cnt_box_stop(&l.instance, l.box.name, cnt_json_bool(c->in, "force"),
-	    cnt_json_num(c->in, "timeout", 0), &killed, c->err) == -1)
+	if (cnt_life_stop(c, &l, &killed) == -1)
 		return -1;
 	return cnt_life_start(c, &l);
 }

@@ -31,3 +31,12 @@ cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
 	}
 	return 0;
 }
+
+int
+cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool *killed)
+{
+	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1)
+		return -1;
+	return cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
+	    cnt_json_num(c->in, "timeout", 0), killed, c->err);
+}

@@ -9,6 +9,8 @@
 #include "lib/box.h"
 #include "lib/verb.h"
 
+#define CNT_LIFE_WAIT_MS	10000	/* for another verb that is at work on the box */
+
 struct cnt_life {
 	struct cnt_instance	instance;
 	struct cnt_box		box;
@@ -21,6 +23,9 @@ void	cnt_life_end(struct cnt_life *l);
 /* The box that the call names. wait_ms >= 0: locked, waiting so long for another verb that holds
  * it. */
 int	cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms);
+
+/* Begins and stops it, by the call's `force` and `timeout`; killed: see cnt_box_stop. */
+int	cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool *killed);
 
 /* lib/life-start.c: network and start; the box's members into c->out. */
 int	cnt_life_start(struct cnt_call *c, struct cnt_life *l);

@@ -161,15 +161,6 @@ cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n)
 }
 
 void
-cnt_request_answer(struct cnt_request *r, cJSON *result)
-{
-	cJSON *owned CNT_JSON = result;
-	char *text CNT_FREE = cnt_json_print(owned);
-
-	cnt_request_answer_raw(r, text, strlen(text));
-}
-
-void
 cnt_request_error(struct cnt_request *r, const struct cnt_err *err)
 {
 	cJSON *j CNT_JSON = cnt_err_json(err);

@@ -18,7 +18,7 @@ struct cnt_offer {
 	const char	*name, *title, *version, *instructions;
 	/* The tools array; called for each tools/list. Owned by the caller of it. */
 	cJSON		*(*tools)(void *arg);
-	/* Begins a call. Answers now or later, exactly once, with cnt_request_answer*. Returns -1
+	/* Begins a call. Answers now or later, exactly once, by cnt_request_answer_raw or _error. -1
 	 * for a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until it
 	 * returns. */
 	int		(*call)(struct cnt_request *r, const char *tool, const cJSON *arguments,
@@ -37,10 +37,9 @@ struct cnt_offer {
  * copy of standard error, so that nothing else speaks on the wire. */
 int	cnt_serve(const struct cnt_offer *o, struct cnt_err *e);
 
-/* The answer: result as tools/call carries it (content, isError …); takes ownership. The
- * revision's own additions (resultType, serverInfo) are the server's. */
-void	cnt_request_answer(struct cnt_request *r, cJSON *result);
-/* The same from bytes that are one valid JSON object without newline (not parsed again). */
+/* The answer: the result as tools/call carries it (content, isError ...), bytes that are one valid
+ * JSON object without newline; they are not parsed again. The revision's own additions
+ * (resultType, serverInfo) are the server's. */
 void	cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n);
 void	cnt_request_error(struct cnt_request *r, const struct cnt_err *err);	/* isError result */
 void	cnt_request_drop(struct cnt_request *r);	/* no answer: it was cancelled */
