@@ -18,9 +18,9 @@ struct cnt_offer {
 	const char	*name, *title, *version, *instructions;
 	/* The tools array; called for each tools/list. Owned by the caller of it. */
 	cJSON		*(*tools)(void *arg);
-	/* Begins a call. Answers now or later, exactly once, by cnt_request_answer_raw or _error. -1
-	 * for a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until it
-	 * returns. */
+	/* Begins a call. Answers now or later, exactly once, by cnt_request_answer_raw or _error.
+	 * -1 for a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until
+	 * it returns. */
 	int		(*call)(struct cnt_request *r, const char *tool, const cJSON *arguments,
 			    void *arg);
 	/* The client cancelled, or the server ends: stop the work. The request stays valid until
