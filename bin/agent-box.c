@@ -132,7 +132,7 @@ print_call(const struct cnt_call *c, bool json)
 	} else if (c->verb->bulk) {
 		if (c->body.n > 0)
 			print_body(c);
-		fflush(stdout);
+		(void)fflush(stdout);
 		if (c->foot.n > 0)
 			fwrite(c->foot.p, 1, c->foot.n, stderr);
 	} else {
@@ -238,6 +238,8 @@ main(int argc, char **argv)
 
 	hold_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on files is an error of the write */
+	signal(SIGCHLD, SIG_DFL);	/* ignored, it would take exit statuses away */
 	status = run(argc, argv, &e);
 	if (status == -1) {
 		print_error("", &e, false);

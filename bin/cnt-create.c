@@ -8,10 +8,13 @@
 
 #include "lib/cgroup.h"
 #include "lib/conf.h"
+#include "lib/fault.h"
+#include "lib/flush.h"
 #include "lib/image.h"
 #include "lib/life.h"
 #include "lib/main.h"
 #include "lib/net.h"
+#include "lib/paths.h"
 #include "lib/report.h"
 
 #define KEYS_MAX	64
@@ -91,10 +94,13 @@ plan(struct cnt_call *c, struct cnt_box *b)
 
 	if (cnt_conf_read(&conf, c->err) == -1)
 		return -1;
-	if (ref == NULL)
-		ref = def = conf.image != NULL ? cnt_strdup(conf.image) : cnt_image_default();
+	if (ref == NULL) {
+		def = conf.image != NULL ? cnt_strdup(conf.image) : cnt_image_default();
+		ref = def;
+	}
 	strlcpy(b->name, cnt_json_str(c->in, "name"), sizeof(b->name));
 	strlcpy(b->owner, owner != NULL ? owner : b->name, sizeof(b->owner));
+	b->autostart = !cnt_json_bool(c->in, "no_start");
 	b->limits = conf.limits;
 	set_limits(c->in, &b->limits);
 	if (check_account(b->owner, c->err) == -1 || cnt_cgroup_check(&b->limits, c->err) == -1 ||
@@ -118,22 +124,41 @@ keys_of(const cJSON *in, const char *keys[KEYS_MAX])
 }
 
 static int
-make(struct cnt_call *c, struct cnt_life *l)
+bring_up(struct cnt_call *c, struct cnt_life *l)
 {
 	const char *wait = cnt_json_str(c->in, "wait");
-	const char *keys[KEYS_MAX] = { NULL };
-	size_t n = keys_of(c->in, keys);
 
-	if (cnt_box_make(&l->instance, &l->box, keys, n, c->err) == -1)
+	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1)
 		return -1;
 	if (cnt_json_bool(c->in, "no_start"))
-		return cnt_net_ensure(c->store, &l->instance, c->err);
-	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1 ||
-	    cnt_box_start(&l->instance, &l->box, c->err) == -1)
+		return 0;
+	if (cnt_box_start(&l->instance, &l->box, c->err) == -1)
 		return -1;
 	if (strcmp(wait, "none") == 0)
 		return 0;
 	return cnt_box_wait(&l->instance, &l->box, wait, WAIT_SECONDS, c->err);
+}
+
+/* Its files go to the disk while it starts. */
+static int
+make(struct cnt_call *c, struct cnt_life *l)
+{
+	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", l->box.name);
+	const char *keys[KEYS_MAX] = { NULL };
+	size_t n = keys_of(c->in, keys);
+	struct cnt_err ignored;
+	pid_t flush = -1;
+
+	if (cnt_box_make(&l->instance, &l->box, keys, n, c->err) == -1 ||
+	    cnt_flush_start(dir, &flush, c->err) == -1)
+		return -1;
+	if (bring_up(c, l) == -1) {
+		cnt_flush_wait(flush, &ignored);
+		return -1;
+	}
+	if (cnt_flush_wait(flush, c->err) == -1)
+		return -1;
+	return CNT_STEP("the box is on the disk", c->err);
 }
 
 /* Best effort: what cannot be undone here stays `creating` for the next verb. */
@@ -152,6 +177,22 @@ undo(struct cnt_call *c, struct cnt_life *l)
 		cnt_net_ensure(c->store, &l->instance, &later);
 }
 
+/* Files of a box without its row: the database is older than they are, and they may be all that is
+ * left of it. Nothing may be undone there. */
+static int
+has_no_files(struct cnt_call *c, const char *name)
+{
+	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", name);
+	struct cnt_err ignored = { 0 };
+	struct cnt_box there;
+
+	if (access(dir, F_OK) == -1 || cnt_store_box_get(c->store, name, &there, &ignored) == 0)
+		return 0;
+	(void)cnt_fail(c->err, CNT_EXISTS, "%s: exists already", dir);
+	return cnt_hint(c->err, "a box that the database does not know: move it away, or put a "
+	    "newer copy of the database back");
+}
+
 /* A box of that name that is there is said before anybody is waited for. What is refused under the
  * lock leaves no lock file of a box that is not there. */
 static int
@@ -163,7 +204,8 @@ begin(struct cnt_call *c, struct cnt_life *l)
 	if (cnt_store_box_none(c->store, l->box.name, c->err) == -1 ||
 	    cnt_box_lock(l->box.name, 0, &l->lock, c->err) == -1)
 		return -1;
-	if (cnt_store_box_add(c->store, &l->box, c->err) == 0)
+	if (CNT_STEP("the new name is locked", c->err) == 0 && has_no_files(c, l->box.name) == 0 &&
+	    cnt_store_box_add(c->store, &l->box, c->err) == 0)
 		return 0;
 	if (cnt_store_box_get(c->store, l->box.name, &there, &later) == -1 &&
 	    later.code == CNT_NOTFOUND)
@@ -179,8 +221,10 @@ create(struct cnt_call *c)
 	if (cnt_store_instance(c->store, &l.instance, c->err) == -1 || plan(c, &l.box) == -1 ||
 	    begin(c, &l) == -1)
 		return -1;
-	if (make(c, &l) == -1 ||
-	    cnt_store_box_state(c->store, l.box.name, CNT_READY, c->err) == -1) {
+	if (CNT_STEP("the box has its row", c->err) == -1 || make(c, &l) == -1 ||
+	    CNT_STEP("the box is made", c->err) == -1 ||
+	    cnt_store_box_state(c->store, l.box.name, CNT_READY, c->err) == -1 ||
+	    CNT_STEP("the box's row says ready", c->err) == -1) {
 		undo(c, &l);
 		return -1;
 	}

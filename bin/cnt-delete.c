@@ -3,6 +3,7 @@
  * cnt delete: takes a box away with everything it has. The row says `deleting` first, so that a
  * killed delete is finished by the next verb.
  */
+#include "lib/fault.h"
 #include "lib/life.h"
 #include "lib/main.h"
 #include "lib/net.h"
@@ -36,6 +37,7 @@ delete(struct cnt_call *c)
 		return cnt_hint(c->err, "stop it first, or delete it with force");
 	}
 	if (cnt_store_box_state(c->store, l.box.name, CNT_DELETING, c->err) == -1 ||
+	    CNT_STEP("the box's row says deleting", c->err) == -1 ||
 	    cnt_box_remove(c->store, &l.instance, l.box.name, c->err) == -1 ||
 	    cnt_net_ensure(c->store, &l.instance, c->err) == -1)
 		return -1;

@@ -3,6 +3,9 @@
  * cnt doctor: can boxes run on this host, and if not, what is to be done? It opens the database
  * itself, so that it has an answer on a host that is not set up, or where the database is damaged.
  */
+#include <dirent.h>
+
+#include "lib/apparmor.h"
 #include "lib/caller.h"
 #include "lib/cgroup.h"
 #include "lib/conf.h"
@@ -14,6 +17,7 @@
 #include "lib/probe.h"
 #include "lib/recover.h"
 #include "lib/subid.h"
+#include "lib/unit.h"
 
 #define SUBID_MAX	(1 << 20)
 #define REPAIR		"run `cnt doctor --repair`"
@@ -82,6 +86,7 @@ check_programs(cJSON *checks)
 	} programs[] = {
 		{ "nft", "nftables", true }, { "dnsmasq", "dnsmasq-base", true },
 		{ "newuidmap", "uidmap", true }, { "newgidmap", "uidmap", true },
+		{ "apparmor_parser", "apparmor", true },
 		{ "tar", "tar", false }, { "mmdebstrap", "mmdebstrap", false },
 	};
 	CNT_BUF struct cnt_buf missing = { 0 }, packages = { 0 };
@@ -90,7 +95,8 @@ check_programs(cJSON *checks)
 	for (size_t k = 0; k < nitems(programs); k++) {
 		char *path CNT_FREE = cnt_probe_program(programs[k].name);
 
-		if (path != NULL)
+		if (path != NULL || (strcmp(programs[k].package, "apparmor") == 0 &&
+		    !cnt_apparmor_is_on()))
 			continue;
 		cnt_buf_addf(&missing, "%s%s", missing.n > 0 ? ", " : "", programs[k].name);
 		cnt_buf_addf(&packages, " %s", programs[k].package);
@@ -161,6 +167,15 @@ check_network(cJSON *checks, struct cnt_store *s, const struct cnt_instance *i)
 }
 
 static void
+check_boot(cJSON *checks)
+{
+	bool on = !cnt_unit_is_due() || cnt_unit_is_on();
+
+	add(checks, "boot", on ? OK : WARN, on ? "" : "boxes do not start and stop with this host",
+	    SETUP);
+}
+
+static void
 check_image(cJSON *checks, struct cnt_store *s)
 {
 	CNT_CONF_END struct cnt_conf conf = { 0 };
@@ -192,11 +207,29 @@ check_audit(cJSON *checks, struct cnt_store *s)
 	    "keep the database as it is and find out who changed it");
 }
 
+/* Files of a box that no row knows: the database is older than they are. */
+static void
+find_unknown(const struct cnt_box *boxes, size_t n, struct cnt_buf *unknown)
+{
+	char *path CNT_FREE = cnt_path(CNT_BOXES);
+	DIR *d CNT_DIR = opendir(path);
+	const struct dirent *entry = NULL;
+
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		size_t k = 0;
+
+		while (k < n && strcmp(boxes[k].name, entry->d_name) != 0)
+			k++;
+		if (k == n && entry->d_name[0] != '.')
+			cnt_buf_addf(unknown, "%s%s", unknown->n > 0 ? ", " : "", entry->d_name);
+	}
+}
+
 /* A box whose lock is held is in someone's hands. */
 static void
 check_boxes(cJSON *checks, struct cnt_store *s)
 {
-	CNT_BUF struct cnt_buf half = { 0 };
+	CNT_BUF struct cnt_buf half = { 0 }, unknown = { 0 };
 	CNT_FREE struct cnt_box *boxes = NULL;
 	struct cnt_err e = { 0 };
 	size_t n = 0;
@@ -208,19 +241,26 @@ check_boxes(cJSON *checks, struct cnt_store *s)
 	}
 	for (size_t k = 0; k < n; k++) {
 		CNT_CLOSE int lock = -1;
+		struct cnt_box b;
 
-		if (boxes[k].state != CNT_READY && cnt_box_lock(boxes[k].name, 0, &lock, &e) == 0)
+		if (boxes[k].state != CNT_READY &&
+		    cnt_box_hold(s, boxes[k].name, 0, &lock, &b, &e) == 0 && b.state != CNT_READY)
 			cnt_buf_addf(&half, "%s%s", half.n > 0 ? ", " : "", boxes[k].name);
 	}
+	find_unknown(boxes, n, &unknown);
 	detail = half.n == 0 ? cnt_format("%zu", n) : cnt_format("%s: left half made", half.p);
 	add(checks, "boxes", half.n == 0 ? OK : WARN, detail, REPAIR);
+	if (unknown.n > 0)
+		add(checks, "files", WARN, unknown.p, "these boxes have files that the database "
+		    "does not know: put a newer copy of it back, or remove them");
 }
 
 static int
 repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
 {
-	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) == -1)
+	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) != 0)
 		return -1;
+	cnt_recover_rest(s);
 	return cnt_net_repair(s, i, e);
 }
 
@@ -277,6 +317,7 @@ check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 	}
 	check_ids(checks, i);
 	check_network(checks, s, i);
+	check_boot(checks);
 }
 
 static int

@@ -83,7 +83,7 @@ static int
 import(struct cnt_call *c)
 {
 	const char *file = cnt_json_str(c->in, "file");
-	int fd CNT_CLOSE = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) :
+	int fd CNT_CLOSE = strcmp(file, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
 	    open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct cnt_image i = { 0 };
 

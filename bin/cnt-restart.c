@@ -22,7 +22,7 @@ restart(struct cnt_call *c)
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	bool killed = false;
 
-	if (cnt_life_stop(c, &l, &killed) == -1)
+	if (cnt_life_stop(c, &l, true, &killed) == -1)
 		return -1;
 	return cnt_life_start(c, &l);
 }

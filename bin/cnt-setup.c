@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cnt setup: prepares the host, and takes that back. What boxes need later (bridge, tables, mounts)
- * the verbs make themselves; here is what is written once: directories, database, id ranges.
+ * the verbs make themselves; here is what is written once: directories, database, id ranges, and
+ * the service that brings boxes back with the host.
  */
 #include "lib/cgroup.h"
 #include "lib/conf.h"
@@ -9,6 +10,7 @@
 #include "lib/main.h"
 #include "lib/net.h"
 #include "lib/paths.h"
+#include "lib/unit.h"
 
 static const struct cnt_field params[] = {
 	{ .name = "undo", .type = CNT_BOOLEAN, .def = "false",
@@ -36,7 +38,8 @@ undo(struct cnt_call *c, const struct cnt_instance *i, cJSON *changed)
 		cnt_fail(c->err, CNT_NO, "setup: there are still %zu boxes", n);
 		return cnt_hint(c->err, "delete them first; `cnt list` shows them");
 	}
-	if (cnt_net_remove(i, c->err) == -1 || cnt_cgroup_remove(i->tag, NULL, c->err) == -1)
+	if (cnt_unit_set(false, changed, c->err) == -1 || cnt_net_remove(i, c->err) == -1 ||
+	    cnt_cgroup_remove(i->tag, NULL, c->err) == -1)
 		return -1;
 	return cnt_instance_release(i, changed, c->err);
 }
@@ -56,7 +59,9 @@ setup(struct cnt_call *c)
 	cnt_json_set_str(c->out, "state_directory", state);
 	if (cnt_json_bool(c->in, "undo"))
 		return undo(c, &i, changed);
-	return cnt_net_ensure(c->store, &i, c->err);
+	if (cnt_net_ensure(c->store, &i, c->err) == -1)
+		return -1;
+	return cnt_unit_set(true, changed, c->err);
 }
 
 static void
@@ -72,8 +77,8 @@ static const struct cnt_verb verb = {
 	.name = "setup", .title = "Prepare the host", .group = "This host",
 	.summary = "prepare this host for boxes, or take that back",
 	.about = "Prepares this host: state directories, database, root's id range in /etc/subuid "
-	    "and /etc/subgid, bridge, firewall tables, resolver, and says what it changed. Run "
-	    "again it changes nothing.",
+	    "and /etc/subgid, bridge, firewall tables, resolver, the service that starts boxes "
+	    "with the host, and says what it changed. Run again it changes nothing.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .makes_store = true,
 	.params = params, .results = results, .run = setup, .print = print,
 };

@@ -24,7 +24,7 @@ start(struct cnt_call *c)
 
 static const struct cnt_verb verb = {
 	.name = "start", .tool = "start_container", .title = "Start a box", .group = "Boxes",
-	.also = "up boot",
+	.also = "up",
 	.summary = "start boxes that are stopped",
 	.about = "Starts a stopped box.",
 	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = 0,

@@ -28,7 +28,7 @@ stop(struct cnt_call *c)
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	bool killed = false;
 
-	if (cnt_life_stop(c, &l, &killed) == -1)
+	if (cnt_life_stop(c, &l, false, &killed) == -1)
 		return -1;
 	cnt_json_set_str(c->out, "name", l.box.name);
 	cnt_json_set_str(c->out, "state", "stopped");

@@ -138,7 +138,8 @@ main(int argc, char **argv)
 	    strcmp(verb, "help") == 0) {
 		learn(dir, &k);
 		print_list(&k);
-		return fflush(stdout) == EOF ? cnt_code_exit(CNT_SYSTEM) : verb != NULL ? 0 :
+		return ferror(stdout) != 0 || fflush(stdout) == EOF ? cnt_code_exit(CNT_SYSTEM) :
+		    verb != NULL ? 0 :
 		    cnt_code_exit(CNT_INVALID);
 	}
 	if (strcmp(verb, "--version") == 0)

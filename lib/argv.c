@@ -98,8 +98,8 @@ unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 static char *
 content(const char *path, struct cnt_err *e)
 {
-	int fd CNT_CLOSE =
-	    strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	int fd CNT_CLOSE = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
+	    open(path, O_RDONLY | O_CLOEXEC);
 	struct cnt_buf b CNT_BUF = { 0 };
 	char chunk[4096];
 	ssize_t n = 0;

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "lib/fault.h"
+
 #define EXIT_SYSTEM 71
 
 void
@@ -30,7 +32,7 @@ void
 cnt_cleanup_file(FILE **f)
 {
 	if (*f != NULL)
-		fclose(*f);
+		(void)fclose(*f);
 }
 
 void
@@ -53,7 +55,7 @@ out_of_memory(void)
 void *
 cnt_alloc(size_t n)
 {
-	void *p = calloc(1, n != 0 ? n : 1);
+	void *p = CNT_NO_MEMORY ? NULL : calloc(1, n != 0 ? n : 1);
 
 	if (p == NULL)
 		out_of_memory();
@@ -63,7 +65,7 @@ cnt_alloc(size_t n)
 void *
 cnt_realloc(void *p, size_t n)
 {
-	p = realloc(p, n != 0 ? n : 1);
+	p = CNT_NO_MEMORY ? NULL : realloc(p, n != 0 ? n : 1);
 	if (p == NULL)
 		out_of_memory();
 	return p;
@@ -82,7 +84,7 @@ cnt_vformat(const char *fmt, va_list ap)
 {
 	char *s = NULL;
 
-	if (vasprintf(&s, fmt, ap) == -1)
+	if (CNT_NO_MEMORY || vasprintf(&s, fmt, ap) == -1)
 		out_of_memory();
 	return s;
 }

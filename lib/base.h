@@ -63,6 +63,9 @@ int64_t	cnt_now_us(void);
 int64_t	cnt_ticks_us(void);
 
 #ifndef CNT_MAY_BAN
+/* Macros where clang compiles with FORTIFY. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok
 #pragma GCC poison system popen tmpnam mktemp
 #endif

@@ -19,14 +19,15 @@
 #include <signal.h>
 #include <time.h>
 
+#include "lib/apparmor.h"
 #include "lib/cgroup.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/image.h"
 #include "lib/paths.h"
 #include "lib/upper.h"
 
 #define STEP_US		2000		/* between two looks at what has no descriptor to wait on */
-#define PROFILE_S	2		/* for the monitor's last steps */
 #define STARTING_S	5		/* for a box that starts, to let anyone in */
 #define VETH_S		10		/* for the kernel to take a dead network namespace apart */
 
@@ -34,6 +35,7 @@
 struct running {
 	pid_t	init, monitor;
 	int	init_fd, monitor_fd;
+	int	error;		/* errno of what kept from looking, or 0 */
 };
 
 #define RUNNING	__attribute__((cleanup(let_go)))
@@ -109,9 +111,27 @@ cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e)
 	}
 }
 
+/* Keeps errno, but for what says that a process or a group is not there (any more). */
+static void
+keep_error(int *error)
+{
+	if (errno != ENOENT && errno != ESRCH && errno != ENODEV && errno != EINVAL)
+		*error = errno;
+}
+
+static int
+open_process(long pid, int *error)
+{
+	int fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+
+	if (fd == -1)
+		keep_error(error);
+	return fd;
+}
+
 /* Reads a small file of the kernel's; "" when it is not there. */
 static const char *
-small(char *to, size_t size, const char *fmt, ...)
+small(int *error, char *to, size_t size, const char *fmt, ...)
 {
 	char path[160];
 	va_list ap;
@@ -122,7 +142,9 @@ small(char *to, size_t size, const char *fmt, ...)
 	vsnprintf(path, sizeof(path), fmt, ap);
 	va_end(ap);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
+	if (fd == -1) {
+		keep_error(error);
+	} else {
 		r = read(fd, to, size - 1);
 		close(fd);
 	}
@@ -132,11 +154,12 @@ small(char *to, size_t size, const char *fmt, ...)
 
 /* The cgroup that holds the monitor. */
 static const char *
-monitors(const struct cnt_instance *i, const char *name, char *to, size_t size)
+monitors(const struct cnt_instance *i, const char *name, int *error, char *to, size_t size)
 {
 	const char *v2 = cnt_cgroup_v2();
 
-	return small(to, size, "%s/%s/%s.mon/cgroup.procs", v2 != NULL ? v2 : "", i->tag, name);
+	return small(error, to, size, "%s/%s/%s.mon/cgroup.procs", v2 != NULL ? v2 : "", i->tag,
+	    name);
 }
 
 static bool
@@ -153,14 +176,14 @@ has_pid(const char *list, pid_t pid)
 /* Is pid a child of parent's, in another pid namespace? liblxc's monitor has only one such child:
  * pid 1 of the box. Nothing is read here whose length the box decides, as it does in status. */
 static bool
-is_init(pid_t pid, pid_t parent)
+is_init(pid_t pid, pid_t parent, int *error)
 {
 	char text[1024], path[64];
 	struct stat own, its;
 	const char *p;
 	int ppid = 0;
 
-	small(text, sizeof(text), "/proc/%d/stat", (int)pid);
+	small(error, text, sizeof(text), "/proc/%d/stat", (int)pid);
 	p = strrchr(text, ')');		/* its name may hold anything */
 	if (p == NULL || sscanf(p, ") %*c %d", &ppid) != 1 || ppid != parent)
 		return false;
@@ -184,14 +207,14 @@ static bool
 find_init(pid_t monitor, struct running *r)
 {
 	char children[4096];
-	const char *list = small(children, sizeof(children), "/proc/%d/task/%d/children",
-	    (int)monitor, (int)monitor);
+	const char *list = small(&r->error, children, sizeof(children),
+	    "/proc/%d/task/%d/children", (int)monitor, (int)monitor);
 	char *end = NULL;
 
 	for (long n; (n = strtol(list, &end, 10)) > 0 && end != list; list = end) {
-		CNT_CLOSE int fd = (int)syscall(SYS_pidfd_open, (pid_t)n, 0);
+		CNT_CLOSE int fd = open_process(n, &r->error);
 
-		if (fd != -1 && is_init((pid_t)n, monitor) && !has_ended(fd)) {
+		if (fd != -1 && is_init((pid_t)n, monitor, &r->error) && !has_ended(fd)) {
 			r->init = (pid_t)n;
 			r->init_fd = take_fd(&fd);
 			return true;
@@ -200,27 +223,29 @@ find_init(pid_t monitor, struct running *r)
 	return false;
 }
 
-/* 1: running and r filled in, to be let go; 0: not. */
+/* 1: running and r filled in, to be let go; 0: not; -1: it cannot be told. */
 static int
-find(const struct cnt_instance *i, const char *name, struct running *r)
+find(const struct cnt_instance *i, const char *name, struct running *r, struct cnt_err *e)
 {
 	char list[1024], again[1024];
-	const char *p = monitors(i, name, list, sizeof(list));
+	const char *p = monitors(i, name, &r->error, list, sizeof(list));
 	char *end = NULL;
 
 	for (long n; (n = strtol(p, &end, 10)) > 0 && end != p; p = end) {
-		CNT_CLOSE int fd = (int)syscall(SYS_pidfd_open, (pid_t)n, 0);
+		CNT_CLOSE int fd = open_process(n, &r->error);
 
 		if (fd == -1 || !find_init((pid_t)n, r))
 			continue;
-		if (has_pid(monitors(i, name, again, sizeof(again)), (pid_t)n) && !has_ended(fd)) {
+		if (has_pid(monitors(i, name, &r->error, again, sizeof(again)), (pid_t)n) &&
+		    !has_ended(fd)) {
 			r->monitor = (pid_t)n;
 			r->monitor_fd = take_fd(&fd);
 			return 1;
 		}
 		close(take_fd(&r->init_fd));
 	}
-	return 0;
+	errno = r->error;
+	return r->error == 0 ? 0 : cnt_fail_sys(e, "%s: whether it runs", name);
 }
 
 int
@@ -228,10 +253,10 @@ cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t 
     int *pidfd, struct cnt_err *e)
 {
 	RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
+	int found = find(i, name, &r, e);
 
-	(void)e;
-	if (find(i, name, &r) == 0)
-		return 0;
+	if (found != 1)
+		return found;
 	if (init != NULL)
 		*init = r.init;
 	if (monitor != NULL)
@@ -273,16 +298,18 @@ cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t 
 	for (;;) {
 		RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
 		char list[1024];
-		bool found = find(i, name, &r) == 1;
+		int found = find(i, name, &r, e);
 
-		if (found && has_executed(&r)) {
+		if (found == -1)
+			return -1;
+		if (found == 1 && has_executed(&r)) {
 			*init = r.init;
 			*monitor = r.monitor;
 			*pidfd = take_fd(&r.init_fd);
 			return 1;
 		}
 		/* While the box reboots there is only the monitor. */
-		if (!found && *monitors(i, name, list, sizeof(list)) == '\0')
+		if (found == 0 && *monitors(i, name, &r.error, list, sizeof(list)) == '\0')
 			return 0;
 		if (cnt_ticks_us() >= until) {
 			cnt_fail(e, CNT_BUSY, "%s: is starting", name);
@@ -312,8 +339,9 @@ can_hear(pid_t init, int sig)
 	char status[4096];
 	const char *blocked, *caught;
 	unsigned long long heard = 0;
+	int ignored = 0;
 
-	small(status, sizeof(status), "/proc/%d/status", (int)init);
+	small(&ignored, status, sizeof(status), "/proc/%d/status", (int)init);
 	blocked = strstr(status, "\nSigBlk:\t");
 	caught = strstr(status, "\nSigCgt:\t");
 	if (blocked == NULL || caught == NULL)
@@ -335,6 +363,18 @@ ask(const struct running *r, double timeout)
 	return wait_end(r->monitor_fd, until);
 }
 
+bool
+cnt_box_ask(const struct cnt_instance *i, const char *name)
+{
+	RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
+	struct cnt_err ignored;
+
+	if (find(i, name, &r, &ignored) != 1)
+		return false;
+	ask(&r, 0);
+	return true;
+}
+
 /* The veth's host end as the last start's configuration names it; "": never started. */
 static void
 veth_of(const char *name, char veth[IF_NAMESIZE])
@@ -344,16 +384,15 @@ veth_of(const char *name, char veth[IF_NAMESIZE])
 	struct cnt_err e;
 	const char *p = NULL;
 
-	veth[0] = '\0';
 	if (cnt_file_read(path, 1 << 16, &b, &e) == 0 && b.n > 0)
 		p = strstr(b.p, "\nlxc.net.0.veth.pair = ");
-	if (p != NULL)
-		sscanf(p, "\nlxc.net.0.veth.pair = %15s", veth);
+	if (p == NULL || sscanf(p, "\nlxc.net.0.veth.pair = %15s", veth) != 1)
+		veth[0] = '\0';
 }
 
-/* What is left when the monitor is gone, however it went: processes, cgroups, the veth. Names in
- * the cgroup tree with a `.` are never a box's: NAME.start holds a start that has not come to its
- * end. */
+/* What is left when the monitor is gone, however it went: processes, cgroups, the AppArmor profile,
+ * the veth. Names in the cgroup tree with a `.` are never a box's: NAME.start holds a start that
+ * has not come to its end. */
 static int
 sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 {
@@ -361,8 +400,12 @@ sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 	int64_t until = deadline(VETH_S);
 	char veth[IF_NAMESIZE];
 
-	if (cnt_cgroup_remove(i->tag, start, e) == -1 || cnt_cgroup_remove(i->tag, name, e) == -1)
+	if (cnt_cgroup_remove(i->tag, start, e) == -1 ||
+	    CNT_STEP("no start of the box is under way", e) == -1 ||
+	    cnt_cgroup_remove(i->tag, name, e) == -1 ||
+	    CNT_STEP("the box's control groups are gone", e) == -1)
 		return -1;
+	cnt_apparmor_unload(name);
 	veth_of(name, veth);
 	while (veth[0] != '\0' && if_nametoindex(veth) != 0) {
 		if (cnt_ticks_us() >= until)
@@ -377,13 +420,11 @@ cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double 
     bool *killed, struct cnt_err *e)
 {
 	RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
-	bool has_to = find(i, name, &r) == 1 && (force || !ask(&r, timeout));
+	int found = find(i, name, &r, e);
+	bool has_to = found != 0 && (force || (found == 1 && !ask(&r, timeout)));
 
-	/* A monitor that is killed does not unload the box's AppArmor profile. */
-	if (has_to && access("/sys/kernel/security/apparmor", F_OK) == 0) {
-		syscall(SYS_pidfd_send_signal, r.init_fd, SIGKILL, NULL, 0);
-		wait_end(r.monitor_fd, deadline(PROFILE_S));
-	}
+	if ((found == -1 && !force) || CNT_STEP("the box's end has begun", e) == -1)
+		return -1;
 	if (killed != NULL)
 		*killed = has_to;
 	return sweep(i, name, e);
@@ -395,10 +436,14 @@ cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 {
 	char *start CNT_FREE = cnt_format("%s.start", name);
 	char list[1024];
+	int error = 0;
 
 	if (cnt_cgroup_remove(i->tag, start, e) == -1)
 		return -1;
-	return *monitors(i, name, list, sizeof(list)) != '\0' ? 0 : sweep(i, name, e);
+	if (*monitors(i, name, &error, list, sizeof(list)) != '\0')
+		return 0;
+	errno = error;
+	return error == 0 ? sweep(i, name, e) : cnt_fail_sys(e, "%s: whether it runs", name);
 }
 
 /* What is in boxes/NAME from the first moment on; *upper is open. */
@@ -440,10 +485,10 @@ cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *
 	if (mkdir(dir, 0711) == -1)
 		return errno == EEXIST ? cnt_fail(e, CNT_EXISTS, "%s: exists already", dir) :
 		    cnt_fail_sys(e, "%s", dir);
-	/* On the disk before the store says that the box is there: 1 to 5 ms. */
-	if (make_dirs(dir, &upper, e) == 0 &&
+	if (CNT_STEP("the box has its directory", e) == 0 && make_dirs(dir, &upper, e) == 0 &&
+	    CNT_STEP("the box has its layers", e) == 0 &&
 	    cnt_upper_write(root, upper, b->name, &p, keys, n, e) == 0 &&
-	    (syncfs(upper) == 0 || cnt_fail_sys(e, "%s", dir) == 0))
+	    CNT_STEP("the box has its own files", e) == 0)
 		return 0;
 	cnt_file_remove_tree(dir, &ignored);
 	return -1;
@@ -457,6 +502,24 @@ cnt_box_forget_lock(const char *name, struct cnt_err *e)
 	return unlink(path) == -1 && errno != ENOENT ? cnt_fail_sys(e, "%s", path) : 0;
 }
 
+int
+cnt_box_hold(struct cnt_store *s, const char *name, int wait_ms, int *fd, struct cnt_box *b,
+    struct cnt_err *e)
+{
+	CNT_CLOSE int own = -1;
+	struct cnt_err ignored = { 0 };
+
+	if (cnt_box_lock(name, wait_ms, &own, e) == -1)
+		return -1;
+	if (cnt_store_box_get(s, name, b, e) == 0) {
+		*fd = take_fd(&own);
+		return 0;
+	}
+	if (e->code == CNT_NOTFOUND)
+		(void)cnt_box_forget_lock(name, &ignored);
+	return -1;
+}
+
 /* The lock's file goes last: while there is a row, whoever finds it half made must not get one. */
 int
 cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *name,
@@ -464,10 +527,16 @@ cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *na
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", name);
 
-	if (cnt_box_stop(i, name, true, 0, NULL, e) == -1 || cnt_file_remove_tree(dir, e) == -1 ||
-	    cnt_store_box_remove(s, name, e) == -1)
+	if (cnt_box_stop(i, name, true, 0, NULL, e) == -1 ||
+	    CNT_STEP("the box that goes has ended", e) == -1)
 		return -1;
-	return cnt_box_forget_lock(name, e);
+	cnt_apparmor_forget(name);
+	if (cnt_file_remove_tree(dir, e) == -1 ||
+	    CNT_STEP("the box's files are gone", e) == -1 ||
+	    cnt_store_box_remove(s, name, e) == -1 ||
+	    CNT_STEP("the box's row is gone", e) == -1 || cnt_box_forget_lock(name, e) == -1)
+		return -1;
+	return CNT_STEP("the box's lock is gone", e);
 }
 
 /* One attempt; a box may answer with silence for ever. */
@@ -502,7 +571,11 @@ cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *
 	for (;;) {
 		RUNNING struct running r = { .init_fd = -1, .monitor_fd = -1 };
 
-		if (find(i, b->name, &r) == 0)
+		int found = find(i, b->name, &r, e);
+
+		if (found == -1)
+			return -1;
+		if (found == 0)
 			return cnt_fail(e, CNT_NO, "%s: not running", b->name);
 		if (has_executed(&r) && (!wants_ssh || answers_ssh(p.address, end)))
 			return 0;

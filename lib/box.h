@@ -33,12 +33,18 @@ int	cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e);
 
 /* Makes boxes/NAME (disk/upper, disk/work, rootfs) and writes what a new box has of its own into
  * upper by descriptor: user, group, sudo, keys, hostname, hosts, resolv.conf, machine-id, seed.
- * keys: n ssh public keys, checked here (type, base64). Nothing is left after an error. */
+ * keys: n ssh public keys, checked here (type, base64). Nothing is left after an error. Not yet on
+ * the disk (cnt_flush_start), where it has to be before the store says that the box is there. */
 int	cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *const *keys,
 	    size_t n, struct cnt_err *e);
 
 /* Removes the lock's file, which the caller holds locked, of a name that no box has. */
 int	cnt_box_forget_lock(const char *name, struct cnt_err *e);
+
+/* Locks the box and reads its row, which may have gone while the lock was waited for: CNT_NOTFOUND,
+ * and no lock's file is left. */
+int	cnt_box_hold(struct cnt_store *s, const char *name, int wait_ms, int *fd, struct cnt_box *b,
+	    struct cnt_err *e);
 
 /* Kills whatever runs and removes everything of the box, its row and its lock's file last. The
  * caller holds the lock; the row is not READY. May be repeated. */
@@ -48,6 +54,9 @@ int	cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char
 /* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init
  * has been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. */
 int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
+
+/* Asks init to power off and does not wait, or see whether it was heard. Does the box run? */
+bool	cnt_box_ask(const struct cnt_instance *i, const char *name);
 
 /* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once.
  * Returns when monitor, cgroups and veth are gone. Not running: 0. */

@@ -22,7 +22,7 @@
 #define ROOT		"/sys/fs/cgroup"
 #define HIERARCHIES	24		/* v1 has 14 controllers, each with a name of its own */
 #define PERIOD_US	100000		/* the kernel's default for cpu quotas */
-#define STUCK_US	(10 * 1000000)	/* without progress: processes that cannot die */
+#define STUCK_US	10000000	/* without progress: processes that cannot die */
 
 static struct {
 	struct cnt_hierarchy	list[HIERARCHIES];

@@ -51,8 +51,6 @@ struct cnt_leaf {
 int	cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cnt_err *e);
 /* The calling, single-threaded process joins TAG/NAME in every v1 hierarchy by `tasks`. */
 int	cnt_leaf_join(const struct cnt_leaf *leaf, struct cnt_err *e);
-void	cnt_leaf_signal(const struct cnt_leaf *leaf, int sig);
-bool	cnt_leaf_is_empty(const struct cnt_leaf *leaf);
 /* HUP, TERM, and after grace_ms KILL until it is empty; then removes it. Several calls are one. */
 int	cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e);
 /* What is left in it may stay: removed now when empty, else by a later sweep. */

@@ -199,7 +199,7 @@ check_map(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 	return cJSON_Duplicate(v, true);
 }
 
-static cJSON *check_object(const char *what, const struct cnt_field *fields, const cJSON *v,
+static cJSON *check_object(const char *what, const struct cnt_field *fields, const cJSON *args,
     struct cnt_err *e);
 
 static cJSON *

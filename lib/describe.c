@@ -104,14 +104,14 @@ object_schema(const struct cnt_field *fields, bool result)
 	return s;
 }
 
-cJSON *
-cnt_describe_input(const struct cnt_verb *v)
+static cJSON *
+input_schema(const struct cnt_verb *v)
 {
 	return object_schema(v->params, false);
 }
 
-cJSON *
-cnt_describe_output(const struct cnt_verb *v)
+static cJSON *
+output_schema(const struct cnt_verb *v)
 {
 	return v->bulk ? NULL : object_schema(v->results, true);
 }
@@ -119,12 +119,12 @@ cnt_describe_output(const struct cnt_verb *v)
 cJSON *
 cnt_describe_tool(const struct cnt_verb *v)
 {
-	cJSON *t = cJSON_CreateObject(), *a = NULL, *output = cnt_describe_output(v);
+	cJSON *t = cJSON_CreateObject(), *a = NULL, *output = output_schema(v);
 
 	cnt_json_set_str(t, "name", v->tool);
 	cnt_json_set_str(t, "title", v->title);
 	cnt_json_set_str(t, "description", v->about != NULL ? v->about : v->summary);
-	cnt_json_set(t, "inputSchema", cnt_describe_input(v));
+	cnt_json_set(t, "inputSchema", input_schema(v));
 	if (output != NULL)
 		cnt_json_set(t, "outputSchema", output);
 	a = cJSON_AddObjectToObject(t, "annotations");
@@ -143,7 +143,7 @@ cnt_describe(const struct cnt_verb *const *verbs)
 
 	for (; *verbs != NULL; verbs++) {
 		const struct cnt_verb *v = *verbs;
-		cJSON *j = cnt_json_add_object(all), *output = cnt_describe_output(v);
+		cJSON *j = cnt_json_add_object(all), *output = output_schema(v);
 
 		cnt_json_set_str(j, "name", v->name);
 		cnt_json_set_str(j, "summary", v->summary);
@@ -153,7 +153,7 @@ cnt_describe(const struct cnt_verb *const *verbs)
 			cnt_json_set_str(j, "also", v->also);
 		if (v->scope != NULL)
 			cnt_json_set_str(j, "scope", v->scope);
-		cnt_json_set(j, "input", cnt_describe_input(v));
+		cnt_json_set(j, "input", input_schema(v));
 		if (output != NULL)
 			cnt_json_set(j, "output", output);
 		if (v->tool != NULL)

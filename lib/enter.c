@@ -19,10 +19,10 @@
 #include "lib/entrant.h"
 #include "lib/filter.h"
 
-#define SETUP_US	(10 * 1000000)	/* a box can stall its own files, and stop what enters */
+#define SETUP_US	10000000	/* a box can stall its own files, and stop what enters */
 #define GRACE_MS	2000		/* from TERM to KILL */
-#define KEEP_US		(5 * 1000000)	/* from end of input to agent-box's exit */
-#define DRAIN_US	(2 * 1000000)	/* output left in a relay after the end */
+#define KEEP_US		5000000		/* from end of input to agent-box's exit */
+#define DRAIN_US	2000000		/* output left in a relay after the end */
 
 struct session {
 	const struct cnt_entry	*en;
@@ -31,7 +31,6 @@ struct session {
 	pid_t			 helper, pid;
 	int			 report, pidfd, signals, master;
 	sigset_t		 mask;		/* of the caller */
-	struct sigaction	 chld;
 	struct cnt_pump		 pumps[3];
 	size_t			 pumps_n;
 	int64_t			 timeout_at, kill_at;	/* ticks; 0: none */
@@ -67,14 +66,12 @@ static int
 begin(struct session *s, struct cnt_err *e)
 {
 	static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGPIPE };
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < nitems(passed); i++)
 		sigaddset(&set, passed[i]);
 	sigprocmask(SIG_BLOCK, &set, &s->mask);
-	sigaction(SIGCHLD, &dfl, &s->chld);	/* ignored, it would take exit statuses away */
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals == -1 ? cnt_fail_sys(e, "signalfd") : 0;
 }
@@ -87,7 +84,6 @@ finish(struct session *s)
 	cnt_terminal_restore(&s->like);
 	while (s->signals != -1 && read(s->signals, &i, sizeof(i)) == sizeof(i))
 		;			/* SIGPIPE of a relay is nobody else's */
-	sigaction(SIGCHLD, &s->chld, NULL);
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 	for (size_t k = 0; k < s->pumps_n; k++)
 		cnt_pump_end(&s->pumps[k]);

@@ -27,6 +27,7 @@
 #include <signal.h>
 
 #include "lib/account.h"
+#include "lib/apparmor.h"
 #include "lib/file.h"
 #include "lib/filter.h"
 #include "lib/process.h"
@@ -120,30 +121,6 @@ take_limits(pid_t init, struct cnt_err *e)
 		return -1;
 	if (b.p == NULL || cnt_file_put("/proc/self/oom_score_adj", b.p) == -1)
 		return cnt_fail_sys(e, "oom_score_adj");
-	return 0;
-}
-
-/* AppArmor's label of init, as change_onexec takes it; stays NULL where there is none. */
-static int
-read_label(pid_t init, char **label, struct cnt_err *e)
-{
-	char *path CNT_FREE = cnt_format("/proc/%d/attr/apparmor/current", (int)init);
-	CNT_BUF struct cnt_buf on = { 0 };
-	CNT_BUF struct cnt_buf b = { 0 };
-	char *mode;
-
-	if (cnt_file_read("/sys/module/apparmor/parameters/enabled", 16, &on, e) == -1 ||
-	    on.p == NULL || on.p[0] != 'Y')
-		return 0;
-	if (cnt_file_read(path, 4096, &b, e) == -1)
-		return -1;
-	cnt_buf_adds(&b, "\n");
-	b.p[strcspn(b.p, "\n")] = '\0';
-	mode = strrchr(b.p, ' ');
-	if (mode != NULL && mode[1] == '(')
-		*mode = '\0';
-	if (strcmp(b.p, "unconfined") != 0)
-		*label = cnt_format("exec %s", b.p);
 	return 0;
 }
 
@@ -328,7 +305,7 @@ inside(const struct cnt_entrant *x, const char *label)
 	struct cnt_account a = { 0 };
 	struct cnt_err e = { 0 };
 
-	if (confine(x, label, &a, &e) == -1)
+	if (confine(x, label, &a, &e) == -1 || a.shell == NULL)
 		give_up(&e);
 	execute(x->en, &a);
 }
@@ -398,7 +375,7 @@ helper(const struct cnt_entrant *x, char **label, struct cnt_err *e)
 		return cnt_fail_sys(e, "close_range");
 	if (arrange_descriptors(x, e) == -1)
 		return -1;
-	if (cnt_leaf_join(x->leaf, e) == -1 || read_label(x->init, label, e) == -1 ||
+	if (cnt_leaf_join(x->leaf, e) == -1 || cnt_apparmor_label(x->init, label, e) == -1 ||
 	    take_limits(x->init, e) == -1 || change_namespaces(x, e) == -1) {
 		check_alive(x, DYING_MS, e);	/* of a dying box this says more */
 		return -1;

@@ -13,6 +13,8 @@
 #include <limits.h>
 #include <linux/openat2.h>
 
+#include "lib/fault.h"
+
 /* What is deeper is moved up to the tree's root first: no depth costs memory or descriptors. */
 #define DEPTH_MAX 32
 
@@ -74,16 +76,18 @@ cnt_file_mkdirs_in(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t 
 	return 0;
 }
 
-static int
-write_all(int fd, const char *bytes, size_t n)
+int
+cnt_file_write(int fd, const void *bytes, size_t n)
 {
+	const char *p = bytes;
+
 	while (n > 0) {
-		ssize_t w = write(fd, bytes, n);
+		ssize_t w = write(fd, p, n);
 
 		if (w == -1 && errno != EINTR)
 			return -1;
 		if (w > 0) {
-			bytes += w;
+			p += w;
 			n -= (size_t)w;
 		}
 	}
@@ -118,7 +122,7 @@ cnt_file_write_in(int root_fd, const char *path, const void *bytes, size_t n, mo
 	CNT_CLOSE int fd = dir == -1 ? -1 :
 	    openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 
-	if (fd == -1 || write_all(fd, bytes, n) == -1 || fchown(fd, uid, gid) == -1 ||
+	if (fd == -1 || cnt_file_write(fd, bytes, n) == -1 || fchown(fd, uid, gid) == -1 ||
 	    fchmod(fd, mode) == -1 || link_over(fd, dir, base) == -1)
 		return cnt_fail_sys(e, "%s", path);
 	return 0;
@@ -218,7 +222,8 @@ remove_entries(struct removal *r, int fd, int depth)
 	take_fd(&own);
 	while (errno = 0, (n = readdir(d)) != NULL)
 		if (strcmp(n->d_name, ".") != 0 && strcmp(n->d_name, "..") != 0 &&
-		    remove_entry(r, dirfd(d), n->d_name, depth) == -1)
+		    (remove_entry(r, dirfd(d), n->d_name, depth) == -1 ||
+		    CNT_STEP("a tree is removed in part", NULL) == -1))
 			return -1;
 	return errno == 0 ? 0 : -1;
 }

@@ -27,6 +27,9 @@ int	cnt_file_read(const char *path, size_t max, struct cnt_buf *b, struct cnt_er
 int	cnt_file_read_in(int root_fd, const char *path, size_t max, struct cnt_buf *b,
 	    struct cnt_err *e);
 
+/* All of it, to whatever fd is; a signal does not end it. -1 and errno. */
+int	cnt_file_write(int fd, const void *bytes, size_t n);
+
 /* Writes text to an existing file of the kernel's (proc, sys, cgroup) in one write(2). -1 and
  * errno. */
 int	cnt_file_put(const char *path, const char *text);

@@ -102,8 +102,7 @@ cnt_filter_build(struct cnt_buf *b, struct cnt_err *e)
 
 	if (filter == NULL || fd == -1)
 		return cnt_fail_sys(e, "seccomp filter");
-	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
 		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (size_t i = 0; r == 0 && i < cnt_filter_calls_n; i++) {

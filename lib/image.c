@@ -18,6 +18,7 @@
 #include <libutil.h>
 
 #include "lib/crypto.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/paths.h"
 #include "lib/recipe.h"
@@ -91,7 +92,7 @@ sweep(const char *dir, struct cnt_err *e)
 	if (d == NULL)
 		return errno == ENOENT ? 0 : cnt_fail_sys(e, "%s", dir);
 	while ((n = readdir(d)) != NULL) {
-		if (strncmp(n->d_name, TMP + 1, strlen(TMP) - 1) != 0)
+		if (strncmp(n->d_name, &TMP[1], strlen(TMP) - 1) != 0)
 			continue;
 		char *path CNT_FREE = cnt_format("%s/%s", dir, n->d_name);
 		int fd CNT_CLOSE = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -131,14 +132,16 @@ discard(const char *id, struct tmp *t, struct cnt_err *e)
 	if (flock(t->fd, LOCK_EX) == -1 || rename(path, away) == -1)
 		return cnt_fail_sys(e, "%s", path);
 	t->path = take(&away);
-	return 0;
+	return CNT_STEP("the image's files are moved away", e);
 }
 
 /* Under the lock: a row, and its files as discard does it. */
 static int
 forget(struct cnt_store *s, const char *id, struct tmp *t, struct cnt_err *e)
 {
-	return discard(id, t, e) == -1 ? -1 : cnt_store_image_remove(s, id, e);
+	if (discard(id, t, e) == -1 || cnt_store_image_remove(s, id, e) == -1)
+		return -1;
+	return CNT_STEP("the image's row is gone", e);
 }
 
 int
@@ -172,14 +175,19 @@ enter_image(struct cnt_store *s, struct tmp *t, struct cnt_image *i, int images,
 {
 	char *path CNT_FREE = cnt_path(CNT_IMAGES "/%s", i->id);
 
-	if (cnt_store_image_add(s, i, e) == -1)
+	if (cnt_store_image_add(s, i, e) == -1 || CNT_STEP("the image has its row", e) == -1)
 		return -1;
 	if (rename(t->path, path) == -1)
 		return cnt_fail_sys(e, "%s", path);
 	free(take(&t->path));
+	if (CNT_STEP("the image has its place", e) == -1)
+		return -1;
 	if (fsync(images) == -1)
 		return cnt_fail_sys(e, "%s", path);
-	return cnt_store_image_state(s, i->id, CNT_READY, e);
+	if (CNT_STEP("the image's place is on the disk", e) == -1 ||
+	    cnt_store_image_state(s, i->id, CNT_READY, e) == -1)
+		return -1;
+	return CNT_STEP("the image's row says ready", e);
 }
 
 /* The same archive again only gives the image its new name. */
@@ -191,7 +199,7 @@ enter(struct cnt_store *s, struct tmp *t, struct cnt_image *i, struct cnt_err *e
 	int lock CNT_CLOSE = -1;
 
 	memcpy(name, i->name, sizeof(name));
-	if (lock_images(&lock, e) == -1)
+	if (lock_images(&lock, e) == -1 || CNT_STEP("the images are locked", e) == -1)
 		return -1;
 	if (cnt_store_image_get(s, i->id, i, e) == 0) {
 		memcpy(i->name, name, sizeof(name));
@@ -227,19 +235,23 @@ import(struct cnt_store *s, const char *name, struct cnt_source *source, struct 
 
 	*i = (struct cnt_image){ .state = CNT_READY, .created_us = cnt_now_us() };
 	strlcpy(i->name, name, sizeof(i->name));
-	if (make_tmp(&t, images, 0700, e) == -1)
+	if (make_tmp(&t, images, 0700, e) == -1 ||
+	    CNT_STEP("there is a place to unpack in", e) == -1)
 		return -1;
 	rootfs = cnt_format("%s/rootfs", t.path);
 	if (mkdir(rootfs, 0755) == -1)
 		return cnt_fail_sys(e, "%s", rootfs);
-	if (cnt_unpack(source, rootfs, digest, &i->bytes, c, e) == -1 || cnt_scrub(rootfs, e) == -1)
+	if (CNT_STEP("the image has an empty root", e) == -1 ||
+	    cnt_unpack(source, rootfs, digest, &i->bytes, c, e) == -1 ||
+	    CNT_STEP("the archive is unpacked", e) == -1 || cnt_scrub(rootfs, e) == -1 ||
+	    CNT_STEP("the image is scrubbed", e) == -1)
 		return -1;
 	cnt_hex(digest, sizeof(digest), i->id);
 	if (c != NULL)
 		cnt_progress(c, (double)i->bytes, (double)i->bytes, "writing to the disk");
 	if (syncfs(t.fd) == -1)
 		return cnt_fail_sys(e, "%s", t.path);
-	return enter(s, &t, i, e);
+	return CNT_STEP("the image is on the disk", e) == -1 ? -1 : enter(s, &t, i, e);
 }
 
 int
@@ -262,9 +274,10 @@ cnt_image_build(struct cnt_store *s, const char *name, const char *recipe, const
 	int r;
 
 	if (check_name(name, e) == -1 || make_tmp(&work, state, 0711, e) == -1 ||
+	    CNT_STEP("the recipe has a place to work in", e) == -1 ||
 	    cnt_recipe_start(recipe, suite, work.path, &source, e) == -1)
 		return -1;
-	r = import(s, name, &source, i, c, e);
+	r = CNT_STEP("the recipe runs", e) == -1 ? -1 : import(s, name, &source, i, c, e);
 	close(source.archive);
 	if (source.lines != -1)
 		close(source.lines);
@@ -278,7 +291,8 @@ cnt_image_delete(struct cnt_store *s, const char *ref, struct cnt_image *i, stru
 	int lock CNT_CLOSE = -1;
 
 	if (lock_images(&lock, e) == -1 || cnt_store_image_get(s, ref, i, e) == -1 ||
-	    cnt_store_image_state(s, i->id, CNT_DELETING, e) == -1)
+	    cnt_store_image_state(s, i->id, CNT_DELETING, e) == -1 ||
+	    CNT_STEP("the image's row says deleting", e) == -1)
 		return -1;
 	return forget(s, i->id, &gone, e);
 }

@@ -6,12 +6,15 @@
  */
 #include "lib/json.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 
 #define EXACT 9007199254740992.0	/* 2^53: integers up to here are exact in a double */
 #define PRINTED 1000000000000000	/* cJSON 1.7.15 prints 15 digits of an integer */
+
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
 
 void
 cnt_json_free(cJSON **j)
@@ -311,16 +314,28 @@ cnt_json_add_object(cJSON *array)
 	return j;
 }
 
-bool
-cnt_json_plain(const char *s)
+/* Sixteen bytes at a time: texts are long. */
+size_t
+cnt_json_plain(const char *s, size_t n)
 {
-	const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-	uint64_t v = 0, quote = 0, backslash = 0;
+	size_t i = 0;
 
-	memcpy(&v, s, 8);
-	quote = v ^ ones * '"';
-	backslash = v ^ ones * '\\';
-	return (((v - ones * 0x20) | (quote - ones) | (backslash - ones) | v) & tops) == 0;
+	for (; n - i >= sizeof(bytes16); i += sizeof(bytes16)) {
+		bytes16 v;
+		uint64_t low = 0, high = 0;
+
+		memcpy(&v, s + i, sizeof(v));
+		v = (bytes16)(v < 0x20) | (bytes16)(v == '"') | (bytes16)(v == '\\');
+		memcpy(&low, &v, sizeof(low));
+		memcpy(&high, (const char *)&v + sizeof(low), sizeof(high));
+		if (low != 0)
+			return i + (size_t)__builtin_ctzll(le64toh(low)) / 8;
+		if (high != 0)
+			return i + 8 + (size_t)__builtin_ctzll(le64toh(high)) / 8;
+	}
+	while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
 }
 
 void
@@ -331,18 +346,12 @@ cnt_json_escape(struct cnt_buf *b, const char *s, size_t n)
 
 	if (n == 0)
 		return;
-	for (i = 0; i < n; i++) {
-		unsigned char c = 0;
-		const char *p = NULL;
+	while ((i += cnt_json_plain(s + i, n - i)) < n) {
+		unsigned char c = (unsigned char)s[i];
+		const char *p = c != '\0' ? strchr(named, c) : NULL;
 
-		while (n - i > 8 && cnt_json_plain(s + i))
-			i += 8;
-		c = (unsigned char)s[i];
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
 		cnt_buf_add(b, s + from, i - from);
-		from = i + 1;
-		p = c != '\0' ? strchr(named, c) : NULL;
+		from = ++i;
 		if (p != NULL)
 			cnt_buf_add(b, (char[]){ '\\', letters[p - named] }, 2);
 		else

@@ -51,7 +51,7 @@ bool	cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n);
 void	cnt_json_quote(struct cnt_buf *b, const char *s, size_t n);
 void	cnt_json_escape(struct cnt_buf *b, const char *s, size_t n);	/* without the quotes */
 
-/* Are these eight bytes ASCII that JSON writes as it is? False may be said of some that are. */
-bool	cnt_json_plain(const char *s);
+/* Length of the longest prefix of valid UTF-8 that JSON writes as it is. */
+size_t	cnt_json_plain(const char *s, size_t n);
 
 #endif

@@ -86,8 +86,8 @@ cnt_leaf_join(const struct cnt_leaf *leaf, struct cnt_err *e)
 
 /* A pid is checked for membership after its process has been fixed by a descriptor, else a stranger
  * that was given the number meanwhile could be hit. */
-void
-cnt_leaf_signal(const struct cnt_leaf *leaf, int sig)
+static void
+signal_all(const struct cnt_leaf *leaf, int sig)
 {
 	char *line CNT_FREE = cnt_format("0::/%s\n", leaf->path);
 	pid_t *pids CNT_FREE = NULL;
@@ -118,8 +118,8 @@ is_populated(int events)
 	return strstr(text, "populated 1") != NULL;
 }
 
-bool
-cnt_leaf_is_empty(const struct cnt_leaf *leaf)
+static bool
+is_empty(const struct cnt_leaf *leaf)
 {
 	char *path CNT_FREE = file_of(leaf->path, "cgroup.events");
 	CNT_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -201,13 +201,13 @@ cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
 	if (leaf->v2_fd == -1)
 		return 0;
 	forget(leaf);
-	if (!cnt_leaf_is_empty(leaf) && grace_ms > 0) {
-		cnt_leaf_signal(leaf, SIGHUP);
-		cnt_leaf_signal(leaf, SIGTERM);
-		cnt_leaf_signal(leaf, SIGCONT);	/* a stopped one would sleep through them */
+	if (!is_empty(leaf) && grace_ms > 0) {
+		signal_all(leaf, SIGHUP);
+		signal_all(leaf, SIGTERM);
+		signal_all(leaf, SIGCONT);	/* a stopped one would sleep through them */
 		wait_empty(leaf, grace_ms);
 	}
-	if (!cnt_leaf_is_empty(leaf) && !kill_all(leaf, KILL_MS))
+	if (!is_empty(leaf) && !kill_all(leaf, KILL_MS))
 		return cnt_fail(e, CNT_BUSY, "%s: processes of the session do not end", leaf->box);
 	return remove_leaf(leaf, KILL_MS) == -1 ? cnt_fail_sys(e, "%s", leaf->path) : 0;
 }

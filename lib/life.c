@@ -12,18 +12,16 @@ cnt_life_end(struct cnt_life *l)
 }
 
 int
-cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
+cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *name, int wait_ms)
 {
-	const char *name = cnt_json_str(c->in, "box");
-
 	l->lock = -1;
 	if (cnt_store_instance(c->store, &l->instance, c->err) == -1)
 		return -1;
 	/* Looked up first, so that a name which is no box's leaves no lock file. */
 	if (cnt_store_box_get(c->store, name, &l->box, c->err) == -1)
 		return -1;
-	if (wait_ms >= 0 && (cnt_box_lock(name, wait_ms, &l->lock, c->err) == -1 ||
-	    cnt_store_box_get(c->store, name, &l->box, c->err) == -1))
+	if (wait_ms >= 0 &&
+	    cnt_box_hold(c->store, name, wait_ms, &l->lock, &l->box, c->err) == -1)
 		return -1;
 	if (l->box.state != CNT_READY) {
 		cnt_fail(c->err, CNT_BUSY, "%s: is being made or deleted", name);
@@ -33,9 +31,25 @@ cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
 }
 
 int
-cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool *killed)
+cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms)
 {
-	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1)
+	return cnt_life_begin_named(c, l, cnt_json_str(c->in, "box"), wait_ms);
+}
+
+int
+cnt_life_autostart(struct cnt_call *c, struct cnt_life *l, bool autostart)
+{
+	if (l->box.autostart == autostart)
+		return 0;
+	l->box.autostart = autostart;
+	return cnt_store_box_autostart(c->store, l->box.name, autostart, c->err);
+}
+
+int
+cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed)
+{
+	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1 ||
+	    cnt_life_autostart(c, l, autostart) == -1)
 		return -1;
 	return cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
 	    cnt_json_num(c->in, "timeout", 0), killed, c->err);

@@ -24,8 +24,15 @@ void	cnt_life_end(struct cnt_life *l);
  * it. */
 int	cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms);
 
-/* Begins and stops it, by the call's `force` and `timeout`; killed: see cnt_box_stop. */
-int	cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool *killed);
+/* The same for a box by its name. */
+int	cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *name, int wait_ms);
+
+/* Records whether the box is to run, unless that is what the store says. */
+int	cnt_life_autostart(struct cnt_call *c, struct cnt_life *l, bool autostart);
+
+/* Begins and stops it, by the call's `force` and `timeout`; killed: see cnt_box_stop. autostart: is
+ * it to be started again? */
+int	cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed);
 
 /* lib/life-start.c: network and start; the box's members into c->out. */
 int	cnt_life_start(struct cnt_call *c, struct cnt_life *l);

@@ -22,7 +22,9 @@
 
 #include <lxc/lxccontainer.h>
 
+#include "lib/apparmor.h"
 #include "lib/cgroup.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/filter.h"
 #include "lib/image.h"
@@ -48,7 +50,7 @@ add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct
 		cnt_buf_addf(c, " %s", cnt_box_caps[k].name);
 	cnt_buf_addf(c, "\nlxc.seccomp.profile = %s/seccomp\n", h->dir);
 	if (h->apparmor)
-		cnt_buf_adds(c, "lxc.apparmor.profile = generated\n");
+		cnt_apparmor_config(c);
 	for (size_t k = 0; k < n; k++)
 		cnt_buf_addf(c, "lxc.cgroup%s.%s = %s\n", h->v2 ? "2" : "", keys[k].file,
 		    keys[k].value);
@@ -133,14 +135,9 @@ uplink_mtu(void)
 
 /* Where the kernel has AppArmor a box without it would be confined less than it should be. */
 static int
-check_apparmor(bool *has, struct cnt_err *e)
+check_apparmor(bool has, struct cnt_err *e)
 {
-	CNT_BUF struct cnt_buf b = { 0 };
-	struct cnt_err ignored;
-
-	*has = cnt_file_read("/sys/module/apparmor/parameters/enabled", 16, &b, &ignored) == 0 &&
-	    b.n > 0 && b.p[0] == 'Y';
-	if (*has && access("/usr/sbin/apparmor_parser", X_OK) == -1 &&
+	if (has && access("/usr/sbin/apparmor_parser", X_OK) == -1 &&
 	    access("/sbin/apparmor_parser", X_OK) == -1) {
 		cnt_fail(e, CNT_UNAVAILABLE, "apparmor_parser: not installed");
 		return cnt_hint(e, "apt-get install apparmor");
@@ -155,11 +152,11 @@ write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *d
 {
 	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 };
-	struct cnt_lxc_host h = { dir, cnt_cgroup_is_v2(), false, uplink_mtu() };
+	struct cnt_lxc_host h = { dir, cnt_cgroup_is_v2(), cnt_apparmor_is_on(), uplink_mtu() };
 
 	if (fd == -1)
 		return cnt_fail_sys(e, "%s", dir);
-	if (check_apparmor(&h.apparmor, e) == -1)
+	if (check_apparmor(h.apparmor, e) == -1)
 		return -1;
 	cnt_lxc_config(b, i->tag, p, &h, &config);
 	cnt_filter_profile(&profile);
@@ -190,10 +187,12 @@ fail_by_log(const char *box, const char *dir, struct cnt_err *e)
 {
 	char *path CNT_FREE = cnt_format("%s/lxc.log", dir);
 	CNT_BUF struct cnt_buf b = { 0 };
-	struct cnt_err ignored;
+	struct cnt_err of_log;
 	const char *text = NULL;
 
-	if (cnt_file_read(path, LOG_MAX, &b, &ignored) == 0 && b.n > 0)
+	if (cnt_file_read(path, LOG_MAX, &b, &of_log) == -1)
+		return cnt_fail(e, CNT_SYSTEM, "%s: does not start: %s", box, of_log.text);
+	if (b.n > 0)
 		text = strstr(b.p, " ERROR ");
 	for (int n = 0; text != NULL && n < 2; n++)
 		if ((text = strstr(text, " - ")) != NULL)
@@ -212,14 +211,18 @@ start_by_liblxc(const char *box, const char *boxes, const char *dir, struct cnt_
 
 	clearenv();
 	setenv("PATH", "/usr/sbin:/sbin", 1);
+	errno = 0;
 	c = lxc_container_new(box, boxes);
 	if (c == NULL || !c->is_defined(c))
-		return cnt_fail(e, CNT_SYSTEM, "%s: liblxc does not take %s/config", box, dir);
+		return errno != 0 ? cnt_fail_sys(e, "%s: liblxc reads %s/config", box, dir) :
+		    cnt_fail(e, CNT_SYSTEM, "%s: liblxc does not take %s/config", box, dir);
+	if (CNT_STEP("liblxc has read the box", e) == -1)
+		return -1;
 	c->want_daemonize(c, true);
 	c->want_close_all_fds(c, true);
 	if (!c->start(c, 0, NULL))
 		return fail_by_log(box, dir, e);
-	return 0;
+	return CNT_STEP("liblxc has started the box", e);
 }
 
 static int
@@ -235,10 +238,15 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 	/* Denied to a root without CAP_SYS_RESOURCE: a host that is a container itself. */
 	if (cnt_file_put("/proc/self/oom_score_adj", "-900") == -1 && errno != EACCES)
 		return cnt_fail_sys(e, "/proc/self/oom_score_adj");
-	if (cnt_mount_private(e) == -1 || cnt_mount_userns(p->id, &userns, e) == -1 ||
-	    cnt_mount_rootfs(image, dir, userns, e) == -1)
+	if (cnt_mount_private(e) == -1 ||
+	    CNT_STEP("the starter has mounts of its own", e) == -1 ||
+	    cnt_mount_userns(p->id, &userns, e) == -1 ||
+	    CNT_STEP("the starter has the box's ids", e) == -1 ||
+	    cnt_mount_rootfs(image, dir, userns, e) == -1 ||
+	    CNT_STEP("the starter has mounted the root", e) == -1)
 		return -1;
-	if (agent != NULL && cnt_mount_program(agent, p->id, e) == -1)
+	if (agent != NULL && (cnt_mount_program(agent, p->id, e) == -1 ||
+	    CNT_STEP("the starter has mounted agent-box", e) == -1))
 		return -1;
 	/* The files are there; no box runs without the filter for those who enter it. */
 	if (read(caller, &go, 1) != 1)
@@ -365,13 +373,17 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 		become_starter(b, p, dir, theirs);
 	mover = keep_moving(cgroup);
 	r = pid == -1 ? cnt_fail_sys(e, "%s", cgroup) : write_files(i, b, dir, p, e);
-	if (r == 0)
+	if (r == 0 && (r = CNT_STEP("liblxc's files are written", e)) == 0)
 		r = write_filter(dir, e);
+	if (r == 0)
+		r = CNT_STEP("the filter is written", e);
 	close(take_fd(&theirs));
 	if (r == 0) {
 		send(ours, "", 1, MSG_NOSIGNAL);
 		r = await(b->name, pid, ours, e);
 	}
+	if (r == 0)
+		r = CNT_STEP("the starter has said that it runs", e);
 	end_child(pid);
 	end_child(mover);
 	rmdir(cgroup);
@@ -410,10 +422,11 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", b->name);
 	struct cnt_place p;
 	struct cnt_err ignored;
+	int running = cnt_box_init(i, b->name, NULL, NULL, NULL, e);
 
-	if (cnt_box_place(i, b->slot, &p, e) == -1)
+	if (running == -1 || cnt_box_place(i, b->slot, &p, e) == -1)
 		return -1;
-	if (cnt_box_init(i, b->name, NULL, NULL, NULL, e) == 1) {
+	if (running == 1) {
 		cnt_fail(e, CNT_NO, "%s: running already", b->name);
 		return cnt_hint(e, "`cnt restart %s` starts it anew", b->name);
 	}
@@ -423,8 +436,11 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 		return -1;
 	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1)
 		return -1;
-	if (start(i, b, &p, dir, e) == 0 && check_limits(i, b, e) == 0 &&
-	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0)
+	if (CNT_STEP("nothing of an earlier run is left", e) == 0 && start(i, b, &p, dir, e) == 0 &&
+	    CNT_STEP("the starter has ended", e) == 0 && check_limits(i, b, e) == 0 &&
+	    CNT_STEP("the limits are read back", e) == 0 &&
+	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0 &&
+	    CNT_STEP("a command can run", e) == 0)
 		return 0;
 	cnt_box_stop(i, b->name, true, 0, NULL, &ignored);
 	return -1;

@@ -15,6 +15,7 @@
 #include "lib/audit.h"
 #include "lib/caller.h"
 #include "lib/crypto.h"
+#include "lib/fault.h"
 #include "lib/paths.h"
 #include "lib/recover.h"
 #include "lib/store.h"
@@ -94,10 +95,12 @@ run_recorded(struct cnt_call *c)
 	if (c->store == NULL || (c->verb->effects & CNT_READS) != 0)
 		return c->verb->run(c);
 	args = args_for_audit(c);
-	if (record(c, args, 0, 0, &intent, c->err) == -1)
+	if (record(c, args, 0, 0, &intent, c->err) == -1 ||
+	    CNT_STEP("the intent is recorded", c->err) == -1)
 		return -1;
 	r = c->verb->run(c);
-	if (record(c, NULL, intent, r, &outcome, &late) == -1 && r == 0) {
+	if ((CNT_STEP("the verb has done its work", &late) == -1 ||
+	    record(c, NULL, intent, r, &outcome, &late) == -1) && r == 0) {
 		*c->err = late;
 		return -1;
 	}
@@ -120,7 +123,10 @@ frame(struct cnt_call *c)
 	/* After a reboot of the host what lies in /run is made again. */
 	if (!c->verb->storeless &&
 	    (cnt_store_open(&store, c->verb->makes_store, c->err) == -1 ||
-	    cnt_paths_make(c->err) == -1 || cnt_recover(store, c->err) == -1))
+	    cnt_paths_make(c->err) == -1))
+		return -1;
+	if (store != NULL && (r = cnt_recover(store, c->err)) != 0 &&
+	    (r == -1 || (c->verb->effects & CNT_READS) == 0))
 		return -1;
 	c->store = store;
 	c->caller = &caller;
@@ -353,15 +359,15 @@ print_help(const struct cnt_verb *const *verbs, const struct cnt_verb *v, const 
 static int
 unknown_word(const struct cnt_verb *const *verbs, const char *word)
 {
-	const char *words[16] = { NULL }, *best = NULL;
+	const char *words[16] = { NULL }, *family = verbs[0]->name, *best = NULL;
 	struct cnt_err e = { 0 };
 	size_t n = 0;
 
-	for (; verbs[n] != NULL && n < nitems(words); n++)
+	for (; n < nitems(words) && verbs[n] != NULL; n++)
 		words[n] = second_word(verbs[n]);
 	best = cnt_argv_nearest(word, words, n);
 	cnt_fail(&e, CNT_INVALID, "%.*s: unknown command \"%.64s\"",
-	    (int)strcspn(verbs[0]->name, " "), verbs[0]->name, word);
+	    (int)strcspn(family, " "), family, word);
 	cnt_hint(&e, best != NULL ? "did you mean %s?" : "--help lists them", best);
 	print_error(&e, false);
 	return cnt_code_exit(e.code);
@@ -417,9 +423,13 @@ cnt_main(int argc, char **argv, const struct cnt_verb *const *verbs)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);	/* a limit on files is an error of the write */
+	signal(SIGCHLD, SIG_DFL);	/* ignored, it would take exit statuses away */
 	status = dispatch(argc, argv, verbs);
-	if (fflush(stdout) == EOF || (close(STDOUT_FILENO) == -1 && errno != EBADF)) {
-		fprintf(stderr, "cnt: standard output: %s\n", strerror(errno));
+	/* What did not fit into the buffer has failed before, and left it empty. */
+	if (ferror(stdout) != 0 || fflush(stdout) == EOF ||
+	    (close(STDOUT_FILENO) == -1 && errno != EBADF)) {
+		fprintf(stderr, "cnt: standard output: %s\n", ferror(stdout) != 0 ?
+		    "could not be written" : strerror(errno));
 		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
 	}
 	return status;

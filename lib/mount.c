@@ -9,6 +9,7 @@
 
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <errno.h>
@@ -93,6 +94,21 @@ mount_lower(const char *image, int userns, struct cnt_err *e)
 	return 0;
 }
 
+/* The kernel makes an overlay read-only, and says so to its log alone, when it cannot prepare the
+ * working directory: on a full disk. */
+static int
+check_writable(const char *box, struct cnt_err *e)
+{
+	struct statvfs root, disk;
+
+	if (statvfs("rootfs", &root) == -1 || statvfs("disk", &disk) == -1)
+		return cnt_fail_sys(e, "%s", box);
+	if ((root.f_flag & ST_RDONLY) == 0)
+		return 0;
+	errno = disk.f_bavail == 0 || disk.f_favail == 0 ? ENOSPC : EROFS;
+	return cnt_fail_sys(e, "%s/disk", box);
+}
+
 /* Paths relative to the box's directory need no quoting in the option string. The lower layer is
  * mounted on rootfs first and the overlay on top of it. */
 int
@@ -105,29 +121,45 @@ cnt_mount_rootfs(const char *image, const char *box, int userns, struct cnt_err 
 	if (mount("cnt", "rootfs", "overlay", MS_NODEV, "lowerdir=rootfs,upperdir=disk/upper,"
 	    "workdir=disk/work,redirect_dir=on,metacopy=off,index=off") == -1)
 		return cnt_fail_sys(e, "%s/rootfs: overlay", box);
-	return 0;
+	return check_writable(box, e);
 }
 
-/* The program's place in the box, a file of the box's root; -1 when the box has something else
- * there. */
+/* Any other error on the way to a file in the box is of the box's own making. */
+static bool
+is_the_hosts(int sys)
+{
+	return sys == ENOSPC || sys == EDQUOT || sys == EIO || sys == EMFILE || sys == ENFILE ||
+	    sys == ENOMEM;
+}
+
+/* The program's place in the box, a file of the box's root, is made when it is missing. 0: the box
+ * has something else there. */
 static int
-open_place(const char *path, uint32_t first)
+open_place(const char *path, uint32_t first, int *place, struct cnt_err *e)
 {
 	CNT_CLOSE int root = open("rootfs", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CNT_CLOSE int fd = -1;
 	char *dir CNT_FREE = cnt_format("%.*s", (int)(strrchr(path, '/') - path), path);
-	struct cnt_err ignored;
+	struct cnt_err why = { 0 };
 	struct stat st;
 
+	if (root == -1)
+		return cnt_fail_sys(e, "rootfs");
 	fd = cnt_file_open_in(root, path, O_PATH, 0);
-	if (fd == -1 && errno == ENOENT) {
-		if (cnt_file_mkdirs_in(root, dir, 0755, first, first, &ignored) == -1)
-			return -1;
-		if (cnt_file_write_in(root, path, "", 0, 0755, first, first, &ignored) == -1)
-			return -1;
+	if (fd == -1 && errno == ENOENT &&
+	    cnt_file_mkdirs_in(root, dir, 0755, first, first, &why) == 0 &&
+	    cnt_file_write_in(root, path, "", 0, 0755, first, first, &why) == 0)
 		fd = cnt_file_open_in(root, path, O_PATH, 0);
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		*place = take_fd(&fd);
+		return 1;
 	}
-	return fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ? -1 : take_fd(&fd);
+	if (why.sys == 0)
+		(void)cnt_fail_sys(&why, "%s", path);
+	if (fd != -1 || !is_the_hosts(why.sys))
+		return 0;
+	*e = why;
+	return -1;
 }
 
 /* Made here, in the host's user namespace: the kernel locks such a mount and its flags in the
@@ -139,11 +171,12 @@ cnt_mount_program(const char *program, uint32_t first, struct cnt_err *e)
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 	};
 	char *path CNT_FREE = cnt_format("usr/local/bin%s", strrchr(program, '/'));
-	CNT_CLOSE int place = open_place(path, first);
+	CNT_CLOSE int place = -1;
 	CNT_CLOSE int tree = -1;
+	int there = open_place(path, first, &place, e);
 
-	if (place == -1)
-		return 0;
+	if (there != 1)
+		return there;
 	tree = open_tree(AT_FDCWD, program, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree == -1 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == -1 ||
 	    move_mount(tree, "", place, "",

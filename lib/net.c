@@ -12,6 +12,7 @@
 #include <net/if.h>
 
 #include "lib/bridge.h"
+#include "lib/fault.h"
 #include "lib/foreign.h"
 #include "lib/nft.h"
 #include "lib/paths.h"
@@ -83,7 +84,9 @@ apply(int fd, const struct cnt_instance *i, const struct cnt_box *boxes, size_t 
 	if (find_gone(fd, i, &b, &gone, &b.n_gone, e) == -1)
 		return -1;
 	b.gone = gone;
-	if (cnt_nft_apply(i, &b, whole, e) == -1)
+	if (CNT_STEP("the slots that the firewall may know are marked", e) == -1 ||
+	    cnt_nft_apply(i, &b, whole, e) == -1 ||
+	    CNT_STEP("the firewall has its rules", e) == -1)
 		return -1;
 	for (size_t k = 0; k < b.n_gone; k++)
 		if (mark_slot(fd, gone[k], 0, e) == -1)
@@ -140,12 +143,14 @@ bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct c
 	    cnt_store_boxes(s, &boxes, &n, e) == -1 || apply(lock, i, boxes, n, whole, e) == -1)
 		return -1;
 	b = bridge_of(i, &p);
-	if (cnt_bridge_ensure(&b, e) == -1)
+	if (cnt_bridge_ensure(&b, e) == -1 || CNT_STEP("the bridge is up", e) == -1)
 		return -1;
 	/* The port that one box lacks is not to keep others from starting. */
 	if (join(i, boxes, n, whole ? e : &of_another) == -1 && whole)
 		return -1;
-	return cnt_resolver_ensure(i->tag, p.gateway, e);
+	if (cnt_resolver_ensure(i->tag, p.gateway, e) == -1)
+		return -1;
+	return CNT_STEP("the resolver runs", e);
 }
 
 int

@@ -70,7 +70,8 @@ cnt_nft_check(const struct cnt_instance *i, struct cnt_err *e)
 
 	if (wanted == NULL || cnt_run(argv, NULL, 0, &out, e) == -1)
 		return -1;
-	is = cnt_json_parse(out.p == NULL ? "" : out.p, out.n, e);
+	cnt_buf_adds(&out, "");
+	is = cnt_json_parse(out.p, out.n, e);
 	if (is == NULL)
 		return -1;
 	cJSON_ArrayForEach(command, cnt_json_get(wanted, "nftables")) {

@@ -51,11 +51,9 @@ cnt_path_beside(const char *relative)
 {
 	char self[PATH_MAX] = "";
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = n == -1 ? NULL : strrchr(self, '/');
+	const char *slash = n == -1 ? NULL : strrchr(self, '/');
 
-	if (slash == NULL)
-		return cnt_format("%s/bin/%s", CNT_PREFIX, relative);
-	return cnt_format("%.*s/%s", (int)(slash - self), self, relative);
+	return cnt_format("%.*s/%s", slash != NULL ? (int)(slash - self) : 0, self, relative);
 }
 
 /* The directory fd and all above it. A sticky directory (/tmp) may stand above, never be used. */

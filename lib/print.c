@@ -58,7 +58,7 @@ print_table(const struct cnt_field *fields, const cJSON *rows, FILE *f)
 	int width[32] = { 0 }, n = 0;
 	const cJSON *row = NULL;
 
-	for (; fields[n].name != NULL && n < 32; n++) {
+	for (; n < 32 && fields[n].name != NULL; n++) {
 		width[n] = (int)strlen(fields[n].name);
 		cJSON_ArrayForEach(row, rows) {
 			char *s CNT_FREE = cell(&fields[n], cnt_json_get(row, fields[n].name));

@@ -71,13 +71,14 @@ cnt_recipe_start(const char *recipe, const char *suite, const char *tmp, struct 
     struct cnt_err *e)
 {
 	char *path CNT_FREE = is_word(recipe) ? find(recipe) : NULL;
+	char *dir CNT_FREE = cnt_path_beside("../share/cnt/image");
 	char *argv[] = { path, (char *)suite, NULL };
 	char *env[nitems(passed) + 5] = { NULL };
 	size_t n = 0;
 
 	if (path == NULL) {
 		(void)cnt_fail(e, CNT_NOTFOUND, "%s: no such recipe", recipe);
-		return cnt_hint(e, "recipes are in " CNT_PREFIX "/share/cnt/image");
+		return cnt_hint(e, "recipes are in %s", dir);
 	}
 	if (suite != NULL && !is_word(suite))
 		return cnt_fail(e, CNT_INVALID, "suite: expected a release's name, got \"%s\"",

@@ -26,19 +26,26 @@ remove_box(struct cnt_store *s, const struct cnt_instance *i, const char *name)
 	struct cnt_box b;
 	int lock CNT_CLOSE = -1;
 
-	return cnt_box_lock(name, 0, &lock, &ignored) == 0 &&
-	    cnt_store_box_get(s, name, &b, &ignored) == 0 && b.state != CNT_READY &&
+	return cnt_box_hold(s, name, 0, &lock, &b, &ignored) == 0 && b.state != CNT_READY &&
 	    cnt_box_remove(s, i, name, &ignored) == 0;
 }
 
 /* The firewall knows a removed box until it is rendered again; without a bridge there is none. */
 static int
+render_firewall(struct cnt_store *s, const struct cnt_instance *i)
+{
+	struct cnt_err ignored = { 0 };
+	struct cnt_place place;
+
+	return cnt_box_place(i, 0, &place, &ignored) == -1 || if_nametoindex(place.bridge) == 0 ?
+	    0 : cnt_net_ensure(s, i, &ignored);
+}
+
+static int
 recover_boxes(struct cnt_store *s, struct cnt_err *e)
 {
 	struct cnt_box *boxes CNT_FREE = NULL;
-	struct cnt_err ignored = { 0 };
 	struct cnt_instance i;
-	struct cnt_place place;
 	size_t n = 0, removed = 0;
 
 	if (cnt_store_boxes(s, &boxes, &n, e) == -1)
@@ -51,14 +58,14 @@ recover_boxes(struct cnt_store *s, struct cnt_err *e)
 		if (boxes[k].state != CNT_READY && remove_box(s, &i, boxes[k].name))
 			removed++;
 	}
-	if (removed > 0 && cnt_box_place(&i, 0, &place, &ignored) == 0 &&
-	    if_nametoindex(place.bridge) != 0)
-		(void)cnt_net_ensure(s, &i, &ignored);
+	if (removed > 0)
+		(void)render_firewall(s, &i);
 	return 0;
 }
 
-/* What a dead process left of a start or a session in a box that stays. False: somebody is at work
- * on it, so that later is soon enough. */
+/* What a dead process left of a start or a session in a box that stays, or of a box whose row it
+ * removed: its lock's file, which the attempt to hold it takes away, and its place in the firewall.
+ * False: somebody is at work on it, so that later is soon enough. */
 static bool
 sweep_box(struct cnt_store *s, const char *name)
 {
@@ -67,13 +74,30 @@ sweep_box(struct cnt_store *s, const char *name)
 	struct cnt_box b;
 	int lock CNT_CLOSE = -1;
 
-	if (*name == '\0' || cnt_store_instance(s, &i, &ignored) == -1 ||
-	    cnt_store_box_get(s, name, &b, &ignored) == -1)
+	if (cnt_store_instance(s, &i, &ignored) == -1)
 		return true;
 	cnt_leaf_sweep(i.tag, name);
-	if (cnt_box_lock(name, DYING_MS, &lock, &ignored) == -1)
-		return false;
+	if (cnt_box_hold(s, name, DYING_MS, &lock, &b, &ignored) == -1)
+		return ignored.code == CNT_NOTFOUND && render_firewall(s, &i) == 0;
 	return cnt_box_sweep(&i, name, &ignored) == 0;
+}
+
+/* No name: all boxes. `cnt boot` names none and starts many. */
+static bool
+sweep(struct cnt_store *s, const char *name)
+{
+	struct cnt_box *boxes CNT_FREE = NULL;
+	struct cnt_err ignored = { 0 };
+	bool swept = true;
+	size_t n = 0;
+
+	if (*name != '\0')
+		return sweep_box(s, name);
+	if (cnt_store_boxes(s, &boxes, &n, &ignored) == -1)
+		return false;
+	for (size_t k = 0; k < n; k++)
+		swept = sweep_box(s, boxes[k].name) && swept;
+	return swept;
 }
 
 static int
@@ -85,9 +109,9 @@ close_intents(struct cnt_store *s, struct cnt_err *e)
 	if (cnt_store_pending(s, &p, &n, e) == -1)
 		return -1;
 	for (size_t k = 0; k < n; k++) {
-		if (cnt_process_start(p[k].pid) != p[k].start && sweep_box(s, p[k].box) &&
+		if (cnt_process_start(p[k].pid) != p[k].start && sweep(s, p[k].box) &&
 		    cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
-			return -1;
+			return 1;
 	}
 	return 0;
 }
@@ -104,4 +128,22 @@ cnt_recover(struct cnt_store *s, struct cnt_err *e)
 		return -1;
 	/* An open intent is what brings the next verb here again. */
 	return cnt_image_recover(s, &ignored) != 0 ? 0 : close_intents(s, e);
+}
+
+void
+cnt_recover_rest(struct cnt_store *s)
+{
+	char *path CNT_FREE = cnt_path(CNT_LOCKS);
+	DIR *d CNT_DIR = opendir(path);
+	const struct dirent *entry = NULL;
+
+	(void)sweep(s, "");
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		CNT_CLOSE int lock = -1;
+		struct cnt_err ignored = { 0 };
+		struct cnt_box b;
+
+		if (entry->d_name[0] != '.')
+			(void)cnt_box_hold(s, entry->d_name, 0, &lock, &b, &ignored);
+	}
 }

@@ -19,6 +19,8 @@ const struct cnt_field cnt_report_box[] = {
 	{ .name = "swap", .type = CNT_SIZE },
 	{ .name = "pids", .type = CNT_INTEGER },
 	{ .name = "memory_used", .type = CNT_SIZE, .flags = CNT_OPTIONAL },
+	{ .name = "autostart", .type = CNT_BOOLEAN,
+	  .help = "starts with the host" },
 	{ .name = "created", .type = CNT_STRING },
 	{ 0 }
 };
@@ -56,6 +58,7 @@ cnt_report(const struct cnt_instance *i, const struct cnt_box *b, cJSON *out, st
 	cnt_json_set_int(out, "pids", b->limits.pids);
 	if (used != -1)
 		cnt_json_set_int(out, "memory_used", used);
+	cnt_json_set_bool(out, "autostart", b->autostart);
 	cnt_json_set_str(out, "created", created);
 	return 0;
 }

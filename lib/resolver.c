@@ -73,9 +73,11 @@ is_ours(const struct resolver *r, const char *pid, bool all)
 	CNT_BUF struct cnt_buf is = { 0 }, wanted = { 0 };
 	struct stat theirs, mine;
 	struct cnt_err e;
+	size_t k = 0;
 
-	for (size_t k = 0; r->argv[k] != NULL; k++)
+	do
 		cnt_buf_add(&wanted, r->argv[k], strlen(r->argv[k]) + 1);
+	while (r->argv[++k] != NULL);
 	if (cnt_file_read(cmdline, 65536, &is, &e) == -1 || is.n < wanted.n ||
 	    (all && is.n != wanted.n) || memcmp(is.p, wanted.p, wanted.n) != 0)
 		return false;

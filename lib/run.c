@@ -14,6 +14,8 @@
 #include <linux/close_range.h>
 #include <signal.h>
 
+#include "lib/file.h"
+
 #define STDERR_KEPT 1024
 
 #define PATH_OF_HOST "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,20 +29,11 @@ static int
 memory_file(const char *bytes, size_t n)
 {
 	CNT_CLOSE int low = memfd_create("cnt-run", MFD_CLOEXEC);
-	int fd = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
+	CNT_CLOSE int fd = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 3);
 
-	for (size_t done = 0; fd != -1 && done < n;) {
-		ssize_t w = write(fd, bytes + done, n - done);
-
-		if (w == -1) {
-			close(fd);
-			return -1;
-		}
-		done += (size_t)w;
-	}
-	if (fd != -1)
-		lseek(fd, 0, SEEK_SET);
-	return fd;
+	if (fd == -1 || cnt_file_write(fd, bytes, n) == -1 || lseek(fd, 0, SEEK_SET) == -1)
+		return -1;
+	return take_fd(&fd);
 }
 
 static int

@@ -7,7 +7,7 @@
 #include "lib/sql.h"
 
 #define COLUMNS "slot, name, owner, image, image_name, state, memory, swap, pids, cpu," \
-	" created_us"
+	" created_us, autostart"
 
 int
 cnt_store_instance(struct cnt_store *s, struct cnt_instance *i, struct cnt_err *e)
@@ -99,10 +99,10 @@ cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 		return -1;
 	b->state = CNT_CREATING;
 	b->created_us = cnt_now_us();
-	if (cnt_sql_change(s, e, "INSERT INTO box (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-	    "isssssiiidi", (int64_t)b->slot, b->name, b->owner, b->image, b->image_name,
+	if (cnt_sql_change(s, e, "INSERT INTO box (" COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+	    "isssssiiidii", (int64_t)b->slot, b->name, b->owner, b->image, b->image_name,
 	    cnt_sql_state_name(b->state), b->limits.memory, b->limits.swap, b->limits.pids,
-	    b->limits.cpu, b->created_us) == -1)
+	    b->limits.cpu, b->created_us, (int64_t)b->autostart) == -1)
 		return -1;
 	return cnt_sql_commit(s, e);
 }
@@ -123,6 +123,7 @@ read_box(struct sqlite3_stmt *st, void *row)
 	b->limits.pids = cnt_sql_int(st, 8);
 	b->limits.cpu = cnt_sql_double(st, 9);
 	b->created_us = cnt_sql_int(st, 10);
+	b->autostart = cnt_sql_int(st, 11) != 0;
 }
 
 static int
@@ -159,6 +160,15 @@ cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to, st
 		    cnt_sql_state_name(to), name);
 	if (to == CNT_READY && cnt_sql_durable(s, true, e) == -1)
 		return -1;
+	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
+}
+
+int
+cnt_store_box_autostart(struct cnt_store *s, const char *name, bool autostart, struct cnt_err *e)
+{
+	int r = cnt_sql_change(s, e, "UPDATE box SET autostart = ? WHERE name = ?", "is",
+	    (int64_t)autostart, name);
+
 	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
 }
 

@@ -21,7 +21,8 @@
 #include "lib/sql.h"
 
 #define APPLICATION	0x636e7431	/* "cnt1" */
-#define VERSION		1
+#define MARK		"PRAGMA application_id = 0x636e7431;"
+#define VERSION		2
 #define BUSY_MS		5000
 /* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
 #define LOG_PAGES	32
@@ -30,8 +31,11 @@
 #define PUT_BACK	"put it back, " ANEW
 #define REPLACE		"put a copy in the place of all of cnt.db*, " ANEW
 
+/* The default is for a process of an older cnt that is at work while a newer one migrates. */
+#define AUTOSTART "autostart INTEGER NOT NULL DEFAULT 1 CHECK (autostart IN (0, 1))"
+
 static const char schema[] =
-"PRAGMA application_id = 0x636e7431; PRAGMA user_version = 1;"
+MARK " PRAGMA user_version = 2;"
 "CREATE TABLE instance ("
 "  one INTEGER PRIMARY KEY CHECK (one = 1),"
 "  tag TEXT NOT NULL, id_base INTEGER NOT NULL, id_count INTEGER NOT NULL,"
@@ -48,7 +52,7 @@ static const char schema[] =
 "  image TEXT NOT NULL REFERENCES image (id), image_name TEXT NOT NULL,"
 "  state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),"
 "  memory INTEGER NOT NULL, swap INTEGER NOT NULL, pids INTEGER NOT NULL, cpu REAL NOT NULL,"
-"  created_us INTEGER NOT NULL) STRICT;"
+"  created_us INTEGER NOT NULL, " AUTOSTART ") STRICT;"
 "CREATE INDEX box_image ON box (image);"
 "CREATE INDEX box_unfinished ON box (state) WHERE state <> 'ready';"
 "CREATE TABLE audit ("
@@ -79,24 +83,30 @@ static int
 fail(sqlite3 *db, struct cnt_err *e)
 {
 	const char *why = db == NULL ? "out of memory" : sqlite3_errmsg(db);
-	int rc = sqlite3_errcode(db) & 0xff;
+	int rc = sqlite3_errcode(db) & 0xff, sys = 0;
 
 	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED) {
 		(void)cnt_fail(e, CNT_BUSY, "cnt.db: locked by another process");
 		return cnt_hint(e, "try again");
 	}
-	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB) {
+	/* cnt's own statements are right: one that cannot be compiled lacks its table. */
+	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_ERROR) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", why);
 		return cnt_hint(e, REPLACE);
 	}
-	if (rc == SQLITE_CONSTRAINT)
-		return cnt_fail(e, CNT_BUG, "cnt.db: %s", why);
-	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: %s", why);
-	e->sys = sqlite3_system_errno(db);
+	if (rc == SQLITE_CONSTRAINT) {
+		(void)cnt_fail(e, CNT_BUG, "cnt.db: %s", why);
+		return cnt_hint(e, "`cnt doctor` tells whether the database is damaged");
+	}
+	sys = db == NULL ? 0 : sqlite3_system_errno(db);
+	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: %s%s%s", why, rc == SQLITE_IOERR && sys != 0 ?
+	    ": " : "", rc == SQLITE_IOERR && sys != 0 ? strerror(sys) : "");
+	e->sys = sys;
 	if (rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN)
 		return cnt_hint(e, "see whether its disk is mounted read-only (findmnt) or it is "
 		    "immutable (lsattr)");
-	return rc == SQLITE_FULL ? cnt_hint(e, "free space on the disk that holds it") : -1;
+	return rc == SQLITE_FULL || sys == ENOSPC ?
+	    cnt_hint(e, "free space on the disk that holds it") : -1;
 }
 
 /* cnt_sql_ask, from a list. */
@@ -186,11 +196,10 @@ cnt_sql_hash(sqlite3_stmt *st, int column, uint8_t hash[32])
 enum cnt_state
 cnt_sql_state(sqlite3_stmt *st, int column)
 {
-	enum cnt_state at = CNT_CREATING;
-
-	while (at < CNT_DELETING && strcmp(states[at], cnt_sql_text(st, column)) != 0)
-		at++;
-	return at;
+	for (size_t at = 0; at < nitems(states); at++)
+		if (strcmp(states[at], cnt_sql_text(st, column)) == 0)
+			return (enum cnt_state)at;
+	return CNT_READY;	/* damaged, and nothing is removed for that; doctor sees it */
 }
 
 const char *
@@ -283,7 +292,7 @@ cnt_sql_roll_back(struct cnt_store **tx)
 /* A file of the database: root's and nobody else's. O_PATH, since closing any other descriptor
  * would drop the locks that this process holds on it (fcntl(2)). 1: it is there, 0: it is not. */
 static int
-check_file(const char *path, struct cnt_err *e)
+check_file(const char *path, off_t *size, struct cnt_err *e)
 {
 	int fd CNT_CLOSE = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -292,7 +301,12 @@ check_file(const char *path, struct cnt_err *e)
 		return 0;
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return cnt_fail_sys(e, "%s", path);
-	if (S_ISREG(st.st_mode) && st.st_uid == 0 && (st.st_mode & 077) == 0)
+	if (!S_ISREG(st.st_mode)) {
+		(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's", path);
+		return cnt_hint(e, "see who put that there; " REPLACE);
+	}
+	*size = st.st_size;
+	if (st.st_uid == 0 && (st.st_mode & 077) == 0)
 		return 1;
 	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's with mode 0600", path);
 	return cnt_hint(e, "see who could change it, then: chown root:root %s; chmod 0600 %s", path,
@@ -363,18 +377,26 @@ is_filled(const char *dir, const char *name)
 }
 
 /* Its files are there and fit to be trusted, or are made. A log without its database would be
- * played into a new one, which would know nothing of the boxes and images that are there. */
+ * played into a new one, which would know nothing of the boxes and images that are there. Of an
+ * empty database SQLite would remove the log. */
 static int
 check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 {
-	char *log CNT_FREE = cnt_format("%s-wal", path);
-	int db = check_file(path, e), wal = db == -1 ? -1 : check_file(log, e);
+	char *log CNT_FREE = cnt_format("%s-wal", path), *shm CNT_FREE = cnt_format("%s-shm", path);
+	off_t size = 0, any = 0;
+	int db = check_file(path, &size, e), wal = db == -1 ? -1 : check_file(log, &any, e);
 
-	if (wal == -1 || db == 1)
-		return wal == -1 ? -1 : 0;
+	if (wal == -1 || check_file(shm, &any, e) == -1)
+		return -1;
+	if (db == 1 && size == 0) {
+		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's: empty");
+		return cnt_hint(e, REPLACE);
+	}
+	if (db == 1)
+		return 0;
 	if (wal == 1 || is_filled(dir, "boxes") || is_filled(dir, "images")) {
 		/* Another process may have made it meanwhile, and they are of that one. */
-		if ((db = check_file(path, e)) != 0)
+		if ((db = check_file(path, &any, e)) != 0)
 			return db == 1 ? 0 : -1;
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s", wal == 1 ?
 		    "its log is there" : "there are boxes or images");
@@ -387,9 +409,10 @@ check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 }
 
 /* A process that opens a log cannot tell that it was copied into the database and would go on
- * after its end: a change right after the copying begins the log anew. It is not cut, since a file
- * that grows again makes every change slower. Readers are not waited for; the next change tries
- * again. */
+ * after its end: a change right after the copying begins the log anew; a header written as it is
+ * will do. A row would not: one that stays as it is, is not written, and sqlite3_changes() tells of
+ * it instead of the change that brought us here. The log is not cut, since a file that grows again
+ * makes every change slower. Readers are not waited for; the next change tries again. */
 static int
 trim_log(void *arg CNT_UNUSED, sqlite3 *db, const char *name, int pages)
 {
@@ -397,9 +420,39 @@ trim_log(void *arg CNT_UNUSED, sqlite3 *db, const char *name, int pages)
 		return SQLITE_OK;
 	sqlite3_busy_timeout(db, 0);
 	if (sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK)
-		sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL);
+		sqlite3_exec(db, MARK, NULL, NULL, NULL);
 	sqlite3_busy_timeout(db, BUSY_MS);
 	return SQLITE_OK;
+}
+
+/* A version that this cnt knows; less than VERSION: to be migrated. */
+static int
+read_version(struct cnt_store *s, int64_t *version, struct cnt_err *e)
+{
+	if (cnt_sql_number(s, version, 0, e, "PRAGMA user_version", "") == -1)
+		return -1;
+	if (*version >= 1 && *version <= VERSION)
+		return 0;
+	(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: of version %lld, this cnt knows %d",
+	    (long long)*version, VERSION);
+	return cnt_hint(e, "install the cnt that wrote it, or a newer one");
+}
+
+/* From 1 to 2. Another process may have done it meanwhile; and a cnt of version 1 that was at work
+ * then writes its own number again when it trims the log, so the column is asked about too. */
+static int
+migrate(struct cnt_store *s, struct cnt_err *e)
+{
+	struct cnt_store *tx CNT_TX = NULL;
+	int64_t version, has;
+
+	if (cnt_sql_begin(s, &tx, e) == -1 || read_version(s, &version, e) == -1 ||
+	    cnt_sql_number(s, &has, 0, e, "SELECT 1 FROM pragma_table_info('box')"
+	    " WHERE name = 'autostart'", "") == -1 ||
+	    (!has && cnt_sql_change(s, e, "ALTER TABLE box ADD COLUMN " AUTOSTART, "") == -1) ||
+	    cnt_sql_change(s, e, "PRAGMA user_version = 2", "") == -1)
+		return -1;
+	return cnt_sql_commit(s, e);
 }
 
 static int
@@ -407,19 +460,15 @@ check_marks(struct cnt_store *s, struct cnt_err *e)
 {
 	int64_t application = 0, version = 0;
 
-	if (cnt_sql_number(s, &application, 0, e, "PRAGMA application_id", "") == -1 ||
-	    cnt_sql_number(s, &version, 0, e, "PRAGMA user_version", "") == -1)
+	if (cnt_sql_number(s, &application, 0, e, "PRAGMA application_id", "") == -1)
 		return -1;
 	if (application != APPLICATION) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's");
 		return cnt_hint(e, REPLACE);
 	}
-	if (version != VERSION) {
-		(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: of version %lld, this cnt knows %d",
-		    (long long)version, VERSION);
-		return cnt_hint(e, "install the cnt that wrote it, or a newer one");
-	}
-	return 0;
+	if (read_version(s, &version, e) == -1)
+		return -1;
+	return version < VERSION ? migrate(s, e) : 0;
 }
 
 static int
@@ -470,16 +519,58 @@ cnt_store_close(struct cnt_store **s)
 	*s = NULL;
 }
 
+/* Each finds what is wrong with it, as one text, or nothing. SQLite takes a box for whole that has
+ * a name or a slot as no box can have. */
+static const char *const flaws[] = {
+	"SELECT integrity_check FROM pragma_integrity_check(1) WHERE integrity_check <> 'ok'",
+	"SELECT 'a ' || \"table\" || ' without its ' || parent FROM pragma_foreign_key_check",
+	("SELECT 'box ' || name FROM box WHERE name NOT GLOB '[a-z]*' OR length(name) > 31 OR"
+	" name GLOB '*[^a-z0-9-]*' OR slot >= (SELECT id_count / 65536 FROM instance)"),
+};
+
+static int
+damaged(const char *why, const char *what, struct cnt_err *e)
+{
+	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s%s)", why, what);
+	return cnt_hint(e, REPLACE);
+}
+
+/* Is all there that the schema makes? A trigger that is gone is missed by no statement. */
+static int
+check_schema(struct cnt_store *s, struct cnt_err *e)
+{
+	struct cnt_store *model CNT_STORE = cnt_alloc(sizeof(*model));
+	sqlite3_stmt *st CNT_STMT = NULL;
+	int r = -1;
+
+	if (sqlite3_open(":memory:", &model->db) != SQLITE_OK ||
+	    sqlite3_exec(model->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(model->db, e);
+	r = cnt_sql_ask(model, &st, e, "SELECT type, name FROM sqlite_schema", "");
+	while (r != -1 && (r = cnt_sql_next(model, st, e)) == 1) {
+		const char *type = cnt_sql_text(st, 0), *name = cnt_sql_text(st, 1);
+		int64_t there = 0;
+
+		if (cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM sqlite_schema"
+		    " WHERE type = ? AND name = ?", "ss", type, name) == -1)
+			return -1;
+		if (!there)
+			return damaged("missing: ", name, e);
+	}
+	return r;
+}
+
 int
 cnt_store_check(struct cnt_store *s, struct cnt_err *e)
 {
-	sqlite3_stmt *st CNT_STMT = NULL;
+	int r = check_schema(s, e);
 
-	if (cnt_sql_ask(s, &st, e, "PRAGMA quick_check(1)", "") == -1 ||
-	    cnt_sql_next(s, st, e) == -1)
-		return -1;
-	if (strcmp(cnt_sql_text(st, 0), "ok") == 0)
-		return 0;
-	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", cnt_sql_text(st, 0));
-	return cnt_hint(e, REPLACE);
+	for (size_t i = 0; r == 0 && i < nitems(flaws); i++) {
+		sqlite3_stmt *st CNT_STMT = NULL;
+
+		r = cnt_sql_ask(s, &st, e, flaws[i], "");
+		if (r == 0 && (r = cnt_sql_next(s, st, e)) == 1)
+			return damaged("", cnt_sql_text(st, 0), e);
+	}
+	return r;
 }

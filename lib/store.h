@@ -43,6 +43,7 @@ struct cnt_box {
 	enum cnt_state		state;
 	struct cnt_limits	limits;
 	int64_t			created_us;
+	bool			autostart;	/* was last asked to run: `cnt boot` starts it */
 };
 
 struct cnt_image {
@@ -57,7 +58,7 @@ struct cnt_image {
  * newer version, damaged, or readable by others is refused, never replaced; so is one that is gone
  * while there are boxes or images. A lock is waited for 5 s, then CNT_BUSY. Missing and !create:
  * CNT_UNAVAILABLE, hint `cnt setup`. */
-int	cnt_store_open(struct cnt_store **s, bool create, struct cnt_err *e);
+int	cnt_store_open(struct cnt_store **out, bool create, struct cnt_err *e);
 void	cnt_store_close(struct cnt_store **s);
 #define CNT_STORE	__attribute__((cleanup(cnt_store_close)))
 
@@ -73,6 +74,8 @@ int	cnt_store_box_none(struct cnt_store *s, const char *name, struct cnt_err *e)
 int	cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b,
 	    struct cnt_err *e);
 int	cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to,
+	    struct cnt_err *e);
+int	cnt_store_box_autostart(struct cnt_store *s, const char *name, bool autostart,
 	    struct cnt_err *e);
 /* A READY box is never removed: CNT_BUG. It is made DELETING first. */
 int	cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e);
@@ -119,7 +122,8 @@ int	cnt_store_unfinished(struct cnt_store *s, struct cnt_err *e);
 /* Walks the chain from the first record; 0, or -1 with CNT_NO naming the first that is wrong. */
 int	cnt_store_audit_verify(struct cnt_store *s, int64_t *records, struct cnt_err *e);
 
-/* PRAGMA quick_check; for doctor. */
+/* For doctor: whole as SQLite sees it (PRAGMA integrity_check), with all that the schema makes, and
+ * each box one that can be. */
 int	cnt_store_check(struct cnt_store *s, struct cnt_err *e);
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "lib/file.h"
 
-#define LOCK_MS		5000
+#define LOCK_US		5000000
 #define FILE_MAX	(1 << 20)
 #define BOX_IDS		65536U
 
@@ -59,7 +59,7 @@ static int
 lock_file(const char *file, char **held, struct cnt_err *e)
 {
 	char *lock CNT_FREE = cnt_format("%s.lock", file);
-	int64_t deadline = cnt_ticks_us() + LOCK_MS * 1000;
+	int64_t deadline = cnt_ticks_us() + LOCK_US;
 	int r;
 
 	while ((r = try_lock(file, lock, e)) == 0 && cnt_ticks_us() < deadline)

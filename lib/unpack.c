@@ -22,6 +22,7 @@
 #include <signal.h>
 
 #include "lib/crypto.h"
+#include "lib/fault.h"
 
 #define CHUNK		65536
 #define MAGIC		6		/* bytes of the longest below */
@@ -38,6 +39,9 @@ static const struct {
 	{ "\x28\xb5\x2f\xfd",		4, "--zstd" },
 	{ "BZh",			3, "--bzip2" },
 };
+
+/* What tar says of the host; all else it says of the archive. */
+static const int of_host[] = { ENOSPC, EDQUOT, EROFS, EIO, EMFILE, ENFILE, ENOMEM };
 
 struct flow {
 	struct cnt_source	*source;
@@ -223,9 +227,12 @@ pump(struct flow *f, const char *dir, struct cnt_err *e)
 		have += (size_t)r;
 		if (have == 0 || (f->pid == 0 && have < MAGIC && open_end))
 			continue;
-		if (f->pid == 0 && start_tar(f, dir, chunk, have, e) == -1)
+		if (f->pid == 0 && (start_tar(f, dir, chunk, have, e) == -1 ||
+		    CNT_STEP("the archive's kind is known", e) == -1))
 			return -1;
 		feed(f, chunk, have);
+		if (CNT_STEP("the archive is unpacked in part", e) == -1)
+			return -1;
 		have = 0;
 		if (f->bytes - f->reported >= REPORT_BYTES)
 			report(f, "unpacking");
@@ -261,6 +268,7 @@ static int
 check_tar(struct flow *f, struct cnt_err *e)
 {
 	char text[513] = "";
+	enum cnt_code code = CNT_INVALID;
 	int status;
 
 	if (f->tar != -1)
@@ -277,7 +285,11 @@ check_tar(struct flow *f, struct cnt_err *e)
 	if (pread(f->error_fd, text, sizeof(text) - 1, 0) == -1)
 		text[0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	return cnt_fail(e, CNT_INVALID, "archive: %s", text[0] == '\0' ? "tar was killed" : text);
+	for (size_t i = 0; i < nitems(of_host); i++) {
+		if (strstr(text, strerror(of_host[i])) != NULL)
+			code = CNT_SYSTEM;
+	}
+	return cnt_fail(e, code, "archive: %s", text[0] == '\0' ? "tar was killed" : text);
 }
 
 static void

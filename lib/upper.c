@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "lib/crypto.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 
 #define TABLE_MAX	(1 << 20)	/* passwd and its like, a file of skel */
@@ -384,8 +385,9 @@ cnt_upper_write(int image, int upper, const char *name, const struct cnt_place *
 	if (fchown(upper, shifted(&l, st.st_uid), shifted(&l, st.st_gid)) == -1 ||
 	    fchmod(upper, st.st_mode & 07777) == -1)
 		return cnt_fail_sys(e, "upper");
-	if (write_account(&l, e) == -1 || write_home(&l, keys, n, e) == -1 ||
-	    write_names(&l, e) == -1)
+	if (write_account(&l, e) == -1 || CNT_STEP("the box has its user", e) == -1 ||
+	    write_home(&l, keys, n, e) == -1 || CNT_STEP("the user has a home", e) == -1 ||
+	    write_names(&l, e) == -1 || CNT_STEP("the box has its name", e) == -1)
 		return -1;
 	return write_secrets(&l, e);
 }

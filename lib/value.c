@@ -14,9 +14,9 @@ parse_unit(const char *s, const char *what, const char *letters, const double *f
 	char *end = NULL;
 	const char *unit = NULL;
 
-	*value = isdigit((unsigned char)s[0]) ? strtod(s, &end) : -1;
-	if (*value < 0 || strncmp(s, "0x", 2) == 0 || strncmp(s, "0X", 2) == 0)
+	if (!isdigit((unsigned char)s[0]) || strncmp(s, "0x", 2) == 0 || strncmp(s, "0X", 2) == 0)
 		return cnt_fail(e, CNT_INVALID, "\"%.80s\": not a %s", s, what);
+	*value = strtod(s, &end);
 	if (*end == '\0')
 		return 0;
 	unit = strchr(letters, tolower((unsigned char)*end));

@@ -149,8 +149,6 @@ void	 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f);
 
 /* lib/describe.c */
 
-cJSON	*cnt_describe_input(const struct cnt_verb *v);		/* JSON Schema of the arguments */
-cJSON	*cnt_describe_output(const struct cnt_verb *v);		/* of the result; NULL when bulk */
 cJSON	*cnt_describe_tool(const struct cnt_verb *v);		/* as tools/list carries it */
 cJSON	*cnt_describe(const struct cnt_verb *const *verbs);	/* --describe of a program */
 void	 cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f);	/* for completion */

@@ -204,22 +204,19 @@ write_some(struct cnt_writer *w)
 static void
 written(struct cnt_writer *w, size_t n)
 {
-	w->queued -= n;
-	while (n > 0) {
-		struct chunk *c = w->head;
-		size_t here = c->b.n - c->done;
+	struct chunk *c = NULL;
 
-		if (n < here) {
-			c->done += n;
-			return;
-		}
-		n -= here;
+	w->queued -= n;
+	while ((c = w->head) != NULL && n >= c->b.n - c->done) {
+		n -= c->b.n - c->done;
 		w->head = c->next;
 		if (w->head == NULL)
 			w->tail = NULL;
 		cnt_buf_free(&c->b);
 		free(c);
 	}
+	if (c != NULL)
+		c->done += n;
 }
 
 void

@@ -162,8 +162,10 @@ tools_call(struct asked *a)
 		refuse(a, CNT_RPC_PARAMS, "Invalid params: arguments must be an object");
 		return;
 	}
-	if (!cJSON_IsObject(arguments))
-		arguments = none = cJSON_CreateObject();
+	if (!cJSON_IsObject(arguments)) {
+		none = cJSON_CreateObject();
+		arguments = none;
+	}
 	r = cnt_request_new(a->s, a->batch, a->m, a->revision);
 	if (a->s->in_flight > IN_FLIGHT) {
 		struct cnt_err e = { 0 };

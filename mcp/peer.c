@@ -141,7 +141,7 @@ on_line(struct peer *p, struct cnt_span line)
 	} else if (result.p != NULL && id.n == 1 && *id.p == '1') {
 		cnt_request_answer_raw(take(&p->r), result.p, result.n);
 		close_input(p);
-		cnt_program_stop(&p->process, KILL_US, 2 * KILL_US);
+		cnt_program_stop(&p->process, KILL_US, 2L * KILL_US);
 	} else {
 		fail(p, CNT_BUG, "it did not take the call");
 	}
@@ -152,7 +152,6 @@ static bool
 drain(struct peer *p)
 {
 	struct cnt_span line;
-	enum cnt_line got;
 	ssize_t n;
 
 	while ((n = cnt_reader_fill(&p->reader, p->out_fd)) > 0) {
@@ -160,7 +159,7 @@ drain(struct peer *p)
 		if (p->seen > OUTPUT_MAX)
 			fail(p, CNT_BUG, "more than 64 MiB of output");
 		while (p->r != NULL &&
-		    (got = cnt_reader_next(&p->reader, false, &line)) == CNT_LINE_READY)
+		    cnt_reader_next(&p->reader, false, &line) == CNT_LINE_READY)
 			on_line(p, line);
 		if (p->r == NULL)
 			return false;		/* it may babble on; nobody listens */

@@ -20,6 +20,8 @@ become(const char *path, char *const argv[], const int fds[3])
 {
 	int high[3];
 
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
 	for (int i = 0; i < 3; i++)
 		if ((high[i] = fcntl(fds[i], F_DUPFD, 3)) == -1)
 			_exit(127);
@@ -66,8 +68,9 @@ cnt_program_start(struct cnt_program *p, struct cnt_loop *l, const char *path, c
 	return 0;
 }
 
-void
-cnt_program_signal(const struct cnt_program *p, int signo)
+/* To its whole group. */
+static void
+signal_it(const struct cnt_program *p, int signo)
 {
 	if (p->pid > 0)
 		kill(-p->pid, signo);
@@ -79,7 +82,7 @@ on_kill(void *arg)
 	struct cnt_program *p = arg;
 
 	p->timer = NULL;
-	cnt_program_signal(p, SIGKILL);
+	signal_it(p, SIGKILL);
 }
 
 static void
@@ -87,7 +90,7 @@ on_term(void *arg)
 {
 	struct cnt_program *p = arg;
 
-	cnt_program_signal(p, SIGTERM);
+	signal_it(p, SIGTERM);
 	p->timer = cnt_loop_timer(p->loop, p->kill_us, on_kill, p);
 }
 

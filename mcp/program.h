@@ -27,8 +27,6 @@ struct cnt_program {
 int	cnt_program_start(struct cnt_program *p, struct cnt_loop *l, const char *path,
 	    char *const argv[], const int fds[3], int death_signal, struct cnt_err *e);
 
-void	cnt_program_signal(const struct cnt_program *p, int signo);	/* to its whole group */
-
 /* TERM after term_us, KILL after kill_us, unless it has ended by then. */
 void	cnt_program_stop(struct cnt_program *p, int64_t term_us, int64_t kill_us);
 

@@ -6,11 +6,9 @@
  */
 #include "mcp/raw.h"
 
-#include <stdint.h>
 #include <string.h>
 
-#define ONES	UINT64_C(0x0101010101010101)
-#define LESS(w, n)	(((w) - ONES * (n)) & ~(w) & ONES * 0x80)	/* a byte below n */
+#include "lib/json.h"
 
 static const char *value(const char *p, const char *end, int depth);
 
@@ -64,33 +62,15 @@ escape(const char *p, const char *end)
 	return v >= 0xdc00 && v <= 0xdfff ? p + 11 : NULL;
 }
 
-/* Over bytes that mean nothing in a string, eight at a time: results are long. */
-static const char *
-plain(const char *p, const char *end)
-{
-	uint64_t w;
-
-	for (; end - p >= 8; p += 8) {
-		memcpy(&w, p, 8);
-		if ((LESS(w, 0x20) | LESS(w ^ ONES * '"', 1) | LESS(w ^ ONES * '\\', 1)) != 0)
-			break;
-	}
-	return p;
-}
-
 static const char *
 string(const char *p, const char *end)
 {
 	if (p >= end || *p++ != '"')
 		return NULL;
-	while ((p = plain(p, end)) < end) {
-		unsigned char c = (unsigned char)*p++;
-
-		if (c == '"')
-			return p;
-		if (c < 0x20)
-			return NULL;
-		if (c == '\\' && (p = escape(p, end)) == NULL)
+	while ((p += cnt_json_plain(p, (size_t)(end - p))) < end) {
+		if (*p == '"')
+			return p + 1;
+		if (*p != '\\' || (p = escape(p + 1, end)) == NULL)
 			return NULL;
 	}
 	return NULL;

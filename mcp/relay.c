@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "lib/file.h"
 #include "mcp/frame.h"
 #include "mcp/rpc.h"
 
@@ -73,18 +74,11 @@ known(const struct relay *y, const cJSON *number, size_t *at)
 static void
 send_line(struct cnt_buf *b)
 {
-	size_t done = 0;
-
 	if (b->n > CNT_RELAY_OUT)
 		_exit(1);
 	cnt_buf_add(b, "\n", 1);
-	while (done < b->n) {
-		ssize_t n = write(TO_MAIN, b->p + done, b->n - done);
-
-		if (n == -1 && errno != EINTR)
-			_exit(0);
-		done += n > 0 ? (size_t)n : 0;
-	}
+	if (cnt_file_write(TO_MAIN, b->p, b->n) == -1)
+		_exit(0);
 }
 
 /* A result that says what went wrong. */

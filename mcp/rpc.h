@@ -34,9 +34,9 @@ struct cnt_rpc {
 	const char		*text;
 };
 
-/* The tree of one line, owned by the caller. NULL: *bad says what to answer; text that is JSON
+/* The tree of one line, owned by the caller. NULL: *m says what to answer; text that is JSON
  * but not taken (a name twice, \u0000, too deep) is answered with its id, anything else without. */
-cJSON	*cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *bad);
+cJSON	*cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m);
 
 /* Judges one message, msg and its bytes; everything in *m points into them. */
 void	 cnt_rpc_gate(const cJSON *msg, struct cnt_span raw, struct cnt_rpc *m);

@@ -13,7 +13,7 @@
 #include "lib/base.h"
 #include "mcp/child.h"
 
-#define LOOK_US	20000
+#define LOOK_NS	20000000
 
 void
 cnt_undertaker(const pid_t *groups, size_t n, int64_t grace_us)
@@ -34,7 +34,7 @@ cnt_undertaker(const pid_t *groups, size_t n, int64_t grace_us)
 				gone[i] = true;
 				left--;
 			}
-		nanosleep(&(struct timespec){ 0, LOOK_US * 1000 }, NULL);
+		nanosleep(&(struct timespec){ 0, LOOK_NS }, NULL);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!gone[i])

@@ -7,22 +7,15 @@
 
 #include <sys/syscall.h>
 
-#include <errno.h>
 #include <fcntl.h>
 
-static void
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t did = write(fd, p, n);
+#include "lib/file.h"
 
-		if (did == -1 && errno != EINTR)
-			_exit(cnt_code_exit(CNT_SYSTEM));
-		if (did > 0) {
-			p += did;
-			n -= (size_t)did;
-		}
-	}
+static void
+tell(int fd, const struct cnt_buf *b)
+{
+	if (cnt_file_write(fd, b->p, b->n) == -1)
+		_exit(cnt_code_exit(CNT_SYSTEM));
 }
 
 static void
@@ -34,7 +27,7 @@ child_progress(struct cnt_call *c, double done, double total, const char *text)
 	for (char *p = b.p; (p = strpbrk(p, "\r\n")) != NULL; )
 		*p = ' ';
 	cnt_buf_add(&b, "\n", 1);
-	write_all(*(int *)c->arg, b.p, b.n);
+	tell(*(int *)c->arg, &b);
 }
 
 void
@@ -54,7 +47,7 @@ cnt_worker_run(const struct cnt_verb *v, const cJSON *in, int (*run)(struct cnt_
 	cnt_buf_add(&b, "R ", 2);
 	cnt_call_result(&c, run(&c), &b);
 	cnt_buf_add(&b, "\n", 1);
-	write_all(fd, b.p, b.n);
+	tell(fd, &b);
 	if (c.after != NULL)
 		c.after();
 	_exit(0);

@@ -10,6 +10,7 @@
 #   $out $err $rc   of the last `run COMMAND...`
 #   on_exit CMD  is evaluated at the end, when the boxes are gone, last given first
 #   no_instance=1 before reading this: the test works without one
+#   $slow        what every deadline is multiplied by: SLOW, where the machine is an emulated one
 # There is no skip: a host that cannot run a test fails it.
 
 set -u
@@ -19,7 +20,7 @@ PATH=$BUILD/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C.UTF-8
 export BUILD PATH LC_ALL
 umask 022
-me=t$$ out='' err='' rc=0
+slow=${SLOW:-1} me=t$$ out='' err='' rc=0
 tap_n=0 tap_bad=0 tap_exit=''
 tmp=$(mktemp -d /var/tmp/cnt-tap.XXXXXX) && chmod 755 "$tmp" || exit 1
 
@@ -68,7 +69,7 @@ unlike() { ! printf '%s\n' "$1" | grep -Eq -- "$2"; tap_r=$?; tap_result $tap_r 
 
 # wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over.
 wait_for() {
-	tap_end=$(($(date +%s) + $1)); shift
+	tap_end=$(($(date +%s) + $1 * slow)); shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$tap_end" ] || return 1
 		perl -e 'select undef, undef, undef, 0.02'
@@ -81,7 +82,7 @@ tap_finish() {
 		cnt delete --force "$tap_box" >/dev/null 2>&1 || diag "$tap_box: could not be deleted"
 	done
 	eval "$tap_exit"
-	[ -z "${tap_root-}" ] || sh "$tests/instance" unmake
+	[ -z "${tap_root-}" ] || CNT_ROOT=$tap_root sh "$tests/instance" unmake
 	rm -rf "$tmp"
 	echo "1..$tap_n"
 	[ "$tap_rc" -eq 0 ] || exit "$tap_rc"

@@ -19,7 +19,6 @@ extern const struct cnt_verb cnt_box_shell_exec, cnt_box_read_file, cnt_box_writ
 
 /* Opens the root; CNT_UNAVAILABLE when it cannot be. Must come first. */
 int	 cnt_wall_init(struct cnt_err *e);
-bool	 cnt_wall_built(void);			/* is AGENTBOX_ROOT set? */
 
 /* The path as results show it: absolute. The caller frees. */
 char	*cnt_wall_path(const char *path);

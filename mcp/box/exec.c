@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "lib/file.h"
 #include "mcp/box/stream.h"
 
 #define DOT		" \xc2\xb7 "
@@ -120,22 +121,14 @@ open_input(const char *text, struct cnt_err *e)
 {
 	int fd CNT_CLOSE = text != NULL ? memfd_create("stdin", MFD_CLOEXEC) :
 	    open("/dev/null", O_RDONLY | O_CLOEXEC);
-	size_t n = text != NULL ? strlen(text) : 0;
 
 	/* No /dev in an empty root: end of file all the same. */
 	if (fd == -1 && text == NULL)
 		fd = memfd_create("stdin", MFD_CLOEXEC);
 	if (fd == -1)
 		return cnt_fail_sys(e, "standard input");
-	while (n > 0) {
-		ssize_t done = write(fd, text, n);
-
-		if (done == -1)
-			return cnt_fail_sys(e, "standard input");
-		text += done;
-		n -= (size_t)done;
-	}
-	if (text != NULL && lseek(fd, 0, SEEK_SET) == -1)
+	if (text != NULL && (cnt_file_write(fd, text, strlen(text)) == -1 ||
+	    lseek(fd, 0, SEEK_SET) == -1))
 		return cnt_fail_sys(e, "standard input");
 	return take_fd(&fd);
 }
@@ -229,7 +222,7 @@ look_at_clock(struct run *r, int64_t now)
 
 		cnt_text_duration(now - r->started, took);
 		text = cnt_format("%s" DOT "%lld B", took,
-		    (long long)(r->out.total + r->err.total));
+		    (long long)r->out.total + (long long)r->err.total);
 		cnt_progress(r->call, (double)(now - r->started) / 1e6, 0, text);
 		r->next_progress = now + PROGRESS_US;
 	}

@@ -197,12 +197,13 @@ static void walk_directory(struct walk *w, int fd, const char *prefix, int depth
 static void
 descend(struct walk *w, int dir, const char *name, const char *path, int depth)
 {
+	const char *after = w->after;
 	size_t n = strlen(path);
 	int fd = -1;
 
 	/* A tree that is whole on the pages before is not walked again, only to be counted. */
-	if (is_before(w, path) && (strncmp(w->after, path, n) != 0 ||
-	    (w->after[n] != '\0' && w->after[n] != '/'))) {
+	if (after != NULL && is_before(w, path) && (strncmp(after, path, n) != 0 ||
+	    (after[n] != '\0' && after[n] != '/'))) {
 		w->skipped = true;
 		return;
 	}
@@ -265,7 +266,7 @@ list_directory(struct cnt_call *c)
 		cnt_json_set_null(c->out, "total");
 	else
 		cnt_json_set_int(c->out, "total", w.total);
-	if (w.more || w.stopped) {
+	if (w.last != NULL && (w.more || w.stopped)) {
 		cnt_base64_add(&next, w.last, strlen(w.last));
 		cnt_json_set_str(c->out, "next_cursor", next.p);
 	} else {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/file.h"
 #include "mcp/box/place.h"
 
 static const struct cnt_field move_params[] = {
@@ -43,7 +44,7 @@ copy_bytes(int from, int to)
 	ssize_t n = 0;
 
 	while ((n = read(from, chunk, sizeof(chunk))) > 0)
-		if (cnt_write_all(to, chunk, (size_t)n) == -1)
+		if (cnt_file_write(to, chunk, (size_t)n) == -1)
 			return -1;
 	return n == -1 ? -1 : 0;
 }

@@ -168,21 +168,3 @@ cnt_place_drop(struct cnt_place *p)
 	p->fd = -1;
 	errno = saved;
 }
-
-int
-cnt_write_all(int fd, const void *bytes, size_t n)
-{
-	const char *p = bytes;
-
-	while (n > 0) {
-		ssize_t done = write(fd, p, n);
-
-		if (done == -1 && errno != EINTR)
-			return -1;
-		if (done > 0) {
-			p += done;
-			n -= (size_t)done;
-		}
-	}
-	return 0;
-}

@@ -27,6 +27,4 @@ int	cnt_place_as(struct cnt_place *p, const char *name, bool replace);
 
 void	cnt_place_drop(struct cnt_place *p);
 
-int	cnt_write_all(int fd, const void *bytes, size_t n);	/* -1 and errno */
-
 #endif

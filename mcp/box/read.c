@@ -200,6 +200,7 @@ state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part
     const char *encoding)
 {
 	int64_t offset = p->start + (int64_t)p->from, next = offset + (int64_t)p->n;
+	int64_t lines = count_lines(p);
 	bool whole = offset == 0 && !p->more, sized = st->st_size > 0 || p->bytes.n == 0;
 	char sha[65] = "", time[32];
 
@@ -214,7 +215,7 @@ state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part
 	else
 		cnt_buf_adds(&c->head, "an unknown number");
 	cnt_buf_addf(&c->head, " \xc2\xb7 %s \xc2\xb7 %lld lines \xc2\xb7 mtime %s%s%s\n", encoding,
-	    (long long)count_lines(p), time, sha[0] != '\0' ? " \xc2\xb7 sha256 " : "", sha);
+	    (long long)lines, time, sha[0] != '\0' ? " \xc2\xb7 sha256 " : "", sha);
 	if (sized)
 		cnt_json_set_int(c->out, "size", st->st_size);
 	else
@@ -226,7 +227,7 @@ state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part
 	cnt_json_set_str(c->out, "mtime", time);
 	cnt_json_set_int(c->out, "offset", offset);
 	cnt_json_set_int(c->out, "bytes", (int64_t)p->n);
-	cnt_json_set_int(c->out, "lines", count_lines(p));
+	cnt_json_set_int(c->out, "lines", lines);
 	if (p->more)
 		cnt_json_set_int(c->out, "next_offset", next);
 	else
@@ -242,7 +243,7 @@ note_cut(struct cnt_call *c, const struct part *p)
 		cnt_buf_adds(&c->foot, "\n");
 	if (p->more)
 		cnt_buf_addf(&c->foot, "[more follows: next_offset %lld]\n",
-		    (long long)(offset + (int64_t)p->n));
+		    (long long)offset + (long long)p->n);
 	else if (p->cut)
 		cnt_buf_addf(&c->foot, "[earlier lines did not fit: this begins at byte %lld]\n",
 		    (long long)offset);
@@ -280,7 +281,8 @@ read_file(struct cnt_call *c)
 	cnt_json_set_bool(c->out, "truncated",
 	    p.cut || (p.more && cnt_json_get(c->in, "head") == NULL));
 	if (c->body.p == NULL) {	/* handed over, not copied: it may be a MiB */
-		memmove(bytes.p, bytes.p + p.from, p.n);
+		if (p.from > 0)
+			memmove(bytes.p, bytes.p + p.from, p.n);
 		bytes.p[p.n] = '\0';
 		bytes.n = p.n;
 		c->body = bytes;

@@ -63,8 +63,9 @@ cnt_wall_init(struct cnt_err *e)
 	return 0;
 }
 
-bool
-cnt_wall_built(void)
+/* Is AGENTBOX_ROOT set? */
+static bool
+is_built(void)
 {
 	return wall.path[0] != '\0';
 }
@@ -228,7 +229,7 @@ cnt_wall_fail(struct cnt_err *e, const char *path)
 
 	if (error == EXDEV) {
 		cnt_fail(e, CNT_DENIED, "%s: outside of %s", path,
-		    cnt_wall_built() ? wall.path : "/");
+		    is_built() ? wall.path : "/");
 		return cnt_hint(e, "AGENTBOX_ROOT is %s; links that are absolute or lead out are "
 		    "refused", wall.path);
 	}
@@ -306,7 +307,8 @@ cnt_wall_parent(const char *path, bool mkdirs, char **name, struct cnt_err *e)
 	*name = NULL;
 	if (strlen(whole) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
-		return cnt_fail_sys(e, "%.64s...", path);
+		cnt_fail_sys(e, "%.64s...", path);
+		return -1;
 	}
 	*name = cnt_format("%.*s", (int)strcspn(last, "/"), last);
 	if (path[0] == '\0' || **name == '\0' || strcmp(*name, ".") == 0 ||
@@ -335,7 +337,7 @@ cnt_wall_target(char **path, bool mkdirs, char **name, struct cnt_err *e)
 			return take_fd(&dir);
 		}
 		link[n] = '\0';
-		if (link[0] == '/' && cnt_wall_built()) {
+		if (link[0] == '/' && is_built()) {
 			errno = EXDEV;
 			return cnt_wall_fail(e, at);
 		}

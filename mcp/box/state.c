@@ -14,7 +14,7 @@
 #include "lib/crypto.h"
 
 #define SPILL		"output-"
-#define KEPT_SECONDS	(7 * 24 * 3600)
+#define KEPT_SECONDS	604800		/* a week */
 
 /* Makes and opens one part of the way; the last one must be the user's own and nobody else's. */
 static int

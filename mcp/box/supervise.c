@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 
 #define GRACE_US	2000000		/* between TERM and KILL */
 #define PID_LIMIT	4194304		/* the kernel's own bound on pids */
@@ -33,6 +32,8 @@ static pid_t server;		/* 0: there is none, the connection is this process */
 struct pids {
 	pid_t	*p;
 	size_t	 n, cap;
+	int	 sig;			/* 0: none */
+	size_t	 told;			/* so many have been sent it */
 };
 
 struct super {
@@ -77,15 +78,20 @@ add_children_of(struct pids *s, pid_t pid, const char *thread)
 	return 0;
 }
 
-/* Without /proc: which of all pids is a child of ours? */
+/* Without /proc: which of all pids is a child of ours? Asking takes seconds: who is to be
+ * signalled is, when found. */
 static void
 add_children_by_asking(struct pids *s)
 {
 	siginfo_t info;
 
 	for (pid_t pid = 1; pid < PID_LIMIT; pid++)
-		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
 			add_pid(s, pid);
+			if (s->sig != 0)
+				kill(pid, s->sig);
+		}
+	s->told = s->n;
 }
 
 static void
@@ -115,25 +121,29 @@ find_descendants(struct pids *s)
 }
 
 static void
+signal_rest(struct pids *s)
+{
+	for (size_t i = s->told; i < s->n; i++)
+		kill(s->p[i], s->sig);
+	free(s->p);
+}
+
+static void
 signal_descendants(int sig)
 {
-	struct pids s = { 0 };
+	struct pids s = { .sig = sig };
 
 	find_descendants(&s);
-	for (size_t i = 0; i < s.n; i++)
-		kill(s.p[i], sig);
-	free(s.p);
+	signal_rest(&s);
 }
 
 static void
 kill_children(void)
 {
-	struct pids s = { 0 };
+	struct pids s = { .sig = SIGKILL };
 
 	add_own_children(&s);
-	for (size_t i = 0; i < s.n; i++)
-		kill(s.p[i], SIGKILL);
-	free(s.p);
+	signal_rest(&s);
 }
 
 void
@@ -283,35 +293,34 @@ supervise(struct super *s)
 	}
 }
 
+/* In the child of vfork, with every signal blocked: system calls only. */
+static CNT_NORETURN void
+become(const struct cnt_command *c, char *const argv[], volatile int *error)
+{
+	const int f[] = { c->in, c->out, c->err };
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
+	sigemptyset(&none);
+	if (setsid() != -1 && dup2(f[0], 0) != -1 && dup2(f[1], 1) != -1 && dup2(f[2], 2) != -1 &&
+	    fchdir(c->cwd) != -1 && sigprocmask(SIG_SETMASK, &none, NULL) != -1)
+		execve("/bin/sh", argv, c->env);
+	*error = errno;
+	_exit(127);
+}
+
 static int
 start(const struct cnt_command *c, pid_t *shell)
 {
-	char sh[] = "/bin/sh", name[] = "sh", flag[] = "-c", end[] = "--",
-	    *text = cnt_strdup(c->text);
+	char name[] = "sh", flag[] = "-c", end[] = "--", *text CNT_FREE = cnt_strdup(c->text);
 	char *const argv[] = { name, flag, end, text, NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
-	static const int reset[] = { SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD, SIGTSTP };
-	sigset_t none, defaults;
-	int error = 0;
+	volatile int error = 0;
 
-	sigemptyset(&none);
-	sigemptyset(&defaults);
-	for (size_t i = 0; i < nitems(reset); i++)
-		sigaddset(&defaults, reset[i]);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, c->in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, c->out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, c->err, STDERR_FILENO);
-	posix_spawn_file_actions_addfchdir_np(&files, c->cwd);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-	    POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigdefault(&attr, &defaults);
-	posix_spawnattr_setsigmask(&attr, &none);
-	error = posix_spawn(shell, sh, &files, &attr, argv, c->env);
-	free(text);
-	return error;
+	*shell = vfork();
+	if (*shell == 0)
+		become(c, argv, &error);
+	return *shell == -1 ? errno : error;
 }
 
 /* The supervisor keeps its own descriptors and nothing of the server's: not the real standard
@@ -324,7 +333,7 @@ keep_only(struct super *s)
 
 	for (size_t i = 0; i < nitems(mine); i++)
 		if (*mine[i] != -1) {
-			int high = fcntl(*mine[i], F_DUPFD_CLOEXEC, 64);
+			int high = fcntl(*mine[i], F_DUPFD_CLOEXEC, at + (int)nitems(mine));
 
 			*mine[i] = high;
 		}

@@ -39,10 +39,11 @@ cnt_text_fits(const char *s, size_t n, size_t *max, size_t high)
 	size_t i = 0, used = 0;
 
 	for (; i < n && used <= *max; i++) {
-		while (n - i > 8 && *max - used > 8 && cnt_json_plain(s + i)) {
-			i += 8;
-			used += 8;
-		}
+		size_t left = n - i < *max - used ? n - i : *max - used;
+		size_t plain = high == 1 && left > 0 ? cnt_json_plain(s + i, left - 1) : 0;
+
+		i += plain;
+		used += plain;
 		used += (s[i] & 0x80) != 0 ? high : escaped[(unsigned char)s[i]];
 	}
 	if (used > *max) {
@@ -166,8 +167,9 @@ cnt_base64_add(struct cnt_buf *to, const void *bytes, size_t n)
 	if (n > 0) {
 		o[0] = digits[p[0] >> 2];
 		o[1] = digits[(p[0] & 3) << 4 | (n > 1 ? p[1] >> 4 : 0)];
-		o[2] = n > 1 ? digits[(p[1] & 15) << 2] : '=';
-		o[3] = '=';
+		o[2] = o[3] = '=';
+		if (n > 1)
+			o[2] = digits[(p[1] & 15) << 2];
 		o += 4;
 	}
 	cnt_buf_add(to, out, (size_t)(o - out));

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "lib/file.h"
 #include "mcp/box/place.h"
 
 #define LOCK_US	2000000
@@ -176,7 +177,7 @@ replace(const struct target *t, mode_t *mode, struct cnt_err *e)
 
 	if (cnt_place_open(&p, t->dir) == -1)
 		return cnt_wall_fail(e, t->path);
-	if (cnt_write_all(p.fd, t->bytes, t->n) == -1)
+	if (cnt_file_write(p.fd, t->bytes, t->n) == -1)
 		r = cnt_wall_fail(e, t->path);
 	else if (t->old != -1 && cnt_place_like(&p, t->old, &t->st) == -1)
 		r = keep_owner_failed(t, e);
@@ -204,7 +205,7 @@ append(const struct target *t, mode_t *mode, struct cnt_err *e)
 		return cnt_wall_fail(e, t->path);
 	if (st.st_dev != t->st.st_dev || st.st_ino != t->st.st_ino)
 		return changed(t, e);
-	if (cnt_write_all(fd, t->bytes, t->n) == -1 ||
+	if (cnt_file_write(fd, t->bytes, t->n) == -1 ||
 	    (t->mode != -1 && fchmod(fd, (mode_t)t->mode) == -1) || fsync(fd) == -1 ||
 	    fstat(fd, &st) == -1)
 		return cnt_wall_fail(e, t->path);

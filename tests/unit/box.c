@@ -124,6 +124,7 @@ liblxc_is_told_all_of_it(void **state)
 	h = (struct cnt_lxc_host){ "/b/web", true, true, 1500 };
 	cnt_lxc_config(&box, instance.tag, &p, &h, &v2);
 	has_line(&v2, "lxc.apparmor.profile = generated");
+	has_line(&v2, "lxc.apparmor.raw = mount fstype=ramfs -> /dev/shm/,");
 	has_line(&v2, "lxc.cgroup2.memory.max = 1073741824");
 	assert_null(strstr(v2.p, "lxc.mount.entry"));	/* no host path but by lib/mount.c */
 }

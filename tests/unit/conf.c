@@ -94,7 +94,7 @@ a_file_that_others_can_write_is_refused(void **state CNT_UNUSED)
 	struct cnt_err e = { 0 };
 
 	assert_int_equal(mkdir(dir, 0755) | mkdir(cnt, 0755), 0);
-	FILE *f = fopen(path, "w");
+	FILE *f = fopen(path, "we");
 	assert_non_null(f);
 	assert_true(fputs("pids 77\n", f) >= 0);
 	assert_int_equal(fclose(f) | chmod(path, 0644), 0);

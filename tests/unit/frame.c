@@ -4,6 +4,7 @@
  */
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ lines(const char *bytes, size_t n, size_t step, size_t max)
 	enum cnt_line got;
 	int p[2];
 
-	assert_int_equal(pipe(p), 0);
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	for (size_t at = 0; at <= n; at += step) {
 		size_t part = n - at < step ? n - at : step;
 		bool last = at + step > n;
@@ -151,7 +152,7 @@ pipe_is_never_blocked_on(void **state CNT_UNUSED)
 {
 	int p[2];
 
-	assert_int_equal(pipe(p), 0);
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	slow_reader(p[0], p[1]);
 }
 

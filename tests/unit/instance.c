@@ -61,7 +61,7 @@ static void
 put(const char *name, const char *text)
 {
 	char *path CNT_FREE = cnt_format("%s/%s", cnt_root(), name);
-	FILE *f CNT_FILE = fopen(path, "w");
+	FILE *f CNT_FILE = fopen(path, "we");
 
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);

@@ -64,7 +64,7 @@ bounds_depth(void **state CNT_UNUSED)
 
 	memset(text, '[', CNT_JSON_DEPTH);
 	memset(text + CNT_JSON_DEPTH, ']', CNT_JSON_DEPTH);
-	assert_true(parses(text, 2 * CNT_JSON_DEPTH));
+	assert_true(parses(text, (size_t)2 * CNT_JSON_DEPTH));
 	memset(text, '[', CNT_JSON_DEPTH + 1);
 	memset(text + CNT_JSON_DEPTH + 1, ']', CNT_JSON_DEPTH + 1);
 	assert_false(parses(text, 2 * CNT_JSON_DEPTH + 2));
@@ -118,6 +118,24 @@ quotes(void **state CNT_UNUSED)
 	assert_string_equal(j->valuestring, raw);
 }
 
+static void
+finds_what_is_not_plain(void **state CNT_UNUSED)
+{
+	static const char special[] = "\"\\\n\x1f\x01\0";
+	char text[48];
+
+	for (size_t n = 0; n <= sizeof(text); n++)
+		for (size_t at = 0; at <= n; at++)
+			for (size_t i = 0; i < sizeof(special) - 1; i++) {
+				memset(text, at % 2 == 0 ? '\xff' : ' ', sizeof(text));
+				if (at < n)
+					text[at] = special[i];
+				if (at + 3 < n)
+					text[at + 3] = '"';
+				assert_int_equal(cnt_json_plain(text, n), at);
+			}
+}
+
 int
 main(void)
 {
@@ -125,7 +143,7 @@ main(void)
 		cmocka_unit_test(accepts), cmocka_unit_test(refuses),
 		    cmocka_unit_test(bounds_depth),
 		cmocka_unit_test(prints_integers_exactly), cmocka_unit_test(mends_utf8),
-		cmocka_unit_test(quotes),
+		cmocka_unit_test(quotes), cmocka_unit_test(finds_what_is_not_plain),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

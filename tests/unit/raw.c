@@ -17,7 +17,7 @@
 #include "lib/base.h"
 #include "mcp/raw.h"
 
-#define PAGE 65536
+#define PAGE 65536UL
 
 static char *page;
 
@@ -49,7 +49,7 @@ static const char *const bad[] = {
 	"\"\\", "\"\\u12", "\"\\u12g4\"", "\"\\x\"", "\"\\ud83d\"", "\"\\ud83d\\u0041\"",
 	"\"\\ude00\"", "\"\\ud83d\\u", "\"\t\"", "{", "}", "[", "]", "[1", "[1,", "[1,]", "[,1]",
 	"{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{1:1}", "[1 2]",
-	"{}{}", "1 1", "\v1", "\xef\xbb\xbf" "1", NULL
+	"{}{}", "1 1", "\v1", "\xef\xbb\xbf{}", NULL
 };
 
 static void
@@ -88,7 +88,7 @@ depth(void **state CNT_UNUSED)
 	for (int n = CNT_RAW_DEPTH; n <= CNT_RAW_DEPTH + 1; n++) {
 		memset(text, '[', (size_t)n);
 		memset(text + n, ']', (size_t)n);
-		text[2 * n] = '\0';
+		text[(ptrdiff_t)2 * n] = '\0';
 		assert_int_equal(cnt_raw_check(at_end(text)), n == CNT_RAW_DEPTH);
 	}
 }

@@ -60,7 +60,7 @@ is_there(const char *dir, const char *name)
 static void
 recover(struct cnt_store *s)
 {
-	if (cnt_recover(s, &e) == -1)
+	if (cnt_recover(s, &e) != 0)
 		fail_msg("%s", e.text);
 }
 

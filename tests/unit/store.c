@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The store: who may have made the file, slots, states, names of images, and the audit chain with
- * somebody at work on it with SQLite's own tools.
+ * The store: when it is made, slots, states, names of images, and the audit chain with somebody at
+ * work on it with SQLite's own tools. A damaged file is tests/fail/damage.t's.
  */
 #include "lib/store.h"
 
+#include "lib/sql.h"
 #include "tests/unit/root.h"
 
-#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <fcntl.h>
-#include <linux/fs.h>
 
 #include <sqlite3.h>
 
@@ -52,15 +50,6 @@ refuses_to_open(enum cnt_code code, const char *why)
 	assert_null(s);
 	if (e.code != code || strstr(e.text, why) == NULL)
 		fail_msg("%s: \"%s\" does not say \"%s\"", cnt_code_name(e.code), e.text, why);
-}
-
-static void
-overwrite(off_t at, const void *bytes, size_t n)
-{
-	char *path CNT_FREE = cnt_path(CNT_DB);
-	int fd CNT_CLOSE = open(path, O_WRONLY);
-
-	assert_int_equal(pwrite(fd, bytes, n, at), n);
 }
 
 /* As somebody with root and SQLite would. */
@@ -117,54 +106,6 @@ eight_at_once_make_one_database(void **state CNT_UNUSED)
 	assert_int_equal(cnt_store_check(s, &e), 0);
 }
 
-static void
-a_file_that_others_could_use_is_refused(void **state CNT_UNUSED)
-{
-	char *path CNT_FREE = cnt_path(CNT_DB), *log CNT_FREE = cnt_path(CNT_DB "-wal");
-	char *away CNT_FREE = cnt_path("/away");
-
-	assert_int_equal(chmod(path, 0640), 0);
-	refuses_to_open(CNT_UNAVAILABLE, "0600");
-	assert_int_equal(chmod(path, 0600) | chown(path, 1, 0), 0);
-	refuses_to_open(CNT_UNAVAILABLE, "0600");
-	assert_int_equal(chown(path, 0, 0) | chmod(log, 0604), 0);
-	refuses_to_open(CNT_UNAVAILABLE, "0600");
-	assert_int_equal(chmod(log, 0600) | rename(path, away) | symlink(away, path), 0);
-	refuses_to_open(CNT_UNAVAILABLE, "must be a file");
-}
-
-static void
-a_damaged_or_foreign_database_is_never_replaced(void **state CNT_UNUSED)
-{
-	char *path CNT_FREE = cnt_path(CNT_DB), *log CNT_FREE = cnt_path(CNT_DB "-wal");
-	struct stat before, after;
-
-	assert_int_equal(unlink(log), 0);
-	overwrite(60, "\0\0\0\2", 4);
-	refuses_to_open(CNT_UNAVAILABLE, "version 2");
-	overwrite(60, "\0\0\0\1", 4);
-	overwrite(68, "abcd", 4);
-	refuses_to_open(CNT_SYSTEM, "not a database of cnt's");
-	overwrite(0, "SQLite format 4", 15);
-	assert_int_equal(stat(path, &before), 0);
-	refuses_to_open(CNT_SYSTEM, "damaged");
-	assert_non_null(strstr(e.hint, "put a copy"));
-	assert_int_equal(stat(path, &after), 0);
-	assert_int_equal(before.st_ino, after.st_ino);
-	assert_int_equal(truncate(path, 0), 0);
-	refuses_to_open(CNT_SYSTEM, "not a database of cnt's");
-}
-
-static void
-a_log_without_its_database_is_not_played_into_a_new_one(void **state CNT_UNUSED)
-{
-	char *path CNT_FREE = cnt_path(CNT_DB);
-
-	assert_int_equal(unlink(path), 0);
-	refuses_to_open(CNT_SYSTEM, "gone");
-	assert_int_equal(access(path, F_OK), -1);
-}
-
 /* As it is when the file was moved away. */
 static void
 a_database_that_is_gone_from_boxes_or_images_is_not_made_anew(void **state CNT_UNUSED)
@@ -187,47 +128,6 @@ a_database_that_is_gone_from_boxes_or_images_is_not_made_anew(void **state CNT_U
 		assert_int_equal(rmdir(dir), 0);
 	}
 	assert_int_equal(cnt_store_open(&s, true, &e), 0);
-}
-
-/* An immutable file is one that even root may only read. */
-static void
-a_database_that_cannot_be_written_says_why(void **state CNT_UNUSED)
-{
-	char *path CNT_FREE = cnt_path(CNT_DB);
-	struct cnt_store *s CNT_STORE = opened();
-	struct cnt_audit r = { .kind = CNT_INTENT };
-	int fd CNT_CLOSE = open(path, O_RDONLY), flags = 0, none = 0;
-
-	cnt_store_close(&s);
-	assert_int_equal(ioctl(fd, FS_IOC_GETFLAGS, &flags), 0);
-	none = flags;
-	flags |= FS_IMMUTABLE_FL;
-	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &flags), 0);
-	int opens = cnt_store_open(&s, false, &e);
-	int writes = opens == -1 ? -1 : cnt_store_audit(s, &r, &e);
-	assert_int_equal(ioctl(fd, FS_IOC_SETFLAGS, &none), 0);
-	assert_int_equal(writes, -1);
-	assert_int_equal(e.code, CNT_SYSTEM);
-	assert_non_null(strstr(e.hint, "read-only"));
-}
-
-static void
-a_lock_is_waited_for_and_then_busy(void **state CNT_UNUSED)
-{
-	char *path CNT_FREE = cnt_path(CNT_DB);
-	struct cnt_store *s CNT_STORE = opened();
-	struct cnt_audit r = { .kind = CNT_INTENT };
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	int64_t start = cnt_ticks_us();
-	assert_int_equal(cnt_store_audit(s, &r, &e), -1);
-	int64_t waited = cnt_ticks_us() - start;
-	sqlite3_close(db);
-	assert_int_equal(e.code, CNT_BUSY);
-	assert_true(waited > 4000000 && waited < 8000000);
-	assert_int_equal(cnt_store_audit(s, &r, &e), 0);
 }
 
 static void
@@ -329,6 +229,20 @@ the_smallest_free_slot_is_taken_and_then_busy(void **state CNT_UNUSED)
 	assert_string_equal(all[0].name, "b");
 	assert_string_equal(all[2].name, "d");
 	free(all);
+}
+
+/* The change that fills the log trims it too, which writes something else. */
+static void
+each_change_counts_its_own_rows(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_box b[] = { box("a", A), box("b", A), box("c", A) };
+
+	ready_image(s, A, "debian");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(cnt_store_box_add(s, &b[i], &e), 0);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(cnt_sql_change(s, &e, "UPDATE box SET pids = pids + 1", ""), 3);
 }
 
 static void
@@ -581,16 +495,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BARE(a_missing_database_is_made_only_when_asked),
 		BARE(eight_at_once_make_one_database),
-		TEST(a_file_that_others_could_use_is_refused),
-		TEST(a_damaged_or_foreign_database_is_never_replaced),
-		TEST(a_log_without_its_database_is_not_played_into_a_new_one),
 		TEST(a_database_that_is_gone_from_boxes_or_images_is_not_made_anew),
-		TEST(a_database_that_cannot_be_written_says_why),
-		TEST(a_lock_is_waited_for_and_then_busy),
 		TEST(a_box_is_as_it_was_added),
 		TEST(a_ready_box_is_removed_only_when_marked),
 		TEST(missing_boxes_are_not_found),
 		TEST(the_smallest_free_slot_is_taken_and_then_busy),
+		TEST(each_change_counts_its_own_rows),
 		TEST(an_instance_changes_only_without_boxes),
 		TEST(an_image_takes_its_name_from_the_older_one),
 		TEST(an_image_is_found_by_the_first_digits_of_its_id),

@@ -194,7 +194,7 @@ result_of(const char *text)
 	struct cnt_err e = { 0 };
 	cJSON *j CNT_JSON = cnt_json_parse(text, strlen(text), &e);
 
-	return cnt_check_result(&verb, j, &e) == 0 ? 0 : e.code;
+	return cnt_check_result(&verb, j, &e) == 0 ? 0 : (int)e.code;
 }
 
 static void
