@@ -1,37 +1,49 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Sixteen boxes made at once from four shells: all answer, all are different, and nothing is left.
+# Sixteen boxes made at once from four shells, then fifty from eight: all answer, all are different,
+# and nothing is left. The fifty have the smallest init, with CNT_LONG what all other tests have.
 
 . "$(dirname "$0")/../tap.sh"
 
-cnt create "$me-0" --no-start >/dev/null && cnt delete "$me-0" >/dev/null
+"$tests/tiny" "$me" | cnt image import - --name "$me" >/dev/null
+on_exit "cnt image delete $me >/dev/null"
+cnt create "$me-0" --image "$me" >/dev/null && cnt delete --force "$me-0" >/dev/null
 tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
 "$tests/machine" "$tag" >"$tmp/before"
+as_before() { "$tests/machine" "$tag" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
 
-shells() {		# VERB... NAME: for four names in each of four shells
-	for s in 1 2 3 4; do
-		(for n in 1 2 3 4; do "$@" "$me-$s$n" >"$tmp/$s$n" 2>&1 || echo "FAILED $?" >>"$tmp/$s$n"; done) &
+in_shells() {		# COMMAND... NAME: for $boxes names in $shells, one after another in each
+	for s in $(seq "$shells"); do
+		(for n in $(seq "$s" "$shells" "$boxes"); do
+			"$@" "$me-$n" || echo "FAILED $? $n"
+		done) >"$tmp/shell.$s" 2>&1 &
 	done
 	wait
-	cat "$tmp"/[1-4][1-4]
+	cat "$tmp"/shell.*
+	rm "$tmp"/shell.*
 }
-answer() { cnt exec "$1" -- cat /etc/hostname /etc/machine-id; }
+create() { cnt create "$1" ${image:+--image "$image"}; }
+answer() { for file in hostname machine-id; do cnt exec "$1" -- agent-box read_file --path "/etc/$file"; done; }
+addresses() { cnt list --json | jq -r --arg me "$me" '.boxes[] | select(.name | startswith($me)).address'; }
+maps() { grep -ls "/$me-[0-9]*/" /proc/[0-9]*/cgroup | sed 's/cgroup$/uid_map/' |
+	xargs awk 'FNR == 1 && $2 != 0 { print $2 }' 2>/dev/null; }
 
-unlike "$(shells cnt create)" FAILED 'sixteen are created'
-is "$(cnt list | grep -c "^$me-.* running ")" 16 'all run'
-shells answer >"$tmp/answers"
-is "$(grep -c "^$me-" "$tmp/answers")" 16 'all answer'
-is "$(sort "$tmp/answers" | uniq -d)" '' 'no two are the same'
-addresses=$(cnt list --json | jq -r --arg me "$me" '.boxes[] | select(.name | startswith($me)).address')
-is "$(echo "$addresses" | sort -u | wc -l)" 16 'each has its own address'
-maps=$(for p in /proc/[0-9]*; do
-	[ "$(cat "$p/comm" 2>/dev/null)" = systemd ] && awk 'NR == 1 && $2 >= 1879048192 { print $2 }' "$p/uid_map"
-done | sort)
-is "$(echo "$maps" | uniq -d)" '' 'and its own ids'
-unlike "$(shells cnt delete --force)" FAILED 'sixteen are deleted'
+many() {		# BOXES SHELLS [IMAGE]
+	boxes=$1 shells=$2 image=${3-}
+	unlike "$(in_shells create)" FAILED "$1 boxes are created from $2 shells"
+	is "$(cnt list | grep -c "^$me-.* running ")" "$1" 'all run'
+	in_shells answer >"$tmp/answers"
+	is "$(grep -c "^$me-" "$tmp/answers")" "$1" 'all answer'
+	is "$(sort -u "$tmp/answers" | wc -l)" "$((2 * $1))" 'no two are the same'
+	is "$(addresses | sort -u | wc -l)" "$1" 'each has its own address'
+	is "$(maps | sort -u | wc -l)" "$1" 'and its own ids'
+	unlike "$(in_shells cnt delete --force)" FAILED 'all are deleted'
+	wait_for 10 as_before
+	is "$(diff "$tmp/before" "$tmp/after")" '' 'no mount, interface, cgroup, process, rule or id range is left'
+	is "$(find "$CNT_ROOT/var/lib/cnt/boxes" "$CNT_ROOT/run/cnt/lock" -name "$me-*")" '' 'no directory or lock is left'
+}
 
-as_before() { "$tests/machine" "$tag" >"$tmp/after"; cmp -s "$tmp/before" "$tmp/after"; }
-wait_for 10 as_before
-is "$(diff "$tmp/before" "$tmp/after")" '' 'no mount, interface, cgroup, process, rule or id range is left'
-is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -mindepth 1)" '' 'no directory is left'
+many 16 4
+many 50 8 "$me"
+[ -z "${CNT_LONG-}" ] || many 50 8

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What `make install` puts below DESTDIR, with which modes; and twice changes nothing.
+# What `make install` puts below DESTDIR, with which modes, whatever the umask; and twice changes nothing.
 
 no_instance=1
 . "$(dirname "$0")/../tap.sh"
 
 dest=$tmp/dest
-install_it() { make -s -C "$tests/.." O="$BUILD" SAN="${SAN-}" PREFIX=/usr DESTDIR="$dest" install; }
+install_it() { (umask 077; make -s -C "$tests/.." O="$BUILD" SAN="${SAN-}" PREFIX=/usr DESTDIR="$dest" install); }
 tree() { (cd "$dest" && find . -printf '%M %u:%g %P\n' | sort -k 3); }
 
 ok 'make install' install_it
@@ -15,11 +15,11 @@ times=$(find "$dest" -type f -printf '%i %T@ %p\n' | sort)
 
 wanted() {
 	echo 'drwxr-xr-x root:root '
-	for d in usr usr/bin usr/share usr/share/cnt usr/share/cnt/image usr/share/man \
-	    usr/share/man/man1 usr/share/man/man5 usr/share/man/man7; do
+	for d in usr usr/bin usr/lib usr/lib/systemd usr/lib/systemd/system usr/share usr/share/cnt \
+	    usr/share/cnt/image usr/share/man usr/share/man/man1 usr/share/man/man5 usr/share/man/man7; do
 		echo "drwxr-xr-x root:root $d"
 	done
-	for p in agent-box cnt cnt-create cnt-delete cnt-doctor cnt-enter cnt-exec cnt-image cnt-info \
+	for p in agent-box cnt cnt-boot cnt-create cnt-delete cnt-doctor cnt-enter cnt-exec cnt-image cnt-info \
 	    cnt-list cnt-mcp cnt-restart cnt-setup cnt-start cnt-stop cnt-version; do
 		echo "-rwxr-xr-x root:root usr/bin/$p"
 		echo "-rw-r--r-- root:root usr/share/man/man1/$p.1"
@@ -27,8 +27,13 @@ wanted() {
 	echo '-rw-r--r-- root:root usr/share/man/man5/cnt.conf.5'
 	echo '-rw-r--r-- root:root usr/share/man/man7/cnt-box.7'
 	echo '-rwxr-xr-x root:root usr/share/cnt/image/debian'
+	echo '-rw-r--r-- root:root usr/lib/systemd/system/cnt-boot.service'
 }
 is "$(tree)" "$(wanted | sort -k 3)" 'the tree is the list, with its owners and modes'
+built_in=$(realpath "$BUILD") source=$(realpath "$tests/..")
+is "$(grep -rlF -e "$built_in" -e "$source" -e "$dest" "$dest")" '' 'no file tells where it was built'
+is "$(grep -rhE '^Exec' "$dest/usr/lib" | grep -cv '=-*/usr/bin/cnt ')" 0 'the unit starts what PREFIX names'
+is "$(grep -rl @PREFIX@ "$dest")" '' 'nothing is left to be filled in'
 
 ok 'make install again' install_it
 is "$(find "$dest" -type f -printf '%i %T@ %p\n' | sort)" "$times" 'changes nothing'
