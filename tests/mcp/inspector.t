@@ -8,8 +8,7 @@
 . "$(dirname "$0")/../tap.sh"
 
 clients=$tests/clients mcp=$tests/mcp
-[ -x "$clients/node_modules/.bin/mcp-inspector" ] ||
-	(cd "$clients" && npm ci --no-audit --no-fund) >"$tmp/npm" 2>&1 || { cat "$tmp/npm" >&2; exit 1; }
+"$clients/install" 2>"$tmp/npm" || { cat "$tmp/npm" >&2; exit 1; }
 PATH=$clients/node_modules/.bin:$PATH HOME=$tmp
 export HOME
 

@@ -42,6 +42,14 @@ function checker(version, name) {
 	return compiled.get(key);
 }
 
+// Many sessions are given the same tools.
+function output(schema) {
+	const key = JSON.stringify(schema);
+	if (!compiled.has(key))
+		compiled.set(key, ajv(schema).compile(schema));
+	return compiled.get(key);
+}
+
 class Session {
 	asked = new Map();
 	settled = '2025-11-25';
@@ -78,10 +86,10 @@ class Session {
 		this.check(version, results[q.method] ?? 'Result', m.result, line);
 		if (q.method === 'tools/list')
 			for (const t of m.result.tools)
-				this.outputs.set(t.name, t.outputSchema && ajv(t.outputSchema).compile(t.outputSchema));
-		const output = q.method === 'tools/call' && !m.result.isError && this.outputs.get(q.tool);
-		if (output && version >= '2025-06-18' && !output(m.result.structuredContent))
-			this.complain(`${q.tool}: its outputSchema: ` + output.errors
+				this.outputs.set(t.name, t.outputSchema && output(t.outputSchema));
+		const fits = q.method === 'tools/call' && !m.result.isError && this.outputs.get(q.tool);
+		if (fits && version >= '2025-06-18' && !fits(m.result.structuredContent))
+			this.complain(`${q.tool}: its outputSchema: ` + fits.errors
 				.map(e => `${e.instancePath} ${e.message}`).join('; '), line);
 	}
 
