@@ -1,38 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp FILE PREFIX ROUNDS DIRECTORY COMMAND...
+ * mcp FILE PREFIX ROUNDS CALLS COMMAND...
  *
  * Times an MCP server on its pipes, from the write of a request's line to the last byte of its
- * answer, and appends "PREFIX-what value" to FILE: start (fork to the first answer, microseconds),
- * rss (KiB after the first answer), call (list of DIRECTORY/empty), shell (echo hi), read
- * (DIRECTORY/1MiB), all in microseconds.
+ * answer, and appends "PREFIX-what value" to FILE: start (fork to the answer to initialize,
+ * microseconds), rss (KiB after it, of the server and all its descendants), list (bytes of the
+ * answer to tools/list), and for each line "PREFIX what tool arguments" of CALLS, with tabs
+ * between, TIMES such calls after a first one, each in microseconds.
  */
 #include <sys/wait.h>
 
 #include <err.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 
 #include "lib/base.h"
 
-#define META "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\"," \
-	"\"io.modelcontextprotocol/clientCapabilities\":{}}"
+#define ASK	"{\"jsonrpc\":\"2.0\",\"id\":\"ask\",\"method\":\"%s\",\"params\":{%s}}\n"
+#define ASKED	"\"id\":\"ask\""
+#define HELLO	"\"protocolVersion\":\"2025-11-25\",\"capabilities\":{}," \
+	"\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}"
+#define INITIALIZED	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
+#define CALLS	16
+#define TIMES	5
 
-struct server {
+static struct {
 	pid_t	pid;
 	int	in, out;
-};
+	size_t	line, held;		/* bytes of the line last read, and all that are held */
+	char	buffer[8 << 20];
+} server;
 
-static struct server
+static struct {
+	char	*what, *line;
+} calls[CALLS + 1];
+
+static void
 start(char **argv)
 {
-	struct server s = { .pid = -1 };
 	int in[2], out[2];
 
-	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1 || (s.pid = fork()) == -1)
+	if (pipe2(in, O_CLOEXEC) == -1 || pipe2(out, O_CLOEXEC) == -1 ||
+	    (server.pid = fork()) == -1)
 		err(71, "start");
-	if (s.pid == 0) {
+	if (server.pid == 0) {
 		if (dup2(in[0], 0) == -1 || dup2(out[1], 1) == -1)
 			_exit(71);
 		execvp(argv[0], argv);
@@ -40,100 +53,142 @@ start(char **argv)
 	}
 	close(in[0]);
 	close(out[1]);
-	s.in = in[1];
-	s.out = out[0];
-	return s;
+	server.in = in[1];
+	server.out = out[0];
+	server.line = server.held = 0;
 }
 
 static void
-end(struct server *s)
+end(void)
 {
-	close(s->in);
-	close(s->out);
-	if (waitpid(s->pid, NULL, 0) == -1)
+	close(server.in);
+	kill(server.pid, SIGTERM);
+	close(server.out);
+	if (waitpid(server.pid, NULL, 0) == -1)
 		err(71, "wait");
 }
 
-/* One request, one answer; returns microseconds. */
-static int64_t
-ask(struct server *s, const char *line)
+static void
+say(const char *line)
 {
-	static char answer[8 << 20];
-	size_t n = 0, want = strlen(line);
-	int64_t from = cnt_ticks_us();
-	ssize_t r = 0;
+	size_t n = strlen(line);
 
-	if (write(s->in, line, want) != (ssize_t)want)
+	if (write(server.in, line, n) != (ssize_t)n)
 		err(71, "write");
-	do {
-		r = read(s->out, answer + n, sizeof(answer) - n);
-		if (r <= 0)
+}
+
+static void
+next_line(void)
+{
+	char *nl = NULL;
+	ssize_t n = 0;
+
+	server.held -= server.line;
+	memmove(server.buffer, server.buffer + server.line, server.held);
+	for (size_t seen = 0; (nl = memchr(server.buffer + seen, '\n',
+	    server.held - seen)) == NULL; server.held += (size_t)n) {
+		seen = server.held;
+		n = read(server.out, server.buffer + seen, sizeof(server.buffer) - seen);
+		if (n <= 0)
 			errx(70, "the server is gone");
-		n += (size_t)r;
-	} while (answer[n - 1] != '\n');
-	from = cnt_ticks_us() - from;
-	answer[n] = '\0';
-	if (strstr(answer, "\"isError\":false") == NULL && strstr(answer,
-	    "supportedVersions") == NULL)
-		errx(70, "unexpected answer: %.300s", answer);
-	return from;
+	}
+	server.line = (size_t)(nl - server.buffer) + 1;
+}
+
+/* One request, one answer; what comes beside it is passed over. Returns microseconds. */
+static int64_t
+ask(const char *line)
+{
+	int64_t from = cnt_ticks_us(), took = 0;
+
+	say(line);
+	do {
+		next_line();
+		took = cnt_ticks_us() - from;
+	} while (memmem(server.buffer, server.line, ASKED, strlen(ASKED)) == NULL);
+	if (memmem(server.buffer, server.line, "\"result\":", 9) == NULL ||
+	    memmem(server.buffer, server.line, "\"isError\":true", 14) != NULL)
+		errx(70, "%.120s unexpected answer: %.300s", line, server.buffer);
+	return took;
 }
 
 static long
-resident(pid_t pid)
+resident(int pid)
 {
-	char *path CNT_FREE = cnt_format("/proc/%d/status", (int)pid);
-	FILE *f CNT_FILE = fopen(path, "re");
+	char *status CNT_FREE = cnt_format("/proc/%d/status", pid);
+	char *pattern CNT_FREE = cnt_format("/proc/%d/task/*/children", pid);
+	FILE *f CNT_FILE = fopen(status, "re");
 	char line[256];
-	long kib = -1;
+	glob_t tasks = { 0 };
+	long kib = 0;
+	int child = 0;
 
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "VmRSS: %ld", &kib) == 1)
-			return kib;
-	return -1;
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL && kib == 0)
+		sscanf(line, "VmRSS: %ld", &kib);
+	glob(pattern, 0, NULL, &tasks);
+	for (size_t i = 0; i < tasks.gl_pathc; i++) {
+		FILE *children CNT_FILE = fopen(tasks.gl_pathv[i], "re");
+
+		while (children != NULL && fscanf(children, "%d", &child) == 1)
+			kib += resident(child);
+	}
+	globfree(&tasks);
+	return kib;
 }
 
-static char *
-call(const char *tool, const char *arguments)
+static void
+load(const char *path, const char *prefix)
 {
-	return cnt_format("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\","
-	    "\"params\":{\"name\":\"%s\",\"arguments\":%s," META "}}\n", tool, arguments);
+	FILE *f CNT_FILE = fopen(path, "re");
+	char *line CNT_FREE = NULL, *part[4] = { NULL };
+	size_t size = 0, n = 0;
+
+	if (f == NULL)
+		err(71, "%s", path);
+	while (getline(&line, &size, f) != -1 && n < CALLS) {
+		char *rest = line;
+
+		line[strcspn(line, "\n")] = '\0';
+		for (size_t i = 0; i < nitems(part); i++)
+			part[i] = strsep(&rest, "\t");
+		if (part[3] == NULL || strcmp(part[0], prefix) != 0)
+			continue;
+		calls[n].what = cnt_strdup(part[1]);
+		rest = cnt_format("\"name\":\"%s\",\"arguments\":%s", part[2], part[3]);
+		calls[n++].line = cnt_format(ASK, "tools/call", rest);
+		free(rest);
+	}
 }
 
 int
 main(int argc, char **argv)
 {
-	static const char discover[] =
-	    "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"server/discover\","
-	    "\"params\":{" META "}}\n";
 	FILE *f CNT_FILE = argc > 5 ? fopen(argv[1], "ae") : NULL;
 	const char *prefix = argc > 5 ? argv[2] : NULL;
-	char *big CNT_FREE = NULL, *trivial CNT_FREE = NULL, *shell CNT_FREE = NULL;
-	char *empty CNT_FREE = NULL, *file CNT_FREE = NULL;
-	struct server s = { 0 };
+	char *hello CNT_FREE = cnt_format(ASK, "initialize", HELLO);
+	char *list CNT_FREE = cnt_format(ASK, "tools/list", "");
 
 	if (f == NULL)
-		errx(2, "usage: mcp FILE PREFIX ROUNDS DIRECTORY COMMAND...");
+		errx(2, "usage: mcp FILE PREFIX ROUNDS CALLS COMMAND...");
 	signal(SIGPIPE, SIG_IGN);
-	empty = cnt_format("{\"path\":\"%s/empty\"}", argv[4]);
-	file = cnt_format("{\"path\":\"%s/1MiB\",\"limit\":1048576}", argv[4]);
-	trivial = call("list_directory", empty);
-	shell = call("shell_exec", "{\"command\":\"echo hi\"}");
-	big = call("read_file", file);
+	load(argv[4], prefix);
 	for (int round = 0; round < atoi(argv[3]); round++) {
 		int64_t from = cnt_ticks_us();
 
-		s = start(argv + 5);
-		ask(&s, discover);
+		start(argv + 5);
+		ask(hello);
 		fprintf(f, "%s-start\t%" PRId64 "\n", prefix, cnt_ticks_us() - from);
-		fprintf(f, "%s-rss\t%ld\n", prefix, resident(s.pid));
-		ask(&s, trivial);
-		fprintf(f, "%s-call\t%" PRId64 "\n", prefix, ask(&s, trivial));
-		ask(&s, shell);
-		fprintf(f, "%s-shell\t%" PRId64 "\n", prefix, ask(&s, shell));
-		ask(&s, big);
-		fprintf(f, "%s-read\t%" PRId64 "\n", prefix, ask(&s, big));
-		end(&s);
+		fprintf(f, "%s-rss\t%ld\n", prefix, resident(server.pid));
+		say(INITIALIZED);
+		ask(list);
+		fprintf(f, "%s-list\t%zu\n", prefix, server.line);
+		for (size_t i = 0; calls[i].what != NULL; i++) {
+			ask(calls[i].line);
+			for (int n = 0; n < TIMES; n++)
+				fprintf(f, "%s-%s\t%" PRId64 "\n", prefix, calls[i].what,
+				    ask(calls[i].line));
+		}
+		end();
 	}
 	return 0;
 }

@@ -15,8 +15,6 @@
 
 #include "lib/base.h"
 
-extern char **environ;
-
 static void
 run(char **words, int n, int round)
 {
@@ -31,6 +29,8 @@ run(char **words, int n, int round)
 		argv[i] = at != NULL ? cnt_format("%.*s%d%s", (int)(at - words[i]), words[i], round,
 		    at + 1) : words[i];
 	}
+	if (argv[0] == NULL)
+		errx(64, "no command");
 	posix_spawn_file_actions_init(&quiet);
 	posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
 	if (posix_spawnp(&pid, argv[0], &quiet, NULL, argv, environ) != 0)
