@@ -56,8 +56,14 @@ none 'and each that is named exists' unknown
 none 'no test can be skipped' grep -rnwE 'skip|skip_all|SKIP|plan_skip|todo_skip' tests --include='*.t' --include='*.c' \
     --include='*.pm' --exclude=rules.t --exclude-dir=node_modules
 none 'every test can be executed' find tests -name '*.t' -not -perm -100 -not -path '*/node_modules/*'
+exported() {
+	nm --defined-only "$BUILD/libcnt.a" | awk '/ [TDRB] cnt_/ { print $3 }' | sort -u >"$tmp/exported"
+	find "$BUILD" -name '*.o' -exec nm --undefined-only {} + | awk '{ print $NF }' | sort -u |
+	    comm -23 "$tmp/exported" -
+}
+none 'what a file exports, another uses' exported
 unlike "$(readelf -d "$BUILD/bin/cnt")" 'lxc|sqlite|crypto|seccomp' 'the dispatcher links no library of a verb'
-is "$(grep -l 'liblxc[.]so' "$BUILD"/bin/cnt-* | sed 's,.*/,,' | tr '\n' ' ')" 'cnt-create cnt-restart cnt-start ' \
+is "$(grep -l 'liblxc[.]so' "$BUILD"/bin/cnt-* | sed 's,.*/,,' | tr '\n' ' ')" 'cnt-boot cnt-create cnt-restart cnt-start ' \
     'only what starts boxes links liblxc'
 if [ -z "${SAN-}" ]; then
 	unlike "$(readelf -lW "$BUILD/bin/agent-box")" 'INTERP' 'agent-box is static'
