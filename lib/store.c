@@ -522,7 +522,7 @@ cnt_store_close(struct cnt_store **s)
 /* Each finds what is wrong with it, as one text, or nothing. SQLite takes a box for whole that has
  * a name or a slot as no box can have. */
 static const char *const flaws[] = {
-	"SELECT integrity_check FROM pragma_integrity_check(1) WHERE integrity_check <> 'ok'",
+	"SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
 	"SELECT 'a ' || \"table\" || ' without its ' || parent FROM pragma_foreign_key_check",
 	("SELECT 'box ' || name FROM box WHERE name NOT GLOB '[a-z]*' OR length(name) > 31 OR"
 	" name GLOB '*[^a-z0-9-]*' OR slot >= (SELECT id_count / 65536 FROM instance)"),
