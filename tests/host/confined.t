@@ -6,22 +6,21 @@
 
 . "$(dirname "$0")/../tap.sh"
 
-memory=$((192 << 20)) pids=150
+memory=$((192 << 20)) pids=80
 box=$me-in
 ok 'a box with limits' cnt create "$box" --memory "$memory" --swap 64m --pids $pids --cpu 0.5
 
-# pid_of COMMAND LINE: the one process on this host with this command line, sought for 10 s.
+# pid_of COMMAND LINE: the one process in the box with this command line, sought for 10 s.
 find_pid() {
-	for p in /proc/[0-9]*; do
-		[ "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)" = "$1 " ] || continue
-		grep -q "/$box\(/\|\$\)" "$p/cgroup" 2>/dev/null || continue
-		echo "${p#/proc/}" && return
-	done >"$tmp/pid"
-	[ -s "$tmp/pid" ]
+	perl -e 'undef $/; sub file { open my $f, "<", "$_[0]" or return ""; <$f> // "" }
+	    for (glob "/proc/[0-9]*") {
+		next if join(" ", split /\0/, file("$_/cmdline")) ne $ARGV[0];
+		print(m|(\d+)|), exit 0 if file("$_/cgroup") =~ m|/$ARGV[1](/.*)?$|m;
+	    } exit 1' "$1" "$box" >"$tmp/pid"
 }
 pid_of() {
 	wait_for 10 find_pid "$1" || return 1
-	head -n 1 "$tmp/pid"
+	cat "$tmp/pid"
 }
 
 init=''
@@ -145,7 +144,21 @@ fi
 
 # Limits: the same three attacks by both ways. What counts is read from the box's own cgroup.
 oom_kills() { sed -n 's/^oom_kill //p' "$(cgroup memory.oom_control memory.events)"; }
-refusals() { sed -n 's/^max //p' "$(cgroup pids.events pids.events)"; }
+# Forks that were refused; with a number it waits for more. On v2 a kernel before 6.11 counts them
+# where the fork was tried, and the count goes with the session.
+refusals() {
+	perl -e 'my ($files, $slow, $than) = @ARGV;
+	    my ($n, $end) = (0, time + (defined $than ? 50 * $slow : 0));
+	    while (1) {
+		$n = 0;
+		for (glob $files) { open F, "<", $_ or next; /^max (\d+)/ and $n += $1 while <F> }
+		last if !defined $than || $n > $than || time > $end;
+		select undef, undef, undef, 0.02;
+	    }
+	    print "$n\n";
+	    exit(defined $than && $n <= $than)' \
+	    "$(cgroup pids.events pids.events) /sys/fs/cgroup$top/s-*/pids.events" "$slow" "$@"
+}
 throttled() { sed -n 's/^nr_throttled //p' "$(cgroup cpu.stat cpu.stat)"; }
 used_us() {
 	if [ -d /sys/fs/cgroup/cpuacct ]; then
@@ -156,6 +169,7 @@ used_us() {
 }
 now_us() { echo $(($(date +%s%N) / 1000)); }
 peak() { cat "$(cgroup pids.peak pids.peak)"; }
+few() { [ "$(cat "$(cgroup pids.current pids.current)")" -lt 30 ] && cnt exec "$box" -- true; }
 by_exec() { run timeout 60 cnt exec "$box" --timeout "${2:-60}s" -- sh -c "$1"; }
 by_shell_exec() { ask "$1" "${2:-60}"; answered; }
 more() { [ "$($1)" -gt "$2" ]; }	# COUNTER THAN
@@ -169,10 +183,12 @@ for way in $ways; do
 	ok "$way: twice the memory limit is stopped" more oom_kills "$before"
 
 	before=$(refusals)
-	$way "$bomb" 2
-	ok "$way: a fork bomb meets the limit" more refusals "$before"
+	refusals "$before" >"$tmp/refusals" &
+	watcher=$!
+	$way "$bomb" $((2 * slow))
+	ok "$way: a fork bomb meets the limit" wait $watcher
 	ok "$way: and never gets beyond it" [ "$(peak)" -le $pids ]
-	ok "$way: and is ended with its time" wait_for 10 cnt exec "$box" -- true
+	ok "$way: and is ended with its time" wait_for 30 few
 
 	rm -f "/proc/$init/root/home/$box/stop"
 	before=$(throttled) used=$(used_us) from=$(now_us)
@@ -187,9 +203,17 @@ for way in $ways; do
 done
 is "$(cat "$(cgroup memory.limit_in_bytes memory.max)")" $memory 'the limits are still the same'
 
-# The box's root and its user try to take hold of what enters, stopping it on its way.
-cnt exec --user root "$box" -- sh -c 'cat >/usr/local/bin/attacker; chmod 755 /usr/local/bin/attacker' \
-    <"$BUILD/tests/host/attacker"
+# The box's root and its user try to take hold of what enters, stopping it on its way. AppArmor lets
+# no signal through to what does not have the box's label yet: then all of them are missed.
+stopped='caught [1-9][0-9]+ in [0-9]+ looks' end_word=enough
+case $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) in
+Y)	stopped='caught 0 in 0 looks, missed [1-9][0-9]+' end_word=missed ;;
+esac
+place() {
+	cnt exec --user root "$box" -- sh -c 'cat >"$1" && chmod 755 "$1"' - /usr/local/bin/attacker \
+	    <"$BUILD/tests/host/attacker"
+}
+ok 'the attacker is in the box' place
 mkfifo "$tmp/attack"
 attack() {		# WHO IT ENTERS AS; ARGUMENTS OF THE ATTACKER
 	who=$1; shift
@@ -198,13 +222,13 @@ attack() {		# WHO IT ENTERS AS; ARGUMENTS OF THE ATTACKER
 	exec 9>"$tmp/attack"
 	wait_for 10 grep -q ready "$tmp/attacked"
 	end=$(($(date +%s) + 60))
-	until grep -q enough "$tmp/attacked" || [ "$(date +%s)" -ge $end ]; do
+	until grep -q "$end_word" "$tmp/attacked" || [ "$(date +%s)" -ge $end ]; do
 		cnt exec --user "$who" "$box" -- true 9>&- </dev/null
 	done
 	exec 9>&-
 	wait $attacker
 	is $? 0 "$who enters under attack: nothing was let through"
-	like "$(cat "$tmp/attacked")" 'caught [1-9][0-9]+ in [0-9]+ looks, 0 breaches' \
+	like "$(cat "$tmp/attacked")" "$stopped.*, 0 breaches" \
 	    "$who enters under attack: which was tried on ten and more"
 }
 attack root
