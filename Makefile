@@ -17,7 +17,7 @@ CPPFLAGS = -D_GNU_SOURCE -I. $(shell pkg-config --cflags libbsd-overlay) -DCNT_V
           -DOPENSSL_API_COMPAT=0x10101000L $(if $(FAULTS),-DCNT_FAULTS)
 CFLAGS  = -O2 -g
 ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections \
-          -fdata-sections -ffile-prefix-map=$(CURDIR)=. -MMD -MP
+          -fdata-sections '-ffile-prefix-map=$(CURDIR)=.' -MMD -MP
 
 LIBSRC  = $(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c))
 BOXSRC  = $(wildcard mcp/box/*.c)

@@ -37,6 +37,13 @@ add(struct cnt_call *c, const char *to, const char *name)
 	cJSON_AddItemToArray(names, cJSON_CreateString(name));
 }
 
+/* A box that was deleted meanwhile asks for nothing. */
+static int
+unless_gone(const struct cnt_err *e)
+{
+	return e->code == CNT_NOTFOUND ? 0 : -1;
+}
+
 static int
 start(struct cnt_call *c, const char *name)
 {
@@ -44,7 +51,7 @@ start(struct cnt_call *c, const char *name)
 	int running;
 
 	if (cnt_life_begin_named(c, &l, name, CNT_LIFE_WAIT_MS) == -1)
-		return -1;
+		return unless_gone(c->err);
 	running = cnt_box_init(&l.instance, name, NULL, NULL, NULL, c->err);
 	if (running != 0 || !l.box.autostart)
 		return running == -1 ? -1 : 0;
@@ -63,7 +70,7 @@ stop(struct cnt_call *c, const char *name, int64_t until)
 	int64_t left;
 
 	if (cnt_life_begin_named(c, &l, name, CNT_LIFE_WAIT_MS) == -1)
-		return -1;
+		return unless_gone(c->err);
 	left = until - cnt_ticks_us();
 	if (cnt_box_stop(&l.instance, name, false, left > 0 ? (double)left / 1e6 : 0, &killed,
 	    c->err) == -1)
@@ -82,13 +89,17 @@ note(struct failures *f, const char *name, const struct cnt_err *e)
 }
 
 static int
-report(const struct failures *f, const char *done, struct cnt_err *e)
+report(struct cnt_call *c, const struct failures *f)
 {
+	bool stop = cnt_json_bool(c->in, "stop");
+
 	if (f->names.n == 0)
 		return 0;
-	cnt_fail(e, f->first.code, "%s: not %s (%s)", f->names.p, done, f->first.text);
-	return cnt_hint(e, "%s", f->first.hint[0] != '\0' ? f->first.hint :
-	    "once that is mended: `cnt boot` again");
+	cnt_fail(c->err, f->first.code, "%s: not %s (%s)", f->names.p, stop ? "stopped" : "started",
+	    f->first.text);
+	if (f->first.hint[0] != '\0')
+		return cnt_hint(c->err, "%s", f->first.hint);
+	return cnt_hint(c->err, "once that is mended: `cnt boot%s` again", stop ? " --stop" : "");
 }
 
 static int
@@ -102,7 +113,7 @@ start_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct fail
 	for (size_t k = 0; k < n; k++)
 		if (boxes[k].state == CNT_READY && start(c, boxes[k].name) == -1)
 			note(f, boxes[k].name, c->err);
-	return report(f, "started", c->err);
+	return report(c, f);
 }
 
 /* All are asked before any is waited for. */
@@ -120,7 +131,7 @@ stop_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct failu
 	for (size_t k = 0; k < n; k++)
 		if (boxes[k].state == CNT_READY && stop(c, boxes[k].name, until) == -1)
 			note(f, boxes[k].name, c->err);
-	return report(f, "stopped", c->err);
+	return report(c, f);
 }
 
 static int

@@ -35,7 +35,7 @@ undo(struct cnt_call *c, const struct cnt_instance *i, cJSON *changed)
 	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1)
 		return -1;
 	if (n != 0) {
-		cnt_fail(c->err, CNT_NO, "setup: there are still %zu boxes", n);
+		cnt_fail(c->err, CNT_NO, "setup: there are still boxes: %zu", n);
 		return cnt_hint(c->err, "delete them first; `cnt list` shows them");
 	}
 	if (cnt_unit_set(false, changed, c->err) == -1 || cnt_net_remove(i, c->err) == -1 ||

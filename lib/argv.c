@@ -76,6 +76,7 @@ unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 		"--mcp" };
 	const char *words[64] = { NULL }, *best = NULL;
 	char *own[64] = { NULL };
+	bool known = false;
 	size_t n = 0, m = 0;
 
 	for (; n < nitems(common); n++)
@@ -84,8 +85,10 @@ unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 		if (is_option(f))
 			words[n++] = own[m++] = option_name(f);
 	best = cnt_argv_nearest(typed, words, n);
-	cnt_fail(e, CNT_INVALID, "%s: unknown option %.64s", v->name, typed);
-	if (best != NULL)
+	known = best != NULL && strcmp(best, typed) == 0;
+	cnt_fail(e, CNT_INVALID, known ? "%s: option %.64s does not take that value" :
+	    "%s: unknown option %.64s", v->name, typed);
+	if (best != NULL && !known)
 		cnt_hint(e, "did you mean %s?", best);
 	else
 		cnt_hint(e, "--help lists the options");

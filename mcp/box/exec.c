@@ -213,6 +213,7 @@ look_at_clock(struct run *r, int64_t now)
 		r->timed_out = true;
 		r->deadline = now + SURVIVE_US;
 		send(r->control, "K", 1, MSG_NOSIGNAL);
+		kill(r->supervisor, SIGCONT);	/* a command may have stopped it */
 	} else if (now >= r->deadline) {
 		r->over = true;
 		r->duration = now - r->started;

@@ -359,6 +359,7 @@ supervisor(const struct cnt_command *c, int control, int life)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	signal(SIGCHLD, SIG_DFL);
 	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGCONT);	/* stopped by a command, it would not see the end */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);

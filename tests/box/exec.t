@@ -98,6 +98,10 @@ is $left, 0, 'a hundred timeouts leave no process';
 $r = run('kill -9 $PPID; sleep ' . $tag . 3, timeout_seconds => 5);
 like $r->{text}, qr/supervisor was killed/, 'a command that kills its supervisor is an error';
 is scalar Session::matching(qr/sleep ${tag}3/), 0, 'and is killed';
+$t = time;
+$r = run('kill -STOP $PPID; sleep ' . $tag . 7, timeout_seconds => 0.3);
+cmp_ok time - $t, '<', 4, 'one that stops its supervisor gains no time';
+is scalar Session::matching(qr/sleep ${tag}7/), 0, 'and is killed';
 
 $t = time;
 $r = run('b() { [ $1 -gt 7 ] || { b $(($1+1)) & b $(($1+1)) & }; sleep ' . $tag . '4; }; b 1', timeout_seconds => 1);

@@ -137,10 +137,12 @@ refuses_in_argv(void **state CNT_UNUSED)
 	char *surplus CNT_FREE = NULL, *unknown CNT_FREE = from_argv(ARGV(W("web"), W("--forse")));
 	char *value CNT_FREE = from_argv(ARGV(W("web"), W("--count")));
 	char *twice CNT_FREE = from_argv(ARGV(W("web"), W("--count=1"), W("--count=2")));
+	char *flag CNT_FREE = from_argv(ARGV(W("web"), W("--json=1")));
 
 	assert_string_equal(unknown, "invalid: try: unknown option --forse");
 	assert_string_equal(value, "invalid: try: option --count needs a value");
 	assert_string_equal(twice, "invalid: count: given twice");
+	assert_string_equal(flag, "invalid: try: option --json does not take that value");
 	surplus = from_argv(ARGV(W("web"), W("ls"), W("--count=1")));
 	assert_string_equal(surplus, "{\"box\":\"web\",\"wait_time\":30,\"force\":false,"
 	    "\"command\":[\"ls\",\"--count=1\"]}");

@@ -67,3 +67,18 @@ kills() { for n in 1 2 3 4 5 6 7 8 9 10; do killed "$n" || { starting; return 1;
 ok 'killed at ten instants, nothing of a start is left' kills
 ok 'then once more' cnt boot
 is "$(running)" 'a b c d ' 'all run'
+
+# While it waits for the first box the last one is deleted.
+waits() { find "/proc/$boot/fd" -lname "*/lock/$me-a" | grep -q .; }
+beside_delete() {
+	exec 9>>"$CNT_ROOT/run/cnt/lock/$me-a" && flock 9
+	cnt boot "$@" 9>&- &
+	boot=$!
+	wait_for 10 waits && cnt delete --force "$me-d" >/dev/null 9>&-
+	deleted=$?
+	exec 9>&-
+	wait "$boot" && [ "$deleted" -eq 0 ]
+}
+ok 'a box that is deleted meanwhile is none that does not start' beside_delete
+create "$me-d" >/dev/null
+ok 'nor one that does not stop' beside_delete --stop

@@ -32,5 +32,7 @@ exits 1 'an agent-box that only exits fails the session' session
 like "$out" '!! ' 'and says where'
 unlike "$out" 'read_file' 'before anything is read'
 
+ok 'quickstart tells what it does' sh "$top/sh/quickstart" --help
+exits 2 'and does nothing with an argument' sh "$top/sh/quickstart" demo
 exits 77 'quickstart without root' setpriv --reuid 65534 --regid 65534 --clear-groups sh "$top/sh/quickstart"
 like "$(printf '%s\n' "$out" | head -n 1)" 'needs root.*sudo ./sh/quickstart' 'says so in its first line'
