@@ -21,27 +21,41 @@ static const struct cnt_field params[] = {
 static const struct cnt_field results[] = {
 	{ .name = "changed", .type = CNT_STRINGS,
 	  .help = "what was changed, nothing when all was there" },
-	{ .name = "subnet_bridge", .type = CNT_STRING },
+	{ .name = "subnet_bridge", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ .name = "state_directory", .type = CNT_STRING },
 	{ 0 }
 };
 
+struct leaving {
+	struct cnt_instance	 instance;
+	cJSON			*changed;
+};
+
 static int
-undo(struct cnt_call *c, const struct cnt_instance *i, cJSON *changed)
+leave(void *arg, struct cnt_err *e)
 {
+	struct leaving *l = arg;
+
+	if (cnt_net_remove(&l->instance, e) == -1 ||
+	    cnt_cgroup_remove(l->instance.tag, NULL, e) == -1)
+		return -1;
+	return cnt_instance_release(&l->instance, l->changed, e);
+}
+
+/* The service goes first: it is stopped by a verb that writes to the store too. */
+static int
+undo(struct cnt_call *c, cJSON *changed)
+{
+	struct leaving l = { .changed = changed };
 	struct cnt_box *boxes CNT_FREE = NULL;
 	size_t n = 0;
 
-	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1)
+	if (cnt_store_instance(c->store, &l.instance, c->err) == -1)
+		return c->err->code == CNT_UNAVAILABLE ? 0 : -1;
+	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1 ||
+	    (n == 0 && cnt_unit_set(false, changed, c->err) == -1))
 		return -1;
-	if (n != 0) {
-		cnt_fail(c->err, CNT_NO, "setup: there are still boxes: %zu", n);
-		return cnt_hint(c->err, "delete them first; `cnt list` shows them");
-	}
-	if (cnt_unit_set(false, changed, c->err) == -1 || cnt_net_remove(i, c->err) == -1 ||
-	    cnt_cgroup_remove(i->tag, NULL, c->err) == -1)
-		return -1;
-	return cnt_instance_release(i, changed, c->err);
+	return cnt_store_leave(c->store, leave, &l, c->err);
 }
 
 static int
@@ -52,13 +66,13 @@ setup(struct cnt_call *c)
 	struct cnt_instance i = { 0 };
 	struct cnt_place place = { 0 };
 
+	cnt_json_set_str(c->out, "state_directory", state);
+	if (cnt_json_bool(c->in, "undo"))
+		return undo(c, changed);
 	if (cnt_instance_prepare(c->store, &i, changed, c->err) == -1 ||
 	    cnt_box_place(&i, 0, &place, c->err) == -1)
 		return -1;
 	cnt_json_set_str(c->out, "subnet_bridge", place.bridge);
-	cnt_json_set_str(c->out, "state_directory", state);
-	if (cnt_json_bool(c->in, "undo"))
-		return undo(c, &i, changed);
 	if (cnt_net_ensure(c->store, &i, c->err) == -1)
 		return -1;
 	return cnt_unit_set(true, changed, c->err);

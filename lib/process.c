@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 
 int64_t
 cnt_process_start(pid_t pid)
@@ -31,6 +32,10 @@ cnt_process_start(pid_t pid)
 int
 cnt_process_limits(pid_t like)
 {
+	cpu_set_t cpus;
+
+	if (sched_getaffinity(like, sizeof(cpus), &cpus) == 0)
+		sched_setaffinity(0, sizeof(cpus), &cpus);
 	for (int i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit l, own;
 

@@ -13,9 +13,9 @@
  * or it is dead and waits for its parent. */
 int64_t	cnt_process_start(pid_t pid);
 
-/* Gives the calling process the resource limits of another one. A hard limit that cannot be raised
- * for want of CAP_SYS_RESOURCE stays below: sudo(8) lowers some, and root of a host that is itself
- * a container lacks the capability. */
+/* Gives the calling process the resource limits of another one, and its processors as far as that
+ * can be. A hard limit that cannot be raised for want of CAP_SYS_RESOURCE stays below: sudo(8)
+ * lowers some, and root of a host that is itself a container lacks the capability. */
 int	cnt_process_limits(pid_t like);
 
 #endif

@@ -43,6 +43,25 @@ cnt_store_set_instance(struct cnt_store *s, const struct cnt_instance *i, struct
 	return r == -1 ? -1 : 0;
 }
 
+int
+cnt_store_leave(struct cnt_store *s, int (*leave)(void *arg, struct cnt_err *e), void *arg,
+    struct cnt_err *e)
+{
+	struct cnt_store *tx CNT_TX = NULL;
+	int64_t boxes = 0;
+
+	if (cnt_sql_begin(s, &tx, e) == -1 ||
+	    cnt_sql_number(s, &boxes, 0, e, "SELECT count(*) FROM box", "") == -1)
+		return -1;
+	if (boxes > 0) {
+		(void)cnt_fail(e, CNT_NO, "setup: there are still boxes: %lld", (long long)boxes);
+		return cnt_hint(e, "delete them first; `cnt list` shows them");
+	}
+	if (leave(arg, e) == -1 || cnt_sql_change(s, e, "DELETE FROM instance", "") == -1)
+		return -1;
+	return cnt_sql_commit(s, e);
+}
+
 /* The smallest free slot. */
 static int
 choose_slot(struct cnt_store *s, int *slot, struct cnt_err *e)

@@ -78,6 +78,14 @@ ok 'a lowered hard limit does not shut anyone out' sh -c 'ulimit -c 0 && cnt exe
 is "$(sh -c 'ulimit -n 512 && cnt exec "$1" -- sh -c "ulimit -Hn"' - "$box" | grep -c .)" 1 \
 	'nor does a low one of descriptors'
 
+# Nor does a box stay on the processor of whoever happened to start it.
+processors() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$1"; }
+taskset 1 cnt restart "$box" >/dev/null
+is "$(cnt exec "$box" -- cat /proc/1/status | processors /dev/stdin)" "$(processors /proc/1/status)" \
+	'a box has the processors of the host'\''s init'
+is "$(taskset 1 cnt exec "$box" -- cat /proc/self/status | processors /dev/stdin)" "$(processors /proc/1/status)" \
+	'and so has what enters it'
+
 # agent-box: end of input first; its unnatural end is everything's.
 
 # Not under a sanitizer, whose agent-box is not static and runs in no box.

@@ -37,4 +37,6 @@ cnt delete "$me-a" >/dev/null
 ok 'taking it back' cnt setup --undo
 is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '0 0' 'the range is gone'
 exits 1 'the bridge is gone' ip link show "$bridge"
+exits 69 'then no box can be made' cnt create "$me-b"
+like "$err" 'cnt setup' 'and the error says what to do'
 ok 'taking it back again changes nothing' cnt setup --undo
