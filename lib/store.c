@@ -26,6 +26,7 @@
 #define BUSY_MS		5000
 /* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
 #define LOG_PAGES	32
+#define LOG_ROOM	(1 << 20)
 
 #define ANEW		"or begin anew: move its directory away and run `cnt setup`"
 #define PUT_BACK	"put it back, " ANEW
@@ -292,21 +293,19 @@ cnt_sql_roll_back(struct cnt_store **tx)
 /* A file of the database: root's and nobody else's. O_PATH, since closing any other descriptor
  * would drop the locks that this process holds on it (fcntl(2)). 1: it is there, 0: it is not. */
 static int
-check_file(const char *path, off_t *size, struct cnt_err *e)
+check_file(const char *path, struct stat *st, struct cnt_err *e)
 {
 	int fd CNT_CLOSE = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
 
 	if (fd == -1 && errno == ENOENT)
 		return 0;
-	if (fd == -1 || fstat(fd, &st) == -1)
+	if (fd == -1 || fstat(fd, st) == -1)
 		return cnt_fail_sys(e, "%s", path);
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st->st_mode)) {
 		(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's", path);
 		return cnt_hint(e, "see who put that there; " REPLACE);
 	}
-	*size = st.st_size;
-	if (st.st_uid == 0 && (st.st_mode & 077) == 0)
+	if (st->st_uid == 0 && (st->st_mode & 077) == 0)
 		return 1;
 	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's with mode 0600", path);
 	return cnt_hint(e, "see who could change it, then: chown root:root %s; chmod 0600 %s", path,
@@ -376,6 +375,18 @@ is_filled(const char *dir, const char *name)
 	return entry != NULL;
 }
 
+/* Blocks for more changes than fit between two trimmings, as far as the file system can: on a full
+ * disk the log cannot be copied, and what frees the disk is a change too. */
+static void
+reserve(const char *log, const struct stat *st)
+{
+	int fd CNT_CLOSE = -1;
+
+	if (st->st_blocks * 512 < LOG_ROOM &&
+	    (fd = open(log, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)) != -1)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LOG_ROOM);
+}
+
 /* Its files are there and fit to be trusted, or are made. A log without its database would be
  * played into a new one, which would know nothing of the boxes and images that are there. Of an
  * empty database SQLite would remove the log. */
@@ -383,15 +394,17 @@ static int
 check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 {
 	char *log CNT_FREE = cnt_format("%s-wal", path), *shm CNT_FREE = cnt_format("%s-shm", path);
-	off_t size = 0, any = 0;
-	int db = check_file(path, &size, e), wal = db == -1 ? -1 : check_file(log, &any, e);
+	struct stat of_db = { 0 }, of_log = { 0 }, any;
+	int db = check_file(path, &of_db, e), wal = db == -1 ? -1 : check_file(log, &of_log, e);
 
 	if (wal == -1 || check_file(shm, &any, e) == -1)
 		return -1;
-	if (db == 1 && size == 0) {
+	if (db == 1 && of_db.st_size == 0) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's: empty");
 		return cnt_hint(e, REPLACE);
 	}
+	if (db == 1 && wal == 1)
+		reserve(log, &of_log);
 	if (db == 1)
 		return 0;
 	if (wal == 1 || is_filled(dir, "boxes") || is_filled(dir, "images")) {

@@ -45,6 +45,7 @@ is "$status $(cat "$tmp/err")" '0 ' 'all were tried'
 cnt create "$me" --image first >/dev/null
 CNT_FAULT="the intent is recorded:enospc" run cnt stop --force "$me"
 ok 'on a full disk a box can be looked at' cnt info "$me"
+ok 'and be changed as often as it takes' sh -c 'for n in 1 2 3 4 5 6 7 8 9 10; do cnt stop "$1" || exit; done' - "$me"
 ok 'and be deleted' cnt delete --force "$me"
 ok 'the disk was full' rm "$CNT_ROOT/full"
 like "$(cnt doctor)" 'ok   database' 'the database is whole'
