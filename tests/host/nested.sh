@@ -88,11 +88,18 @@ END
 	host_network
 }
 
+# lxc-attach copies itself into memory first, and dies when that is busy: nothing has run then.
 in_host() {
 	host_time=$1 host_script=$2
 	shift 2
-	timeout --foreground "$host_time" lxc-attach -P "$host_dir" -n "$host" --clear-env -v PATH="$host_path" -v HOME=/root \
-	    -- sh -c "$host_script" sh "$@" </dev/null
+	for host_try in 1 2 3; do
+		timeout --foreground "$host_time" lxc-attach -P "$host_dir" -n "$host" --clear-env -v PATH="$host_path" \
+		    -v HOME=/root -- sh -c "$host_script" sh "$@" </dev/null 2>"$tmp/.attach"
+		host_rc=$?
+		grep -q 'Failed to rexec as memfd' "$tmp/.attach" || break
+	done
+	cat "$tmp/.attach" >&2
+	return $host_rc
 }
 
 # `degraded` is well enough: a container's systemd has units that cannot work.
