@@ -25,16 +25,6 @@ fresh_root(void **state)
 	return make_root(state) != 0 || cnt_store_open(&s, true, &e) == -1;
 }
 
-static struct cnt_store *
-opened(void)
-{
-	struct cnt_store *s = NULL;
-
-	if (cnt_store_open(&s, false, &e) == -1)
-		fail_msg("%s", e.text);
-	return s;
-}
-
 /* A shell's line in CNT_ROOT. */
 static void
 sh(const char *line)

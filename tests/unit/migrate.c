@@ -97,16 +97,6 @@ old_root(void **state)
 	return chmod(path, 0600);
 }
 
-static struct cnt_store *
-opened(void)
-{
-	struct cnt_store *s = NULL;
-
-	if (cnt_store_open(&s, false, &e) == -1)
-		fail_msg("%s", e.text);
-	return s;
-}
-
 static int64_t
 number(const char *question)
 {

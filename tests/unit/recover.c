@@ -27,16 +27,6 @@ fresh_root(void **state)
 	    cnt_store_image_state(s, IMAGE, CNT_READY, &e) == -1;
 }
 
-static struct cnt_store *
-opened(void)
-{
-	struct cnt_store *s = NULL;
-
-	if (cnt_store_open(&s, false, &e) == -1)
-		fail_msg("%s", e.text);
-	return s;
-}
-
 /* A box with a directory, as far as a killed create got. */
 static void
 half_a_box(struct cnt_store *s, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A CNT_ROOT for one test, made before it and removed after it.
+ * A CNT_ROOT for one test, made before it and removed after it, and its store.
  */
 #ifndef CNT_TEST_ROOT_H
 #define CNT_TEST_ROOT_H
@@ -15,6 +15,7 @@
 
 #include "lib/file.h"
 #include "lib/paths.h"
+#include "lib/store.h"
 
 static int
 make_root(void **state CNT_UNUSED)
@@ -31,6 +32,17 @@ remove_root(void **state CNT_UNUSED)
 	struct cnt_err e = { 0 };
 
 	return cnt_file_remove_tree(cnt_root(), &e);
+}
+
+static inline struct cnt_store *
+opened(void)
+{
+	struct cnt_store *s = NULL;
+	struct cnt_err e = { 0 };
+
+	if (cnt_store_open(&s, false, &e) == -1)
+		fail_msg("%s", e.text);
+	return s;
 }
 
 #endif

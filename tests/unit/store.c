@@ -29,17 +29,6 @@ fresh_root(void **state)
 	    cnt_store_set_instance(s, &i, &e) == -1;
 }
 
-static struct cnt_store *
-opened(void)
-{
-	struct cnt_store *s = NULL;
-
-	e = (struct cnt_err){ 0 };
-	if (cnt_store_open(&s, false, &e) == -1)
-		fail_msg("%s", e.text);
-	return s;
-}
-
 static void
 refuses_to_open(enum cnt_code code, const char *why)
 {

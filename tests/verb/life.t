@@ -80,6 +80,11 @@ ok 'restart starts a stopped box' cnt restart "$web"
 
 ok 'a second box' cnt create "$me-two" --no-start --json
 is "$(field state)" stopped 'made and not started'
+# As some callers start their programs: exit statuses must not be lost.
+childless() { perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' "$@"; }
+ok 'a caller that ignores its children' childless cnt create "$me-c"
+exits 7 'gets the statuses all the same' childless cnt exec "$me-c" -- sh -c 'exit 7'
+cnt delete --force "$me-c" >/dev/null
 exits 1 'several boxes: the first failure is the exit status' cnt stop "$me-two" "$me-none" "$web"
 is "$(state)" stopped 'the others are done'
 ok 'several boxes are deleted' cnt delete "$web" "$me-two"
