@@ -6,7 +6,8 @@ VERSION = 0.1.0
 PREFIX  = /usr/local
 O       = build$(if $(SAN),-san)$(if $(FAULTS),-faults)
 
-CC      = gcc
+CC      = $(CROSS)gcc
+AR      = $(CROSS)ar
 Q       = $(if $(V),,@)
 WARN    = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla \
           -Wformat=2 -Wimplicit-fallthrough -Wno-format-nonliteral $(if $(DEV),-Werror)
@@ -14,12 +15,17 @@ HARDEN  = -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 comma   = ,
 CPPFLAGS = -D_GNU_SOURCE -I. $(shell pkg-config --cflags libbsd-overlay) -DCNT_VERSION='"$(VERSION)"' \
-          -DOPENSSL_API_COMPAT=0x10101000L $(if $(FAULTS),-DCNT_FAULTS)
+          -DOPENSSL_API_COMPAT=0x10101000L $(if $(FAULTS),-DCNT_FAULTS) \
+          $(if $(CROSS),-isystem $(O)/cross/usr/include/$(CROSS:-=) -idirafter /usr/include)
 CFLAGS  = -O2 -g
 ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections \
           -fdata-sections '-ffile-prefix-map=$(CURDIR)=.' -MMD -MP
 
-LIBSRC  = $(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c))
+# CROSS=aarch64-linux-gnu- makes agent-box, and nothing else, for another machine, with its libcrypto (sh/cross).
+# Headers that are the same everywhere are this host's.
+PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base check crypto describe err file json print \
+          process utf8 value)) mcp/*.c)
+LIBSRC  = $(if $(CROSS),$(PARTS),$(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c)))
 BOXSRC  = $(wildcard mcp/box/*.c)
 VERBS   = $(patsubst bin/%.c,%,$(wildcard bin/cnt*.c))
 UNIT    = $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
@@ -36,13 +42,13 @@ PROGS   = $(VERBS:%=$(O)/bin/%)
 # What tests run: programs of their own; those in tests/host stand alone, for they run in boxes too.
 AIDS    = $(patsubst %.c,$(O)/%,$(wildcard tests/mcp/*.c tests/box/*.c tests/bench/*.c))
 HOSTAIDS = $(patsubst %.c,$(O)/%,$(wildcard tests/host/*.c))
-FAULTED = $(addprefix $(O)/faults/bin/,cnt $(addprefix cnt-,create delete doctor image info list setup start stop))
+FAULTED = $(addprefix $(O)/faults/bin/,cnt $(addprefix cnt-,create delete doctor image info list resize setup start stop))
 SUITE   = $(shell . /etc/os-release; echo $$VERSION_CODENAME)
 IMAGE   = $(O)/tests/image-$(SUITE).tar
-SCRIPTS = $(wildcard sh/check sh/cjson sh/quickstart sh/image/* .ci/run) $(shell grep -lrE '^\#!/bin/(ba)?sh' \
+SCRIPTS = $(wildcard sh/check sh/ci-keep sh/cjson sh/cross sh/quickstart sh/image/* .ci/run) $(shell grep -lrE '^\#!/bin/(ba)?sh' \
           tests --include=* --exclude-dir=node_modules)
 
-all: $(PROGS) $(O)/bin/agent-box $(MAN)
+all:
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -50,7 +56,7 @@ $(O)/%.o: %.c
 
 $(LIB): $(LIBSRC:%.c=$(O)/%.o)
 	@rm -f $@
-	$(Q)ar crD $@ $^
+	$(Q)$(AR) crD $@ $^
 
 $(PROGS): $(O)/bin/%: $(O)/bin/%.o $(LIB)
 	@mkdir -p $(@D)
@@ -63,6 +69,9 @@ $(O)/libcjson.a: sh/cjson
 	@mkdir -p $(@D)
 	CC='$(CC)' CFLAGS='$(CFLAGS)' CJSON_SRC='$(CJSON_SRC)' sh/cjson $@
 
+# lib/crypto.c says what for.
+LAZY    = -Wl,--wrap=OPENSSL_cpuid_setup -Wl,--undefined=OPENSSL_cpuid_setup
+
 BOX     = $(O)$(if $(SAN),/plain)
 BOXOBJ  = bin/agent-box.o $(BOXSRC:%.c=%.o)
 
@@ -74,7 +83,7 @@ $(BOX)/%.o: %.c
 
 $(BOX)/libcnt.a: $(LIBSRC:%.c=$(BOX)/%.o)
 	@rm -f $@
-	$(Q)ar crD $@ $^
+	$(Q)$(AR) crD $@ $^
 
 all: $(O)/san/agent-box
 $(O)/san/agent-box: $(BOXOBJ:%=$(O)/%) $(LIB)
@@ -84,7 +93,7 @@ endif
 
 $(O)/bin/agent-box: $(BOXOBJ:%=$(BOX)/%) $(BOX)/libcnt.a $(O)/libcjson.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) -static $(LDFLAGS) -o $@ $^ -lcrypto -lm
+	$(Q)$(CC) -static $(LDFLAGS) $(LAZY) $(if $(CROSS),-L$(O)/cross/usr/lib/$(CROSS:-=)) -o $@ $^ -lcrypto -lm
 
 $(UNIT): $(O)/tests/unit/%: $(O)/tests/unit/%.o $(LIB) $(BOXSRC:%.c=$(O)/%.o)
 	@mkdir -p $(@D)
@@ -97,6 +106,34 @@ $(AIDS): $(O)/tests/%: $(O)/tests/%.o $(LIB)
 $(HOSTAIDS): $(O)/tests/host/%: tests/host/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+
+ifdef CROSS
+all: $(O)/bin/agent-box
+$(BOXOBJ:%=$(O)/%) $(LIBSRC:%.c=$(O)/%.o) $(O)/libcjson.a: | $(O)/cross/usr
+$(O)/cross/usr: sh/cross
+	@mkdir -p $(@D)
+	sh/cross $(@D) $(shell dpkg-architecture -f -t $(CROSS:-=) -qDEB_HOST_ARCH)
+else
+all: $(PROGS) $(O)/bin/agent-box $(MAN)
+endif
+
+# Harnesses for libFuzzer, by clang with ASan and UBSan whatever the rest is built with. tests/fuzz/run runs
+# them, two at a time.
+FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SECONDS = 60
+
+$(O)/fuzz/%: override SAN = 1
+$(O)/fuzz/%: override CC = clang
+$(O)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) -O1 -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(O)/fuzz/box.a: $(PARTS:%.c=$(O)/fuzz/%.o) $(BOXSRC:%.c=$(O)/fuzz/%.o)
+	@rm -f $@
+	$(Q)$(AR) crD $@ $^
+
+$(FUZZERS): $(O)/fuzz/%: $(O)/fuzz/tests/fuzz/%.o $(O)/fuzz/box.a
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcjson -lcrypto -lm
 
 # A page's OPTIONS come from the table of the program it is about.
 $(MAN): $(O)/man/%: man/%.in man/options.awk $(PROGS) $(O)/bin/agent-box
@@ -112,7 +149,10 @@ $(IMAGE): sh/image/debian
 faults:
 	+$(Q)$(MAKE) FAULTS=1 SAN= O='$(O)/faults' CFLAGS=-O1 $(FAULTED)
 
-check: all faults $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
+fuzz: $(FUZZERS)
+	CORPUS='$(abspath $(O))/fuzz/corpus' BUILD='$(abspath $(O))' tests/fuzz/run $(FUZZ_SECONDS)
+
+check: all faults $(FUZZERS) $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
 	BUILD='$(abspath $(O))' SAN='$(SAN)' AGENT_BOX='$(abspath $(O))/$(if $(SAN),san,bin)/agent-box' \
 		tests/run $(TESTS)
 
@@ -124,11 +164,16 @@ check-long:
 	$(MAKE) O='$(O)-clang' CC=clang DEV=1 all
 	CNT_LONG=1 $(MAKE) check
 	CNT_LONG=1 $(MAKE) O='$(O)-san' SAN=1 check
+	$(MAKE) check-aarch64
 	+BUILD='$(abspath $(O))' tests/flakes
 
 # A machine of its own: cgroup v2 alone, AppArmor, a power cut.
 check-vm: all $(HOSTAIDS) $(IMAGE)
 	BUILD='$(abspath $(O))' tests/vm/check
+
+# agent-box for another machine, emulated.
+check-aarch64: all
+	BUILD='$(abspath $(O))' tests/box/aarch64
 
 bench: all $(AIDS) $(HOSTAIDS) $(IMAGE)
 	BUILD='$(abspath $(O))' tests/bench/run
@@ -179,7 +224,7 @@ lint-man: $(PAGES)
 	mandoc -Tlint -Wwarning $(PAGES)
 
 lint-spell:
-	codespell --skip='*/node_modules,*.json,*.jsonl' -L $(SPELT) $(PROSE)
+	codespell --skip='*/node_modules,*/seeds,*.json,*.jsonl' -L $(SPELT) $(PROSE)
 
 BIN     = $(DESTDIR)$(PREFIX)/bin
 SHARE   = $(DESTDIR)$(PREFIX)/share
@@ -188,6 +233,7 @@ UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: all
 	install -d $(BIN) $(SHARE)/cnt/image $(UNITS)
 	install -C -m 755 $(PROGS) $(O)/bin/agent-box $(BIN)
+	install -C -m 755 sh/ci-keep $(BIN)/cnt-ci-keep
 	install -C -m 755 $(wildcard sh/image/*) $(SHARE)/cnt/image
 	sed 's,@PREFIX@,$(PREFIX),' packaging/cnt-boot.service >$(O)/cnt-boot.service
 	install -C -m 644 $(O)/cnt-boot.service $(UNITS)
@@ -205,6 +251,6 @@ clean:
 	rm -rf $(O)
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
-.PHONY: all faults check check-long check-vm bench lint lint-tidy lint-analyze lint-cppcheck lint-shell lint-man lint-spell install dist clean
+.PHONY: all faults fuzz check check-long check-vm check-aarch64 bench lint lint-tidy lint-analyze lint-cppcheck lint-shell lint-man lint-spell install dist clean
 .SECONDARY:
 .DELETE_ON_ERROR:

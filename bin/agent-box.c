@@ -10,19 +10,28 @@
 #include <signal.h>
 
 #include "mcp/box/box.h"
+#include "mcp/box/landlock.h"
+#include "mcp/box/resources.h"
+#include "mcp/box/syslog.h"
 #include "mcp/server.h"
 
-#define PIPE_BYTES	1048576		/* a great answer leaves in one write, not in 16 */
-
 static const struct cnt_verb *const tools[] = {
-	&cnt_box_shell_exec, &cnt_box_read_file, &cnt_box_write_file, &cnt_box_list_directory,
-	&cnt_box_move_file, &cnt_box_delete_file, &cnt_box_info, NULL,
+	&cnt_box_shell_exec, &cnt_box_process_start, &cnt_box_process_list,
+	&cnt_box_process_read, &cnt_box_process_write, &cnt_box_process_wait,
+	&cnt_box_process_kill, &cnt_box_read_file, &cnt_box_write_file, &cnt_box_edit_file,
+	&cnt_box_list_directory, &cnt_box_search_files, &cnt_box_find_files,
+	&cnt_box_file_info, &cnt_box_make_directory, &cnt_box_move_file,
+	&cnt_box_copy_file, &cnt_box_delete_file, &cnt_box_tail_log, &cnt_box_wait_for_port,
+	&cnt_box_info, &cnt_box_write_ci_context, NULL,
 };
 
 static const char instructions[] =
-    "Tools of a persistent Linux box: run shell commands, read, write, list, move and delete "
-    "files. Relative paths start in the home directory. Output is cut at 20000 bytes unless "
-    "you ask for more; what was cut is kept in a file or read on from next_offset.";
+    "Tools of a persistent Linux box. shell_exec runs a command and waits; servers and long jobs "
+    "go to process_start, which outlives this connection. Relative paths and commands start in "
+    "the home directory. Output is cut at 20000 bytes, head and tail kept, unless you ask for "
+    "more; the rest is in a file or behind next_offset, next or next_cursor. A non-zero exit "
+    "status is an answer; errors are {code, message, hint}. Give sha256 of read_file as if_match "
+    "to write_file or edit_file. After a failed CI run read cnt://ci-context first.";
 
 /* A descriptor that is closed would become another file's. */
 static void
@@ -46,7 +55,10 @@ frame(struct cnt_call *c)
 static bool
 in_process(const struct cnt_verb *v)
 {
-	return (v->effects & CNT_READS) != 0 && v != &cnt_box_info;
+	return (v->effects & CNT_READS) != 0 && v != &cnt_box_info && v != &cnt_box_process_read &&
+	    v != &cnt_box_process_wait && v != &cnt_box_wait_for_port &&
+	    v != &cnt_box_search_files && v != &cnt_box_find_files &&
+	    v != &cnt_box_tail_log;
 }
 
 static void
@@ -67,12 +79,12 @@ serve(struct cnt_err *e)
 {
 	struct cnt_verbs_offer o = {
 		.base = { .name = "agent-box", .title = "agent-box", .version = CNT_VERSION,
-		    .instructions = instructions },
+		    .instructions = instructions, .offered = &cnt_box_offered },
 		.verbs = tools, .run = frame, .in_process = in_process,
+		.began = cnt_syslog_began, .ended = cnt_syslog_ended,
 	};
 
 	cnt_supervise_for_server();
-	fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_BYTES);		/* fails where it is no pipe */
 	return cnt_serve_verbs(&o, e);
 }
 
@@ -82,10 +94,13 @@ print_help(FILE *f)
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
 	    "       agent-box [--mcp]\n\n"
-	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n\n",
+	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n",
 	    f);
-	for (size_t i = 0; tools[i] != NULL; i++)
+	for (size_t i = 0; tools[i] != NULL; i++) {
+		if (i == 0 || strcmp(tools[i]->group, tools[i - 1]->group) != 0)
+			fprintf(f, "\n%s\n", tools[i]->group);
 		fprintf(f, "  %-16s %s\n", tools[i]->name, tools[i]->summary);
+	}
 	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
 }
 
@@ -144,6 +159,7 @@ static int
 run_once(const struct cnt_verb *v, const cJSON *args, bool json)
 {
 	struct cnt_err e = { 0 };
+	void *note = cnt_syslog_began(v->name, args);
 	cJSON *in CNT_JSON = cnt_check_args(v, args, &e);
 	cJSON *out CNT_JSON = cJSON_CreateObject();
 	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e };
@@ -153,6 +169,7 @@ run_once(const struct cnt_verb *v, const cJSON *args, bool json)
 		cnt_text_want_facts();
 	if (in != NULL)
 		r = frame(&c);
+	cnt_syslog_ended(note, cnt_code_name(r == -1 ? e.code : CNT_OK));
 	if (r == 0 || (c.head.n > 0 && !json))
 		print_call(&c, json);
 	cnt_buf_free(&c.head);
@@ -223,7 +240,7 @@ run(int argc, char **argv, struct cnt_err *e)
 		return describe(word[10] == '=' ? word + 11 : "json");
 	if (word[0] == '-' && strcmp(word, "--mcp") != 0)
 		return print_help(stderr);
-	if (cnt_wall_init(e) == -1)
+	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1)
 		return -1;
 	if (word[0] != '-')
 		return run_tool(argc - 1, argv + 1);

@@ -55,7 +55,7 @@ start(struct cnt_call *c, const char *name)
 	running = cnt_box_init(&l.instance, name, NULL, NULL, NULL, c->err);
 	if (running != 0 || !l.box.autostart)
 		return running == -1 ? -1 : 0;
-	if (cnt_box_start(&l.instance, &l.box, c->err) == -1)
+	if (cnt_box_start(&l.instance, &l.box, NULL, c->err) == -1)
 		return -1;
 	add(c, "started", name);
 	return 0;

@@ -12,6 +12,7 @@
 #include "lib/flush.h"
 #include "lib/image.h"
 #include "lib/life.h"
+#include "lib/limits.h"
 #include "lib/main.h"
 #include "lib/net.h"
 #include "lib/paths.h"
@@ -19,7 +20,6 @@
 
 #define KEYS_MAX	64
 #define WAIT_SECONDS	60
-#define SIZE_LIMIT	17592186044416.0	/* 16 TiB */
 
 static const char *const waits[] = { "none", "exec", "ssh", NULL };
 
@@ -33,13 +33,7 @@ static const struct cnt_field params[] = {
 	  .help = "public key that may log in; repeatable; - is standard input" },
 	{ .name = "owner", .type = CNT_STRING, .value = "ACCOUNT", .min = 1, .max = 32,
 	  .help = "account that the box belongs to, by default the one of the box's name" },
-	{ .name = "cpu", .type = CNT_NUMBER, .min = 0.01, .max = 1024, .help = "limit, in cores" },
-	{ .name = "memory", .type = CNT_SIZE, .min = 16777216, .max = SIZE_LIMIT,
-	  .help = "limit of memory" },
-	{ .name = "swap", .type = CNT_SIZE, .min = 0, .max = SIZE_LIMIT,
-	  .help = "limit of swap, on top of memory" },
-	{ .name = "pids", .type = CNT_INTEGER, .min = 16, .max = 4194304,
-	  .help = "limit of processes and threads" },
+	CNT_LIMITS_PARAMS,
 	{ .name = "no_start", .type = CNT_BOOLEAN, .def = "false",
 	  .help = "make it, but do not start it" },
 	{ .name = "wait", .type = CNT_STRING, .choices = waits, .def = "exec",
@@ -74,15 +68,6 @@ check_free(const char *name, const struct cnt_image *image, struct cnt_err *e)
 	return cnt_hint(e, "choose another name");
 }
 
-static void
-set_limits(const cJSON *in, struct cnt_limits *l)
-{
-	l->cpu = cnt_json_num(in, "cpu", l->cpu);
-	l->memory = cnt_json_int(in, "memory", l->memory);
-	l->swap = cnt_json_int(in, "swap", l->swap);
-	l->pids = cnt_json_int(in, "pids", l->pids);
-}
-
 /* What the call asks for, on top of what cnt.conf says. */
 static int
 plan(struct cnt_call *c, struct cnt_box *b)
@@ -102,7 +87,7 @@ plan(struct cnt_call *c, struct cnt_box *b)
 	strlcpy(b->owner, owner != NULL ? owner : b->name, sizeof(b->owner));
 	b->autostart = !cnt_json_bool(c->in, "no_start");
 	b->limits = conf.limits;
-	set_limits(c->in, &b->limits);
+	cnt_limits_of(c->in, &b->limits);
 	if (check_account(b->owner, c->err) == -1 || cnt_cgroup_check(&b->limits, c->err) == -1 ||
 	    cnt_store_image_get(c->store, ref, &image, c->err) == -1 ||
 	    check_free(b->name, &image, c->err) == -1)
@@ -124,35 +109,35 @@ keys_of(const cJSON *in, const char *keys[KEYS_MAX])
 }
 
 static int
-bring_up(struct cnt_call *c, struct cnt_life *l)
+bring_up(struct cnt_call *c, struct cnt_life *l, struct cnt_net_change *net)
 {
 	const char *wait = cnt_json_str(c->in, "wait");
 
-	if (cnt_net_ensure(c->store, &l->instance, c->err) == -1)
-		return -1;
 	if (cnt_json_bool(c->in, "no_start"))
-		return 0;
-	if (cnt_box_start(&l->instance, &l->box, c->err) == -1)
+		return cnt_net_end(net, c->err);
+	if (cnt_box_start(&l->instance, &l->box, net, c->err) == -1)
 		return -1;
 	if (strcmp(wait, "none") == 0)
 		return 0;
 	return cnt_box_wait(&l->instance, &l->box, wait, WAIT_SECONDS, c->err);
 }
 
-/* Its files go to the disk while it starts. */
+/* Its files go to the disk while it starts, the firewall learns of it while it is made. */
 static int
 make(struct cnt_call *c, struct cnt_life *l)
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", l->box.name);
 	const char *keys[KEYS_MAX] = { NULL };
 	size_t n = keys_of(c->in, keys);
+	CNT_NET_CHANGE struct cnt_net_change net = { .lock = -1 };
 	struct cnt_err ignored;
 	pid_t flush = -1;
 
-	if (cnt_box_make(&l->instance, &l->box, keys, n, c->err) == -1 ||
+	if (cnt_net_begin(c->store, &l->instance, &net, c->err) == -1 ||
+	    cnt_box_make(&l->instance, &l->box, keys, n, c->err) == -1 ||
 	    cnt_flush_start(dir, &flush, c->err) == -1)
 		return -1;
-	if (bring_up(c, l) == -1) {
+	if (bring_up(c, l, &net) == -1) {
 		cnt_flush_wait(flush, &ignored);
 		return -1;
 	}

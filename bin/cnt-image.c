@@ -12,7 +12,7 @@
 static const struct cnt_field image_fields[] = {
 	{ .name = "name", .type = CNT_STRING },
 	{ .name = "id", .type = CNT_STRING, .help = "sha256 of the archive" },
-	{ .name = "size", .type = CNT_SIZE, .help = "of the archive, bytes" },
+	{ .name = "size", .type = CNT_SIZE, .help = "bytes" },
 	{ .name = "created", .type = CNT_STRING },
 	{ 0 }
 };

@@ -142,7 +142,8 @@ add_pair(cJSON *map, const struct cnt_field *f, const char *value, struct cnt_er
 static int
 put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e)
 {
-	bool many = f->type == CNT_STRINGS || (f->flags & CNT_EACH) != 0;
+	bool many = f->type == CNT_STRINGS || f->type == CNT_OBJECTS ||
+	    (f->flags & CNT_EACH) != 0;
 	cJSON *at = cJSON_GetObjectItemCaseSensitive(args, f->name);
 	char *text CNT_FREE = NULL;
 
@@ -291,6 +292,16 @@ value_name(const struct cnt_field *f)
 	return f->type == CNT_BOOLEAN ? "" : names[f->type];
 }
 
+char *
+cnt_argv_choices(const struct cnt_field *f)
+{
+	struct cnt_buf b = { 0 };
+
+	for (const char *const *c = f->choices; *c != NULL; c++)
+		cnt_buf_addf(&b, "%s%s", c == f->choices ? "" : "|", *c);
+	return b.p;
+}
+
 static void
 print_usage(const struct cnt_verb *v, const char *prog, FILE *f)
 {
@@ -313,6 +324,13 @@ print_usage(const struct cnt_verb *v, const char *prog, FILE *f)
 	fputc('\n', f);
 }
 
+/* A switch that is on by default is there to be turned off. */
+static bool
+is_on(const struct cnt_field *p)
+{
+	return p->def != NULL && strcmp(p->def, "true") == 0;
+}
+
 void
 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 {
@@ -320,10 +338,15 @@ cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 	fprintf(f, "\n%s\n\n", v->about != NULL ? v->about : v->summary);
 	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
 		char *own CNT_FREE = is_option(p) ? option_name(p) : cnt_strdup(value_name(p));
-		char *left CNT_FREE = is_option(p) && p->type != CNT_BOOLEAN ?
-		    cnt_format("%s %s", own, value_name(p)) : cnt_strdup(own);
+		char *value CNT_FREE = p->choices != NULL && p->value == NULL ?
+		    cnt_argv_choices(p) : cnt_strdup(value_name(p));
+		char *left CNT_FREE = !is_option(p) ? cnt_strdup(own) :
+		    p->type != CNT_BOOLEAN ? cnt_format("%s %s", own, value) :
+		    cnt_format("%s%s", own, is_on(p) ? "=false" : "");
 
-		fprintf(f, "  %-22s %s", left, p->help);
+		fprintf(f, "  %-22s", left);
+		if (p->help != NULL)
+			fprintf(f, " %s", p->help);
 		if (p->def != NULL && p->type != CNT_BOOLEAN)
 			fprintf(f, " (default %s)", p->def);
 		fputc('\n', f);

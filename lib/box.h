@@ -52,8 +52,11 @@ int	cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char
 	    struct cnt_err *e);
 
 /* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init
- * has been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. */
-int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e);
+ * has been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. A
+ * network that was begun (lib/net.h; else NULL) comes to its end before anything of the box runs. */
+struct cnt_net_change;
+int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b,
+	    struct cnt_net_change *net, struct cnt_err *e);
 
 /* Asks init to power off and does not wait, or see whether it was heard. Does the box run? */
 bool	cnt_box_ask(const struct cnt_instance *i, const char *name);

@@ -17,6 +17,7 @@
 #include <net/if_arp.h>
 #include <netinet/in.h>
 
+#include "lib/fault.h"
 #include "lib/file.h"
 
 #define MTU_DEFAULT 1500
@@ -162,8 +163,9 @@ cnt_bridge_check(const struct cnt_bridge *b, struct cnt_err *e)
 {
 	struct ifreq r = { 0 };
 
-	if (ask(SIOCGIFFLAGS, &r, b->name) == -1 && errno == ENODEV)
-		return cnt_fail(e, CNT_NOTFOUND, "%s: no such interface", b->name);
+	if (ask(SIOCGIFFLAGS, &r, b->name) == -1)
+		return errno != ENODEV ? cnt_fail_sys(e, "%s", b->name) :
+		    cnt_fail(e, CNT_NOTFOUND, "%s: no such interface", b->name);
 	if (!is_bridge(b->name))
 		return cnt_fail(e, CNT_EXISTS, "%s: an interface that is no bridge", b->name);
 	if ((r.ifr_flags & IFF_UP) == 0)
@@ -219,7 +221,7 @@ cnt_bridge_ensure(const struct cnt_bridge *b, struct cnt_err *e)
 		return cnt_hint(e, "rename or remove it: ip link delete %s", b->name);
 	if (s == -1 || (ioctl(s, SIOCBRADDBR, b->name) == -1 && errno != EEXIST))
 		return cnt_fail_sys(e, "%s: new bridge", b->name);
-	if (ensure_settings(b, e) == -1)
+	if (CNT_STEP("the bridge is there", e) == -1 || ensure_settings(b, e) == -1)
 		return -1;
 	mac_of(b, &mac);
 	if (!has_mac(b) && ask(SIOCSIFHWADDR, &mac, b->name) == -1)
@@ -229,6 +231,8 @@ cnt_bridge_ensure(const struct cnt_bridge *b, struct cnt_err *e)
 	if ((!has_address(b, SIOCGIFADDR, b->address) ||
 	    !has_address(b, SIOCGIFNETMASK, mask(b))) && set_address(b) == -1)
 		return cnt_fail_sys(e, "%s: address", b->name);
+	if (CNT_STEP("the bridge has its address", e) == -1)
+		return -1;
 	if (set_flags(b->name, IFF_UP, 0) == -1)
 		return cnt_fail_sys(e, "%s: up", b->name);
 	return 0;

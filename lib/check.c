@@ -202,22 +202,54 @@ check_map(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 static cJSON *check_object(const char *what, const struct cnt_field *fields, const cJSON *args,
     struct cnt_err *e);
 
+/* One object, or JSON text of one or of several: some clients, and the command line, have no other
+ * way to say it. */
+static int
+add_objects(cJSON *all, const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
+{
+	cJSON *text CNT_JSON = cJSON_IsString(v) ?
+	    cnt_json_parse(v->valuestring, strlen(v->valuestring), e) : NULL;
+	char *what CNT_FREE = cnt_format("%s[%d]", f->name, cJSON_GetArraySize(all));
+	const cJSON *m = NULL;
+	cJSON *one = NULL;
+
+	if (cJSON_IsString(v) && !cJSON_IsObject(text) && !cJSON_IsArray(text))
+		return unfit(f, v, "JSON: an array of objects", e);
+	if (cJSON_IsArray(text)) {
+		cJSON_ArrayForEach(m, text)
+			if (cJSON_IsString(m) ? unfit(f, m, "objects in the array", e) == -1 :
+			    add_objects(all, f, m, e) == -1)
+				return -1;
+		return 0;
+	}
+	if (text == NULL && !cJSON_IsObject(v))
+		return unfit(f, v, "objects in the array", e);
+	one = check_object(what, f->of, text != NULL ? text : v, e);
+	if (one == NULL)
+		return -1;
+	cJSON_AddItemToArray(all, one);
+	return 0;
+}
+
 static cJSON *
 check_objects(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 {
 	cJSON *all CNT_JSON = cJSON_CreateArray();
 	const cJSON *m = NULL;
-	cJSON *one = NULL;
+	int n = 0;
 
-	if (!cJSON_IsArray(v))
+	if (!cJSON_IsArray(v) && !cJSON_IsObject(v) && !cJSON_IsString(v))
 		return unfit(f, v, "an array of objects", e), NULL;
-	cJSON_ArrayForEach(m, v) {
-		if (!cJSON_IsObject(m))
-			return unfit(f, m, "objects in the array", e), NULL;
-		one = check_object(f->name, f->of, m, e);
-		if (one == NULL)
+	if (!cJSON_IsArray(v) && add_objects(all, f, v, e) == -1)
+		return NULL;
+	for (m = cJSON_IsArray(v) ? v->child : NULL; m != NULL; m = m->next)
+		if (add_objects(all, f, m, e) == -1)
 			return NULL;
-		cJSON_AddItemToArray(all, one);
+	n = cJSON_GetArraySize(all);
+	if (f->max != 0 && (n < f->min || n > f->max)) {
+		cnt_fail(e, CNT_INVALID, "%s: expected %.0f to %.0f items, got %d", f->name, f->min,
+		    f->max, n);
+		return NULL;
 	}
 	return take(&all);
 }
@@ -314,7 +346,8 @@ check_object(const char *what, const struct cnt_field *fields, const cJSON *args
 			if ((f->flags & CNT_REQUIRED) == 0)
 				continue;
 			cnt_fail(e, CNT_INVALID, "%s: missing %s", what, f->name);
-			cnt_hint(e, "%s", f->help);
+			if (f->help != NULL)
+				cnt_hint(e, "%s", f->help);
 			return NULL;
 		}
 		checked = check_value(f, v != NULL ? v : def, e);
@@ -344,8 +377,9 @@ is_of_type(const struct cnt_field *f, const cJSON *v)
 		return cJSON_IsNumber(v);
 	case CNT_BOOLEAN:
 		return cJSON_IsBool(v);
+	case CNT_OBJECTS:	/* raw: many of them, written as JSON by the verb itself */
+		return cJSON_IsArray(v) || cJSON_IsRaw(v);
 	case CNT_STRINGS:
-	case CNT_OBJECTS:
 		return cJSON_IsArray(v);
 	case CNT_MAP:
 	case CNT_OBJECT:

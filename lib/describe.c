@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+#define UNBOUNDED	9e15		/* what no answer to a sensible question reaches */
+
 static const char *const json_types[] = {
 	[CNT_STRING] = "string", [CNT_INTEGER] = "integer", [CNT_NUMBER] = "number",
 	[CNT_BOOLEAN] = "boolean", [CNT_SIZE] = "string", [CNT_DURATION] = "string",
@@ -73,7 +75,8 @@ field_schema(const struct cnt_field *f, bool result)
 	}
 	if ((f->type == CNT_INTEGER || f->type == CNT_NUMBER) && (f->min != 0 || f->max != 0)) {
 		cnt_json_set_num(s, "minimum", f->min);
-		cnt_json_set_num(s, "maximum", f->max);
+		if (f->max < UNBOUNDED)
+			cnt_json_set_num(s, "maximum", f->max);
 	}
 	if (f->def != NULL && !result)
 		set_default(s, f);
@@ -116,17 +119,37 @@ output_schema(const struct cnt_verb *v)
 	return v->bulk ? NULL : object_schema(v->results, true);
 }
 
+/* What tools/list says of a result: its members and their types. All of it would be sent to the
+ * model with each turn; --describe has the rest, and every result is checked against its table. */
+static cJSON *
+outline(const struct cnt_field *fields)
+{
+	cJSON *s = cJSON_CreateObject(), *properties = NULL;
+
+	cnt_json_set_str(s, "type", "object");
+	properties = cJSON_AddObjectToObject(s, "properties");
+	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {
+		cJSON *p = cJSON_AddObjectToObject(properties, f->name);
+
+		set_type(p, f, true);
+		if (f->type == CNT_STRINGS || f->type == CNT_OBJECTS)
+			cnt_json_set_str(cJSON_AddObjectToObject(p, "items"), "type",
+			    f->type == CNT_STRINGS ? "string" : "object");
+	}
+	return s;
+}
+
 cJSON *
 cnt_describe_tool(const struct cnt_verb *v)
 {
-	cJSON *t = cJSON_CreateObject(), *a = NULL, *output = output_schema(v);
+	cJSON *t = cJSON_CreateObject(), *a = NULL;
 
 	cnt_json_set_str(t, "name", v->tool);
 	cnt_json_set_str(t, "title", v->title);
 	cnt_json_set_str(t, "description", v->about != NULL ? v->about : v->summary);
 	cnt_json_set(t, "inputSchema", input_schema(v));
-	if (output != NULL)
-		cnt_json_set(t, "outputSchema", output);
+	if (!v->bulk)
+		cnt_json_set(t, "outputSchema", outline(v->results));
 	a = cJSON_AddObjectToObject(t, "annotations");
 	cnt_json_set_str(a, "title", v->title);
 	cnt_json_set_bool(a, "readOnlyHint", (v->effects & CNT_READS) != 0);
@@ -202,22 +225,28 @@ put_roff(const char *s, FILE *f)
 static void
 mdoc_field(const struct cnt_field *p, FILE *f)
 {
+	char *choices CNT_FREE = NULL;
+
 	fputs(".It ", f);
 	if ((p->flags & (CNT_OPERAND | CNT_REST)) != 0) {
 		fprintf(f, "Ar %s\n", p->value != NULL ? p->value : p->name);
 	} else {
+		choices = p->choices != NULL ? cnt_argv_choices(p) : NULL;
 		fputs("Fl Fl ", f);
 		for (const char *s = p->name; *s != '\0'; s++)
 			fputs(*s == '_' ? "-" : (char[]){ *s, '\0' }, f);
 		if (p->type != CNT_BOOLEAN)
 			fprintf(f, " Ar %s", p->value != NULL ? p->value :
-			    p->type == CNT_SIZE ? "size" :
+			    choices != NULL ? choices : p->type == CNT_SIZE ? "size" :
 			    p->type == CNT_DURATION ? "duration" : p->name);
+		else if (p->def != NULL && strcmp(p->def, "true") == 0)
+			fputs(" Ns =false", f);
 		fputc('\n', f);
 	}
-	put_roff(p->help, f);
+	if (p->help != NULL)
+		put_roff(p->help, f);
 	if (p->def != NULL && p->type != CNT_BOOLEAN) {
-		fputs("\n(default ", f);
+		fputs(p->help != NULL ? "\n(default " : "(default ", f);
 		put_roff(p->def, f);
 		fputc(')', f);
 	}

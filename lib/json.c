@@ -6,6 +6,7 @@
  */
 #include "lib/json.h"
 
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +14,9 @@
 
 #define EXACT 9007199254740992.0	/* 2^53: integers up to here are exact in a double */
 #define PRINTED 1000000000000000	/* cJSON 1.7.15 prints 15 digits of an integer */
+
+#define LONGEST 6			/* \u0000: what one byte becomes */
+#define PART	4096			/* escaped into room for the longest */
 
 typedef unsigned char bytes16 __attribute__((vector_size(16)));
 
@@ -35,6 +39,20 @@ wrong(struct scan *s, const char *what)
 	return -1;
 }
 
+/* After a backslash. cJSON takes four digits that are none for zero. */
+static int
+scan_escape(struct scan *s)
+{
+	if (s->at >= s->n || s->text[s->at] != 'u')
+		return 0;
+	for (size_t i = 1; i <= 4; i++)
+		if (s->n - s->at <= i || !isxdigit((unsigned char)s->text[s->at + i]))
+			return wrong(s, "malformed \\u in a string");
+	if (memcmp(s->text + s->at, "u0000", 5) == 0)
+		return wrong(s, "\\u0000 in a string");
+	return 0;
+}
+
 static int
 scan_string(struct scan *s)
 {
@@ -49,8 +67,8 @@ scan_string(struct scan *s)
 			return wrong(s, "control character in a string");
 		if (c == '\\') {
 			s->at++;
-			if (s->n - s->at >= 5 && memcmp(s->text + s->at, "u0000", 5) == 0)
-				return wrong(s, "\\u0000 in a string");
+			if (scan_escape(s) == -1)
+				return -1;
 		}
 	}
 	return wrong(s, "unterminated string");
@@ -314,50 +332,99 @@ cnt_json_add_object(cJSON *array)
 	return j;
 }
 
+/* How many bytes JSON writes as they are, up to the first that it does not; 16: all. */
+static size_t
+plain_of(bytes16 v)
+{
+	uint64_t low = 0, high = 0;
+
+	v = (bytes16)(v < 0x20) | (bytes16)(v == '"') | (bytes16)(v == '\\');
+	memcpy(&low, &v, sizeof(low));
+	memcpy(&high, (const char *)&v + sizeof(low), sizeof(high));
+	if (low != 0)
+		return (size_t)__builtin_ctzll(le64toh(low)) / 8;
+	return high != 0 ? 8 + (size_t)__builtin_ctzll(le64toh(high)) / 8 : sizeof(v);
+}
+
 /* Sixteen bytes at a time: texts are long. */
 size_t
 cnt_json_plain(const char *s, size_t n)
 {
 	size_t i = 0;
 
-	for (; n - i >= sizeof(bytes16); i += sizeof(bytes16)) {
+	while (n - i >= sizeof(bytes16)) {
 		bytes16 v;
-		uint64_t low = 0, high = 0;
+		size_t plain = 0;
 
 		memcpy(&v, s + i, sizeof(v));
-		v = (bytes16)(v < 0x20) | (bytes16)(v == '"') | (bytes16)(v == '\\');
-		memcpy(&low, &v, sizeof(low));
-		memcpy(&high, (const char *)&v + sizeof(low), sizeof(high));
-		if (low != 0)
-			return i + (size_t)__builtin_ctzll(le64toh(low)) / 8;
-		if (high != 0)
-			return i + 8 + (size_t)__builtin_ctzll(le64toh(high)) / 8;
+		plain = plain_of(v);
+		i += plain;
+		if (plain < sizeof(v))
+			return i;
 	}
 	while (i < n && (unsigned char)s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')
 		i++;
 	return i;
 }
 
+static char *
+escape_byte(char *to, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char letters[] = {
+		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+		['"'] = '"', ['\\'] = '\\',
+	};
+
+	*to++ = '\\';
+	if (letters[c] != '\0') {
+		*to++ = letters[c];
+		return to;
+	}
+	memcpy(to, "u00", 3);
+	to[3] = hex[c >> 4];
+	to[4] = hex[c & 15];
+	return to + 5;
+}
+
+/* Sixteen bytes are copied and then looked at: in what has been JSON every fourth is a quote. */
+static char *
+escape(char *to, const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		bytes16 v;
+		size_t plain = n - i >= sizeof(v) ? sizeof(v) : cnt_json_plain(s + i, n - i);
+
+		memcpy(to, s + i, plain);
+		if (plain == sizeof(v)) {
+			memcpy(&v, s + i, sizeof(v));
+			plain = plain_of(v);
+		}
+		to += plain;
+		i += plain;
+		if (i < n && plain < sizeof(v))
+			to = escape_byte(to, (unsigned char)s[i++]);
+	}
+	return to;
+}
+
 void
 cnt_json_escape(struct cnt_buf *b, const char *s, size_t n)
 {
-	static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
-	size_t from = 0, i = 0;
+	while (n > 0) {
+		size_t part = n < PART ? n : PART, least = b->n + LONGEST * part + 1;
 
-	if (n == 0)
-		return;
-	while ((i += cnt_json_plain(s + i, n - i)) < n) {
-		unsigned char c = (unsigned char)s[i];
-		const char *p = c != '\0' ? strchr(named, c) : NULL;
-
-		cnt_buf_add(b, s + from, i - from);
-		from = ++i;
-		if (p != NULL)
-			cnt_buf_add(b, (char[]){ '\\', letters[p - named] }, 2);
-		else
-			cnt_buf_addf(b, "\\u%04x", c);
+		if (b->cap < least) {
+			b->cap = b->cap * 2 > least ? b->cap * 2 : least;
+			b->p = cnt_realloc(b->p, b->cap);
+		}
+		b->n = (size_t)(escape(b->p + b->n, s, part) - b->p);
+		b->p[b->n] = '\0';
+		s += part;
+		n -= part;
 	}
-	cnt_buf_add(b, s + from, n - from);
 }
 
 void

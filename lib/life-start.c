@@ -10,9 +10,11 @@
 int
 cnt_life_start(struct cnt_call *c, struct cnt_life *l)
 {
+	CNT_NET_CHANGE struct cnt_net_change net = { .lock = -1 };
+
 	if (cnt_life_autostart(c, l, true) == -1 ||
-	    cnt_net_ensure(c->store, &l->instance, c->err) == -1 ||
-	    cnt_box_start(&l->instance, &l->box, c->err) == -1)
+	    cnt_net_begin(c->store, &l->instance, &net, c->err) == -1 ||
+	    cnt_box_start(&l->instance, &l->box, &net, c->err) == -1)
 		return -1;
 	return cnt_report(&l->instance, &l->box, c->out, c->err);
 }

@@ -28,13 +28,18 @@
 #include "lib/file.h"
 #include "lib/filter.h"
 #include "lib/image.h"
+#include "lib/limits.h"
 #include "lib/mount.h"
+#include "lib/net.h"
 #include "lib/paths.h"
 #include "lib/process.h"
 
 #define DEADLINE_MS	60000		/* a start takes some 30 ms, on a loaded host a second */
 #define LOG_MAX		(1 << 20)
 #define IPV6_OFF	"/proc/sys/net/ipv6/conf/all/disable_ipv6"
+/* For liblxc's own shell, so that no second one is started: it is told `exec`, which with a
+ * redirection alone goes on, then this, then arguments. */
+#define HOOK(commands)	"</dev/null; " commands " || exit; :"
 
 static void
 add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct cnt_lxc_host *h,
@@ -54,6 +59,8 @@ add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct
 	for (size_t k = 0; k < n; k++)
 		cnt_buf_addf(c, "lxc.cgroup%s.%s = %s\n", h->v2 ? "2" : "", keys[k].file,
 		    keys[k].value);
+	/* Again, as they are by then: liblxc sets at a reboot what it read at the start. */
+	cnt_buf_addf(c, "lxc.hook.start-host = " HOOK(". '%s/limits'") "\n", h->dir);
 	cnt_buf_adds(c, "lxc.proc.oom_score_adj = 0\n");	/* not the monitor's */
 }
 
@@ -73,7 +80,7 @@ add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_
 	    "lxc.net.0.ipv4.address = %s/32\n"
 	    "lxc.net.0.ipv4.gateway = %s\n"
 	    "lxc.net.0.flags = up\n"
-	    "lxc.hook.mount = /bin/sh -c '! test -e " IPV6_OFF " || echo 1 >" IPV6_OFF "'\n",
+	    "lxc.hook.mount = " HOOK("! test -e " IPV6_OFF " || echo 1 >" IPV6_OFF) "\n",
 	    p->bridge, p->veth, p->mac, h->mtu, p->address, p->gateway);
 }
 
@@ -151,7 +158,7 @@ write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *d
     const struct cnt_place *p, struct cnt_err *e)
 {
 	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 };
+	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 }, limits = { 0 };
 	struct cnt_lxc_host h = { dir, cnt_cgroup_is_v2(), cnt_apparmor_is_on(), uplink_mtu() };
 
 	if (fd == -1)
@@ -160,7 +167,10 @@ write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *d
 		return -1;
 	cnt_lxc_config(b, i->tag, p, &h, &config);
 	cnt_filter_profile(&profile);
+	cnt_limits_script(i->tag, b->name, &b->limits, &limits);
 	if (cnt_file_write_in(fd, "config", config.p, config.n, 0600, 0, 0, e) == -1 ||
+	    cnt_file_write_in(fd, "limits", limits.p != NULL ? limits.p : "", limits.n, 0600, 0, 0,
+	    e) == -1 ||
 	    cnt_file_write_in(fd, "seccomp", profile.p, profile.n, 0600, 0, 0, e) == -1 ||
 	    cnt_file_write_in(fd, "lxc.log", "", 0, 0600, 0, 0, e) == -1)
 		return -1;
@@ -353,7 +363,7 @@ await(const char *box, pid_t pid, int starter, struct cnt_err *e)
 
 static int
 start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_place *p,
-    const char *dir, struct cnt_err *e)
+    const char *dir, struct cnt_net_change *net, struct cnt_err *e)
 {
 	char *tag CNT_FREE = cnt_format("%s/%s", cnt_cgroup_v2(), i->tag);
 	char *cgroup CNT_FREE = cnt_format("%s/%s.start", tag, b->name);
@@ -377,6 +387,8 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 		r = write_filter(dir, e);
 	if (r == 0)
 		r = CNT_STEP("the filter is written", e);
+	if (r == 0 && net != NULL)
+		r = cnt_net_end(net, e);
 	close(take_fd(&theirs));
 	if (r == 0) {
 		send(ours, "", 1, MSG_NOSIGNAL);
@@ -384,40 +396,15 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 	}
 	if (r == 0)
 		r = CNT_STEP("the starter has said that it runs", e);
-	end_child(pid);
 	end_child(mover);
+	end_child(pid);		/* takes its mounts apart meanwhile, 2 ms */
 	rmdir(cgroup);
 	return r;
 }
 
-/* The kernel's word on each limit. It rounds bytes to whole pages. */
-static int
-check_limits(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
-{
-	struct cnt_cgroup_key keys[CNT_CGROUP_KEYS];
-	size_t n = cnt_cgroup_limits(&b->limits, cnt_cgroup_is_v2(), keys);
-
-	for (size_t k = 0; k < n; k++) {
-		char *path CNT_FREE = cnt_format("/sys/fs/cgroup/%s/%s/%s/%s",
-		    cnt_cgroup_is_v2() ? "" : keys[k].controller, i->tag, b->name, keys[k].file);
-		CNT_BUF struct cnt_buf now = { 0 };
-		char *end_now = NULL, *end_set = NULL;
-		unsigned long long is, set = strtoull(keys[k].value, &end_set, 10);
-
-		if (cnt_file_read(path, 64, &now, e) == -1)
-			return -1;
-		is = now.n > 0 ? strtoull(now.p, &end_now, 10) : 0;
-		if (now.n == 0 || is > set || set - is >= 65536 || strncmp(end_now, end_set,
-		    strlen(end_set)) != 0)
-			return cnt_fail(e, CNT_SYSTEM, "%s: limit %s is %.*s, not %s", b->name,
-			    keys[k].file, now.n > 0 ? (int)strcspn(now.p, "\n") : 0,
-			    now.n > 0 ? now.p : "", keys[k].value);
-	}
-	return 0;
-}
-
 int
-cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_err *e)
+cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_net_change *net,
+    struct cnt_err *e)
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", b->name);
 	struct cnt_place p;
@@ -436,8 +423,8 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 		return -1;
 	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1)
 		return -1;
-	if (CNT_STEP("nothing of an earlier run is left", e) == 0 && start(i, b, &p, dir, e) == 0 &&
-	    CNT_STEP("the starter has ended", e) == 0 && check_limits(i, b, e) == 0 &&
+	if (CNT_STEP("nothing of an earlier run is left", e) == 0 && start(i, b, &p, dir, net, e) == 0 &&
+	    CNT_STEP("the starter has ended", e) == 0 && cnt_limits_check(i->tag, b->name, &b->limits, e) == 0 &&
 	    CNT_STEP("the limits are read back", e) == 0 &&
 	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0 &&
 	    CNT_STEP("a command can run", e) == 0)

@@ -74,26 +74,6 @@ find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, i
 	return 0;
 }
 
-static int
-apply(int fd, const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, bool whole,
-    struct cnt_err *e)
-{
-	CNT_FREE int *gone = NULL;
-	struct cnt_nft_boxes b = { .boxes = boxes, .n = n };
-
-	if (find_gone(fd, i, &b, &gone, &b.n_gone, e) == -1)
-		return -1;
-	b.gone = gone;
-	if (CNT_STEP("the slots that the firewall may know are marked", e) == -1 ||
-	    cnt_nft_apply(i, &b, whole, e) == -1 ||
-	    CNT_STEP("the firewall has its rules", e) == -1)
-		return -1;
-	for (size_t k = 0; k < b.n_gone; k++)
-		if (mark_slot(fd, gone[k], 0, e) == -1)
-			return -1;
-	return 0;
-}
-
 static struct cnt_bridge
 bridge_of(const struct cnt_instance *i, const struct cnt_place *p)
 {
@@ -130,27 +110,94 @@ join(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, struct
 }
 
 static int
-bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
+begin(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_net_change *c,
+    struct cnt_err *e)
 {
-	CNT_FREE struct cnt_box *boxes = NULL;
-	CNT_CLOSE int lock = -1;
+	*c = (struct cnt_net_change){ .instance = i, .lock = -1, .whole = whole };
+	if (lock_net(&c->lock, e) == -1 || cnt_store_boxes(s, &c->boxes, &c->b.n, e) == -1)
+		return -1;
+	c->b.boxes = c->boxes;
+	if (find_gone(c->lock, i, &c->b, &c->gone, &c->b.n_gone, e) == -1)
+		return -1;
+	c->b.gone = c->gone;
+	if (CNT_STEP("the slots that the firewall may know are marked", e) == -1)
+		return -1;
+	if (!whole)
+		cnt_nft_start(&c->nft, i, &c->b);
+	return 0;
+}
+
+static int
+end_firewall(struct cnt_net_change *c, struct cnt_err *e)
+{
+	if (cnt_nft_end(&c->nft, c->instance, &c->b, e) == -1 ||
+	    CNT_STEP("the firewall has its rules", e) == -1)
+		return -1;
+	for (size_t k = 0; k < c->b.n_gone; k++)
+		if (mark_slot(c->lock, c->gone[k], 0, e) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+end(struct cnt_net_change *c, struct cnt_err *e)
+{
 	struct cnt_err of_another = { 0 };
 	struct cnt_bridge b;
 	struct cnt_place p;
-	size_t n = 0;
 
-	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
-	    cnt_store_boxes(s, &boxes, &n, e) == -1 || apply(lock, i, boxes, n, whole, e) == -1)
+	if (end_firewall(c, e) == -1 || cnt_box_place(c->instance, 0, &p, e) == -1)
 		return -1;
-	b = bridge_of(i, &p);
+	b = bridge_of(c->instance, &p);
 	if (cnt_bridge_ensure(&b, e) == -1 || CNT_STEP("the bridge is up", e) == -1)
 		return -1;
 	/* The port that one box lacks is not to keep others from starting. */
-	if (join(i, boxes, n, whole ? e : &of_another) == -1 && whole)
+	if (join(c->instance, c->boxes, c->b.n, c->whole ? e : &of_another) == -1 && c->whole)
 		return -1;
-	if (cnt_resolver_ensure(i->tag, p.gateway, e) == -1)
+	if (cnt_resolver_ensure(c->instance->tag, p.gateway, c->whole, e) == -1)
 		return -1;
 	return CNT_STEP("the resolver runs", e);
+}
+
+/* Unlocked by name: children that were forked meanwhile hold the descriptor. */
+void
+cnt_net_drop(struct cnt_net_change *c)
+{
+	struct cnt_err ignored;
+
+	if (c->nft.pid > 0)
+		(void)cnt_run_end(&c->nft, NULL, &ignored);
+	if (c->lock != -1) {
+		flock(c->lock, LOCK_UN);
+		close(c->lock);
+	}
+	free(c->gone);
+	free(c->boxes);
+	*c = (struct cnt_net_change){ .lock = -1 };
+}
+
+int
+cnt_net_begin(struct cnt_store *s, const struct cnt_instance *i, struct cnt_net_change *c,
+    struct cnt_err *e)
+{
+	return begin(s, i, false, c, e);
+}
+
+int
+cnt_net_end(struct cnt_net_change *c, struct cnt_err *e)
+{
+	int r = end(c, e);
+
+	cnt_net_drop(c);
+	return r;
+}
+
+static int
+bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
+{
+	CNT_NET_CHANGE struct cnt_net_change c;
+
+	return begin(s, i, whole, &c, e) == -1 ? -1 : cnt_net_end(&c, e);
 }
 
 int

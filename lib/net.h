@@ -8,12 +8,34 @@
 #define CNT_NET_H
 
 #include "lib/box.h"
+#include "lib/nft.h"
 
 /* Bridge, forwarding, tables and resolver are there afterwards, the boxes that run are on the
  * bridge, and the tables let the boxes of the store speak and no others. Serialized by a
  * lock of its own, with the store read inside. For after a row is added and after one is removed,
  * before any unshare(2): the resolver stays in the caller's namespaces. */
 int	cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
+
+/* The same in two halves: the store is read and the firewall's change begun, then its end waited
+ * for and the rest done. The lock is held in between. The instance outlives it. */
+struct cnt_net_change {
+	const struct cnt_instance *instance;
+	struct cnt_box		*boxes;
+	struct cnt_nft_boxes	 b;
+	struct cnt_running	 nft;
+	int			*gone;
+	int			 lock;		/* -1: nothing to end */
+	bool			 whole;
+};
+
+#define CNT_NET_CHANGE	__attribute__((cleanup(cnt_net_drop)))
+
+int	cnt_net_begin(struct cnt_store *s, const struct cnt_instance *i, struct cnt_net_change *c,
+	    struct cnt_err *e);
+int	cnt_net_end(struct cnt_net_change *c, struct cnt_err *e);
+
+/* Of one that was begun and not ended: waits for nft, and leaves the rest to the next change. */
+void	cnt_net_drop(struct cnt_net_change *c);
 
 /* The same, with the tables replaced whole whatever stands there; for repair and upgrades. */
 int	cnt_net_repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);

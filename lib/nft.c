@@ -5,39 +5,49 @@
  */
 #include "lib/nft.h"
 
-#include "lib/run.h"
-
 /* "add" first: deleting an absent one is an error. */
 #define REMOVE(family) "{\"add\":{\"table\":{\"family\":\"" family "\",\"name\":\"%s\"}}}," \
 	"{\"delete\":{\"table\":{\"family\":\"" family "\",\"name\":\"%s\"}}}"
 
-static int
-transact(const char *text, struct cnt_err *e)
+static void
+start(struct cnt_running *r, const char *text)
 {
 	char *const argv[] = { (char *)"nft", (char *)"-j", (char *)"-f", (char *)"-", NULL };
 
-	return cnt_run(argv, text, strlen(text), NULL, e);
+	cnt_run_start(r, argv, text, strlen(text));
 }
 
 static int
-render_and_transact(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
-    struct cnt_err *e)
+render_and_start(struct cnt_running *r, const struct cnt_instance *i,
+    const struct cnt_nft_boxes *b, bool whole, struct cnt_err *e)
 {
 	CNT_JSON cJSON *doc = cnt_nft_render(i, b, whole, e);
 	char *text CNT_FREE = doc == NULL ? NULL : cnt_json_print(doc);
 
-	return text == NULL ? -1 : transact(text, e);
+	if (text == NULL)
+		return -1;
+	start(r, text);
+	return 0;
+}
+
+void
+cnt_nft_start(struct cnt_running *r, const struct cnt_instance *i, const struct cnt_nft_boxes *b)
+{
+	struct cnt_err again;		/* the end comes to it too */
+
+	*r = (struct cnt_running){ 0 };
+	(void)render_and_start(r, i, b, false, &again);
 }
 
 int
-cnt_nft_apply(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
+cnt_nft_end(struct cnt_running *r, const struct cnt_instance *i, const struct cnt_nft_boxes *b,
     struct cnt_err *e)
 {
 	const struct cnt_nft_boxes there = { .boxes = b->boxes, .n = b->n };
 
-	if (!whole && render_and_transact(i, b, false, e) == 0)
+	if (r->program != NULL && cnt_run_end(r, NULL, e) == 0)
 		return 0;
-	return render_and_transact(i, &there, true, e);
+	return render_and_start(r, i, &there, true, e) == -1 ? -1 : cnt_run_end(r, NULL, e);
 }
 
 static size_t
@@ -92,6 +102,8 @@ cnt_nft_remove(const char *tag, struct cnt_err *e)
 {
 	char *text CNT_FREE = cnt_format("{\"nftables\":[" REMOVE("inet") "," REMOVE("bridge") "]}",
 	    tag, tag, tag, tag);
+	struct cnt_running r;
 
-	return transact(text, e);
+	start(&r, text);
+	return cnt_run_end(&r, NULL, e);
 }

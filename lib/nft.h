@@ -8,6 +8,7 @@
 
 #include "lib/box.h"
 #include "lib/json.h"
+#include "lib/run.h"
 
 /* Whose elements are to be there, and which slots' may still be and are not to. */
 struct cnt_nft_boxes {
@@ -25,9 +26,13 @@ cJSON	*cnt_nft_render(const struct cnt_instance *i, const struct cnt_nft_boxes *
 
 /* Puts it into force in one transaction: all of it or, on error, nothing. Elements are added in
  * what nft takes to start; taking any away, and replacing what is missing, another version's or
- * asked for whole, waits for the kernel's grace period too (16 ms). */
-int	 cnt_nft_apply(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool whole,
-	    struct cnt_err *e);
+ * asked for whole (by a zeroed r, not started), waits for the kernel's grace period too (16 ms). In
+ * two halves: a process takes 5 to 8 ms, in which something else can be done. Each start must come
+ * to its end. */
+void	 cnt_nft_start(struct cnt_running *r, const struct cnt_instance *i,
+	    const struct cnt_nft_boxes *b);
+int	 cnt_nft_end(struct cnt_running *r, const struct cnt_instance *i,
+	    const struct cnt_nft_boxes *b, struct cnt_err *e);
 
 /* Are both tables there with these rules? -1 and CNT_NO when not. */
 int	 cnt_nft_check(const struct cnt_instance *i, struct cnt_err *e);

@@ -82,15 +82,19 @@ print_table(const struct cnt_field *fields, const cJSON *rows, FILE *f)
 static void
 print_fields(const struct cnt_field *fields, const cJSON *out, const char *prefix, FILE *f)
 {
+	struct cnt_err e = { 0 };
+
 	for (const struct cnt_field *p = fields; p != NULL && p->name != NULL; p++) {
 		const cJSON *v = cnt_json_get(out, p->name);
 		char *name CNT_FREE = cnt_format("%s%s", prefix, p->name);
+		cJSON *rows CNT_JSON = v != NULL && cJSON_IsRaw(v) && p->type == CNT_OBJECTS ?
+		    cnt_json_parse(v->valuestring, strlen(v->valuestring), &e) : NULL;
 		char *s CNT_FREE = NULL;
 
 		if (v == NULL || cJSON_IsNull(v))
 			continue;
 		if (p->type == CNT_OBJECTS) {
-			print_table(p->of, v, f);
+			print_table(p->of, rows != NULL ? rows : v, f);
 		} else if (p->type == CNT_OBJECT) {
 			char *inner CNT_FREE = cnt_format("%s.", name);
 

@@ -12,6 +12,7 @@
 #include "lib/box.h"
 #include "lib/cgroup.h"
 #include "lib/image.h"
+#include "lib/limits.h"
 #include "lib/net.h"
 #include "lib/paths.h"
 #include "lib/process.h"
@@ -79,7 +80,12 @@ sweep_box(struct cnt_store *s, const char *name)
 	cnt_leaf_sweep(i.tag, name);
 	if (cnt_box_hold(s, name, DYING_MS, &lock, &b, &ignored) == -1)
 		return ignored.code == CNT_NOTFOUND && render_firewall(s, &i) == 0;
-	return cnt_box_sweep(&i, name, &ignored) == 0;
+	if (cnt_box_sweep(&i, name, &ignored) == -1)
+		return false;
+	/* A resize may have been cut short; what cannot be set now is set at the next start. */
+	if (cnt_cgroup_use(i.tag, name, "pids") != -1)
+		(void)cnt_limits_set(i.tag, name, &b.limits, &ignored);
+	return true;
 }
 
 /* No name: all boxes. `cnt boot` names none and starts many. */

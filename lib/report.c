@@ -10,17 +10,16 @@
 
 const struct cnt_field cnt_report_box[] = {
 	{ .name = "name", .type = CNT_STRING },
-	{ .name = "state", .type = CNT_STRING, .help = "running or stopped" },
+	{ .name = "state", .type = CNT_STRING },
 	{ .name = "address", .type = CNT_STRING },
 	{ .name = "image", .type = CNT_STRING },
 	{ .name = "owner", .type = CNT_STRING },
-	{ .name = "cpu", .type = CNT_NUMBER, .help = "cores" },
+	{ .name = "cpu", .type = CNT_NUMBER },
 	{ .name = "memory", .type = CNT_SIZE, .help = "limit, bytes" },
 	{ .name = "swap", .type = CNT_SIZE },
 	{ .name = "pids", .type = CNT_INTEGER },
 	{ .name = "memory_used", .type = CNT_SIZE, .flags = CNT_OPTIONAL },
-	{ .name = "autostart", .type = CNT_BOOLEAN,
-	  .help = "starts with the host" },
+	{ .name = "autostart", .type = CNT_BOOLEAN },
 	{ .name = "created", .type = CNT_STRING },
 	{ 0 }
 };

@@ -19,6 +19,7 @@
 #include <signal.h>
 
 #include "lib/cgroup.h"
+#include "lib/fault.h"
 #include "lib/file.h"
 #include "lib/paths.h"
 #include "lib/run.h"
@@ -166,14 +167,17 @@ remove_cgroups(const char *tag)
 }
 
 int
-cnt_resolver_ensure(const char *tag, const char *address, struct cnt_err *e)
+cnt_resolver_ensure(const char *tag, const char *address, bool again, struct cnt_err *e)
 {
 	RESOLVER struct resolver r = { 0 }, any = { 0 };
 
 	describe(&r, address);
 	describe(&any, NULL);
-	if (runs(&r))
+	if (runs(&r)) {
+		if (again)
+			leave_session(&r, tag);
 		return 0;
+	}
 	if (end_all(&any, e) == -1)
 		return -1;
 	if (cnt_run(r.argv, NULL, 0, NULL, e) == -1) {
@@ -184,6 +188,8 @@ cnt_resolver_ensure(const char *tag, const char *address, struct cnt_err *e)
 		return cnt_hint(e, "`ss -lnp 'sport = :53'` shows which; keep it off interface %s0 "
 		    "(dnsmasq: bind-interfaces and except-interface; named: listen-on)", tag);
 	}
+	if (CNT_STEP("the resolver is started", e) == -1)
+		return -1;
 	leave_session(&r, tag);
 	return 0;
 }

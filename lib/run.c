@@ -129,31 +129,48 @@ failed(const char *program, int status, int fd, struct cnt_err *e)
 	    b.n > 0 ? ": " : "", b.n > 0 ? b.p : "");
 }
 
+void
+cnt_run_start(struct cnt_running *r, char *const argv[], const char *in, size_t n)
+{
+	CNT_CLOSE int in_fd = memory_file(in, n);
+	volatile int error = 0;
+
+	*r = (struct cnt_running){ argv[0], -1, memory_file(NULL, 0), memory_file(NULL, 0), 0 };
+	if (in_fd == -1 || r->out == -1 || r->err == -1)
+		r->error = errno;
+	else
+		r->pid = start(argv, (int[]){ in_fd, r->out, r->err }, &error);
+	r->error = error != 0 ? error : r->error;
+}
+
+int
+cnt_run_end(struct cnt_running *r, struct cnt_buf *out, struct cnt_err *e)
+{
+	CNT_CLOSE int out_fd = r->out, err_fd = r->err;
+	pid_t pid = r->pid;
+	int status = 0;
+
+	r->pid = r->out = r->err = -1;
+	while (pid != -1 && waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return cnt_fail_sys(e, "%s: wait", r->program);
+	if (r->error == ENOENT)
+		return cnt_fail(e, CNT_UNAVAILABLE, "%s: not installed", r->program);
+	errno = r->error;
+	if (r->error != 0)
+		return cnt_fail_sys(e, "%s", r->program);
+	if (status != 0)
+		return failed(r->program, status, err_fd, e);
+	if (out != NULL && collect(out_fd, 0, out) == -1)
+		return cnt_fail_sys(e, "%s: output", r->program);
+	return 0;
+}
+
 int
 cnt_run(char *const argv[], const char *in, size_t n, struct cnt_buf *out, struct cnt_err *e)
 {
-	CNT_CLOSE int in_fd = memory_file(in, n);
-	CNT_CLOSE int out_fd = memory_file(NULL, 0);
-	CNT_CLOSE int err_fd = memory_file(NULL, 0);
-	int f[3] = { in_fd, out_fd, err_fd };
-	volatile int error = 0;
-	int status = 0;
-	pid_t pid;
+	struct cnt_running r;
 
-	if (in_fd == -1 || out_fd == -1 || err_fd == -1)
-		return cnt_fail_sys(e, "%s: memory file", argv[0]);
-	pid = start(argv, f, &error);
-	while (pid != -1 && waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return cnt_fail_sys(e, "%s: wait", argv[0]);
-	if (error == ENOENT)
-		return cnt_fail(e, CNT_UNAVAILABLE, "%s: not installed", argv[0]);
-	errno = error;
-	if (error != 0)
-		return cnt_fail_sys(e, "%s", argv[0]);
-	if (status != 0)
-		return failed(argv[0], status, err_fd, e);
-	if (out != NULL && collect(out_fd, 0, out) == -1)
-		return cnt_fail_sys(e, "%s: output", argv[0]);
-	return 0;
+	cnt_run_start(&r, argv, in, n);
+	return cnt_run_end(&r, out, e);
 }

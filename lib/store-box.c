@@ -192,6 +192,16 @@ cnt_store_box_autostart(struct cnt_store *s, const char *name, bool autostart, s
 }
 
 int
+cnt_store_box_limits(struct cnt_store *s, const char *name, const struct cnt_limits *l,
+    struct cnt_err *e)
+{
+	int r = cnt_sql_change(s, e, "UPDATE box SET memory = ?, swap = ?, pids = ?, cpu = ?"
+	    " WHERE name = ?", "iiids", l->memory, l->swap, l->pids, l->cpu, name);
+
+	return r == 0 ? no_such_box(name, e) : r == -1 ? -1 : 0;
+}
+
+int
 cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
 	struct cnt_box b;

@@ -82,6 +82,8 @@ int	cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to
 	    struct cnt_err *e);
 int	cnt_store_box_autostart(struct cnt_store *s, const char *name, bool autostart,
 	    struct cnt_err *e);
+int	cnt_store_box_limits(struct cnt_store *s, const char *name, const struct cnt_limits *l,
+	    struct cnt_err *e);
 /* A READY box is never removed: CNT_BUG. It is made DELETING first. */
 int	cnt_store_box_remove(struct cnt_store *s, const char *name, struct cnt_err *e);
 

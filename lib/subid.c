@@ -15,22 +15,45 @@
 
 #include "lib/file.h"
 
-#define LOCK_US		5000000
+#define LOCK_US		5000000		/* of one who holds it */
+#define QUEUE_US	60000000	/* of all who do */
 #define FILE_MAX	(1 << 20)
 #define BOX_IDS		65536U
 
-/* A lock whose process is gone, or whose text is no pid, is taken away. */
+/* The file that has this name now: another lock is another one. */
+static struct stat
+which(const char *lock)
+{
+	struct stat st = { 0 };
+
+	return lstat(lock, &st) == 0 ? st : (struct stat){ 0 };
+}
+
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* A lock whose process is gone, or whose text is no pid, is taken away; not the next one's, when
+ * who held it let go and ended meanwhile. */
 static bool
 is_stale(const char *lock)
 {
 	struct cnt_err ignored;
 	struct cnt_buf b CNT_BUF = { 0 };
+	const struct stat before = which(lock);
+	struct stat now;
 	long pid;
 
 	if (cnt_file_read(lock, 64, &b, &ignored) == -1)
 		return false;
 	pid = b.p == NULL ? 0 : strtol(b.p, NULL, 10);
-	return pid <= 0 || (kill((pid_t)pid, 0) == -1 && errno == ESRCH);
+	if (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH))
+		return false;
+	now = which(lock);
+	return is_same(&before, &now);
 }
 
 /* One attempt; 1: ours, 0: another's. */
@@ -40,14 +63,16 @@ try_lock(const char *file, const char *lock, struct cnt_err *e)
 	char *own CNT_FREE = cnt_format("%s.%d", file, (int)getpid());
 	char *pid CNT_FREE = cnt_format("%d", (int)getpid());
 	int fd CNT_CLOSE = open(own, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r;
+	int r, saved;
 
 	if (fd == -1 || write(fd, pid, strlen(pid) + 1) == -1)
 		return cnt_fail_sys(e, "%s", own);
 	r = link(own, lock);
-	if (r == -1 && errno == EEXIST && is_stale(lock) && unlink(lock) == 0)
+	saved = errno;
+	if (r == -1 && saved == EEXIST && is_stale(lock) && unlink(lock) == 0) {
 		r = link(own, lock);
-	int saved = errno;
+		saved = errno;
+	}
 	unlink(own);
 	if (r == 0)
 		return 1;
@@ -59,11 +84,20 @@ static int
 lock_file(const char *file, char **held, struct cnt_err *e)
 {
 	char *lock CNT_FREE = cnt_format("%s.lock", file);
-	int64_t deadline = cnt_ticks_us() + LOCK_US;
+	int64_t end = cnt_ticks_us() + QUEUE_US, deadline = 0;
+	struct stat last = { 0 };
 	int r;
 
-	while ((r = try_lock(file, lock, e)) == 0 && cnt_ticks_us() < deadline)
+	while ((r = try_lock(file, lock, e)) == 0 && cnt_ticks_us() < end) {
+		const struct stat now = which(lock);
+
+		if (deadline == 0 || !is_same(&now, &last))
+			deadline = cnt_ticks_us() + LOCK_US;
+		else if (cnt_ticks_us() >= deadline)
+			break;
+		last = now;
 		poll(NULL, 0, 20);
+	}
 	if (r == 0) {
 		(void)cnt_fail(e, CNT_BUSY, "%s: locked by another program", file);
 		return cnt_hint(e, "try again when useradd or usermod has ended; %s holds its pid",

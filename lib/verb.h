@@ -22,7 +22,8 @@ enum cnt_type {
 	CNT_STRINGS,	/* array of strings; on the command line the option is repeated */
 	CNT_MAP,	/* object of strings; on the command line --name K=V, repeated */
 	CNT_OBJECT,	/* results: members by .of */
-	CNT_OBJECTS,	/* array of objects, members by .of */
+	CNT_OBJECTS,	/* array of objects, members by .of; on the command line --name JSON, of one
+			 * object or of an array, repeated */
 };
 
 enum cnt_flag {
@@ -144,12 +145,15 @@ cJSON	*cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cn
 /* The word that was probably meant (edit distance at most 2), or NULL. */
 const char *cnt_argv_nearest(const char *typed, const char *const *words, size_t n);
 
+/* What stands for a choice in help, "red|green"; the caller frees. */
+char	*cnt_argv_choices(const struct cnt_field *f);
+
 /* Usage line and options, from the table. prog: "cnt create", "agent-box read_file". */
 void	 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f);
 
 /* lib/describe.c */
 
-cJSON	*cnt_describe_tool(const struct cnt_verb *v);		/* as tools/list carries it */
+cJSON	*cnt_describe_tool(const struct cnt_verb *v);	/* for tools/list; results in outline */
 cJSON	*cnt_describe(const struct cnt_verb *const *verbs);	/* --describe of a program */
 void	 cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f);	/* for completion */
 void	 cnt_describe_mdoc(const struct cnt_verb *const *verbs, FILE *f);	/* manual part */

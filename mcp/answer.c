@@ -101,7 +101,7 @@ add_meta(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revisi
 
 static int
 add_result(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revision,
-    struct cnt_span result, bool cache)
+    struct cnt_span result, int keep_ms)
 {
 	struct cnt_span meta = { 0 };
 	struct cnt_raw it;
@@ -121,8 +121,8 @@ add_result(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revi
 	}
 	if (more == -1)
 		return -1;
-	if (cache && revision == CNT_R_2026_07_28)
-		cnt_buf_adds(b, "\"ttlMs\":3600000,\"cacheScope\":\"private\",");
+	if (keep_ms != CNT_KEEP_NONE && revision == CNT_R_2026_07_28)
+		cnt_buf_addf(b, "\"ttlMs\":%d,\"cacheScope\":\"private\",", keep_ms);
 	if (add_meta(b, s, revision, meta) == -1)
 		return -1;
 	close_object(b);
@@ -131,24 +131,38 @@ add_result(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revi
 
 void
 cnt_server_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
-    enum cnt_revision revision, struct cnt_span result, bool cache)
+    enum cnt_revision revision, struct cnt_span result, int keep_ms)
 {
 	struct cnt_buf b = { 0 };
 
 	b.cap = result.n + id.n + 384;
 	b.p = cnt_realloc(NULL, b.cap);
 	cnt_rpc_result(&b, id);
-	if (add_result(&b, s, revision, result, cache) == -1) {
+	if (add_result(&b, s, revision, result, keep_ms) == -1) {
 		static const char broken[] = "{\"content\":[{\"type\":\"text\",\"text\":"
 		    "\"{\\\"error\\\":{\\\"code\\\":\\\"bug\\\","
 		    "\\\"message\\\":\\\"result: not a JSON object\\\"}}\"}],\"isError\":true}";
 
 		b.n = 0;
 		cnt_rpc_result(&b, id);
-		add_result(&b, s, revision, (struct cnt_span){ broken, sizeof(broken) - 1 }, false);
+		add_result(&b, s, revision, (struct cnt_span){ broken, sizeof(broken) - 1 },
+		    CNT_KEEP_NONE);
 	}
 	cnt_buf_add(&b, "}", 1);
 	cnt_server_send(s, batch, &b);
+}
+
+void
+cnt_asked_refuse(const struct cnt_asked *a, int code, const char *text, const char *data)
+{
+	cnt_server_error(a->s, a->batch, a->m->id, code, text, data);
+}
+
+void
+cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int keep_ms)
+{
+	cnt_server_result(a->s, a->batch, a->m->id, a->revision,
+	    (struct cnt_span){ result->p, result->n }, keep_ms);
 }
 
 void
@@ -156,7 +170,7 @@ cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n)
 {
 	if (!r->dropped)
 		cnt_server_result(r->server, r->batch, r->id, r->revision,
-		    (struct cnt_span){ result, n }, false);
+		    (struct cnt_span){ result, n }, CNT_KEEP_NONE);
 	cnt_request_free(r);
 }
 

@@ -105,7 +105,8 @@ entry(const cJSON *cache, const char *name, const char *path, const struct stat 
 	return j;
 }
 
-/* A tool of agent-box's gets the box it is for, before everything else. */
+/* A tool of agent-box's gets the box it is for, before everything else. What it answers stands in
+ * the schema of agent-box itself: here it would be paid for by each turn of the model. */
 static void
 add_box(cJSON *tool)
 {
@@ -115,7 +116,6 @@ add_box(cJSON *tool)
 	cJSON *box = cJSON_CreateObject(), *all = cJSON_CreateObject(), *m;
 
 	cnt_json_set_str(box, "type", "string");
-	cnt_json_set_str(box, "description", "box to work in");
 	cJSON_AddItemToObject(all, "box", box);
 	while (properties != NULL && (m = cJSON_DetachItemFromArray(properties, 0)) != NULL)
 		cJSON_AddItemToObject(all, m->string, m);
@@ -125,6 +125,7 @@ add_box(cJSON *tool)
 		cnt_json_set(schema, "required", required);
 	}
 	cJSON_InsertItemInArray(required, 0, cJSON_CreateString("box"));
+	cJSON_DeleteItemFromObjectCaseSensitive(tool, "outputSchema");
 }
 
 static void

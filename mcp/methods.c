@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a message asks for, in two eras at once: a request that names 2026-07-28 in its _meta is
- * served without state; initialize chooses one of the older revisions for all that do not. Only
- * tools are offered, so every other method is unknown.
+ * served without state; initialize chooses one of the older revisions for all that do not. A method
+ * that is not offered is unknown.
  */
 #include "mcp/serving.h"
 
@@ -18,29 +18,14 @@ static const char *const revisions[] = {
 	[CNT_R_2025_06_18] = "2025-06-18", [CNT_R_2025_11_25] = "2025-11-25",
 };
 
-/* One request being looked at. */
-struct asked {
-	struct cnt_server	*s;
-	struct cnt_batch	*batch;
-	const struct cnt_rpc	*m;
-	enum cnt_revision	 revision;
-};
-
 static void
-refuse(const struct asked *a, int code, const char *text)
+refuse(const struct cnt_asked *a, int code, const char *text)
 {
-	cnt_server_error(a->s, a->batch, a->m->id, code, text, NULL);
+	cnt_asked_refuse(a, code, text, NULL);
 }
 
 static void
-result(const struct asked *a, const struct cnt_buf *b, bool cache)
-{
-	cnt_server_result(a->s, a->batch, a->m->id, a->revision, (struct cnt_span){ b->p, b->n },
-	    cache);
-}
-
-static void
-add_instructions(const struct asked *a, struct cnt_buf *b)
+add_instructions(const struct cnt_asked *a, struct cnt_buf *b)
 {
 	const char *text = a->s->offer->instructions;
 
@@ -58,7 +43,7 @@ add_string(struct cnt_buf *b, const char *before, const char *text)
 }
 
 static void
-initialize(struct asked *a)
+initialize(struct cnt_asked *a)
 {
 	const struct cnt_offer *o = a->s->offer;
 	const char *wanted = cnt_json_str(a->m->params, "protocolVersion");
@@ -81,36 +66,40 @@ initialize(struct asked *a)
 		if (strcmp(wanted, revisions[i]) == 0)
 			r = i;
 	a->s->revision = a->revision = r;
-	cnt_buf_addf(&b, "{\"protocolVersion\":\"%s\",\"capabilities\":{\"tools\":{}}",
+	cnt_buf_addf(&b, "{\"protocolVersion\":\"%s\",\"capabilities\":{\"tools\":{}",
 	    revisions[r]);
-	add_string(&b, ",\"serverInfo\":{\"name\":", o->name);
+	cnt_offered_capabilities(o, &b);
+	add_string(&b, "},\"serverInfo\":{\"name\":", o->name);
 	if (o->title != NULL && r >= CNT_R_2025_06_18)
 		add_string(&b, ",\"title\":", o->title);
 	add_string(&b, ",\"version\":", o->version);
 	cnt_buf_adds(&b, "}");
 	add_instructions(a, &b);
 	cnt_buf_adds(&b, "}");
-	result(a, &b, false);
+	cnt_asked_result(a, &b, CNT_KEEP_NONE);
 }
 
 static void
-ping(struct asked *a)
+ping(struct cnt_asked *a)
 {
-	result(a, &(struct cnt_buf){ .p = (char *)(uintptr_t)"{}", .n = 2 }, false);
+	cnt_asked_result(a, &(struct cnt_buf){ .p = (char *)(uintptr_t)"{}", .n = 2 },
+	    CNT_KEEP_NONE);
 }
 
 static void
-discover(struct asked *a)
+discover(struct cnt_asked *a)
 {
 	struct cnt_buf b CNT_BUF = { 0 };
 
-	cnt_buf_adds(&b, "{\"supportedVersions\":[\"" MODERN "\"],\"capabilities\":{\"tools\":{}}");
+	cnt_buf_adds(&b, "{\"supportedVersions\":[\"" MODERN "\"],\"capabilities\":{\"tools\":{}");
+	cnt_offered_capabilities(a->s->offer, &b);
+	cnt_buf_adds(&b, "}");
 	add_instructions(a, &b);
 	cnt_buf_adds(&b, "}");
-	result(a, &b, true);
+	cnt_asked_result(a, &b, CNT_KEEP_LIST);
 }
 
-/* What older revisions do not know; clients of that time may refuse it. */
+/* What older revisions do not know, which clients of that time may refuse; and the title once. */
 static void
 filter_tools(cJSON *tools, enum cnt_revision revision)
 {
@@ -122,31 +111,42 @@ filter_tools(cJSON *tools, enum cnt_revision revision)
 		if (revision < CNT_R_2025_06_18) {
 			cJSON_DeleteItemFromObjectCaseSensitive(t, "title");
 			cJSON_DeleteItemFromObjectCaseSensitive(t, "outputSchema");
+		} else {
+			cJSON_DeleteItemFromObjectCaseSensitive(
+			    cJSON_GetObjectItemCaseSensitive(t, "annotations"), "title");
 		}
 	}
 }
 
-static void
-tools_list(struct asked *a)
+bool
+cnt_asked_for_page(const struct cnt_asked *a)
 {
 	const cJSON *cursor = cnt_json_get(a->m->params, "cursor");
+
+	if (cursor == NULL || (cJSON_IsString(cursor) && cursor->valuestring[0] == '\0'))
+		return false;
+	refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown cursor");
+	return true;
+}
+
+static void
+tools_list(struct cnt_asked *a)
+{
 	cJSON *tools CNT_JSON = NULL;
 	char *text CNT_FREE = NULL;
 	struct cnt_buf b CNT_BUF = { 0 };
 
-	if (cursor != NULL && (!cJSON_IsString(cursor) || cursor->valuestring[0] != '\0')) {
-		refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown cursor");
+	if (cnt_asked_for_page(a))
 		return;
-	}
 	tools = a->s->offer->tools(a->s->offer->arg);
 	filter_tools(tools, a->revision);
 	text = cnt_json_print(tools);
 	cnt_buf_addf(&b, "{\"tools\":%s}", text);
-	result(a, &b, true);
+	cnt_asked_result(a, &b, CNT_KEEP_LIST);
 }
 
 static void
-tools_call(struct asked *a)
+tools_call(struct cnt_asked *a)
 {
 	const struct cnt_offer *o = a->s->offer;
 	const char *name = cnt_json_str(a->m->params, "name");
@@ -183,10 +183,15 @@ tools_call(struct asked *a)
 
 static const struct method {
 	const char	*name;
-	void		(*legacy)(struct asked *a), (*modern)(struct asked *a);
+	void		(*legacy)(struct cnt_asked *a), (*modern)(struct cnt_asked *a);
 } methods[] = {
 	{ "tools/call", tools_call, tools_call },
 	{ "tools/list", tools_list, tools_list },
+	{ "resources/list", cnt_offered_resources, cnt_offered_resources },
+	{ "resources/templates/list", cnt_offered_templates, cnt_offered_templates },
+	{ "resources/read", cnt_offered_read, cnt_offered_read },
+	{ "prompts/list", cnt_offered_prompts, cnt_offered_prompts },
+	{ "prompts/get", cnt_offered_prompt, cnt_offered_prompt },
 	{ "ping", ping, NULL },
 	{ "initialize", initialize, NULL },
 	{ "server/discover", NULL, discover },
@@ -206,7 +211,7 @@ is_level(const cJSON *v)
 
 /* 0: it may be served; -1: it has been answered. */
 static int
-check_modern(const struct asked *a, const cJSON *meta)
+check_modern(const struct cnt_asked *a, const cJSON *meta)
 {
 	const cJSON *version = cnt_json_get(meta, META "protocolVersion");
 	const cJSON *level = cnt_json_get(meta, META "logLevel");
@@ -234,12 +239,12 @@ check_modern(const struct asked *a, const cJSON *meta)
 }
 
 static void
-request(struct asked *a)
+request(struct cnt_asked *a)
 {
 	const char *method = a->m->method;
 	const cJSON *meta = cnt_json_get(a->m->params, "_meta");
 	const struct method *found = NULL;
-	void (*serve)(struct asked *) = NULL;
+	void (*serve)(struct cnt_asked *) = NULL;
 
 	if (cnt_request_find(a->s, a->m->id) != NULL) {
 		refuse(a, CNT_RPC_INVALID, "Invalid request: id already in use");
@@ -277,7 +282,7 @@ cnt_server_message(struct cnt_server *s, struct cnt_batch *batch, const struct c
 	struct cnt_request *r;
 
 	if (m->kind == CNT_RPC_REQUEST) {
-		request(&(struct asked){ s, batch, m, CNT_R_NONE });
+		request(&(struct cnt_asked){ s, batch, m, CNT_R_NONE });
 	} else if (strcmp(m->method, "notifications/cancelled") == 0) {
 		r = cnt_request_find(s, cnt_rpc_raw(m->params,
 		    cnt_rpc_raw(m->msg, m->raw, "params"), "requestId"));

@@ -14,6 +14,8 @@ enum {
 	CNT_RPC_INVALID		= -32600,
 	CNT_RPC_METHOD		= -32601,
 	CNT_RPC_PARAMS		= -32602,
+	CNT_RPC_INTERNAL	= -32603,
+	CNT_RPC_RESOURCE	= -32002,	/* MCP before 2026-07-28: no such resource */
 	CNT_RPC_VERSION		= -32022,	/* MCP 2026-07-28: UnsupportedProtocolVersion */
 };
 

@@ -23,6 +23,7 @@
 #define PAUSE_US	5000
 #define TICK_US		1000
 #define FINISH_US	30000		/* after end of input, for work that is all but done */
+#define STARVED_US	250000		/* the same, for work that the machine has no time for */
 #define LEAVE_US	40000		/* after cancelling, for answers to go out */
 
 static int signalled = -1;		/* the handler's way to the loop */
@@ -156,9 +157,10 @@ tick(void *arg)
 	struct cnt_server *s = arg;
 	const struct cnt_offer *o = s->offer;
 	int64_t now = cnt_ticks_us();
-	bool busy;
+	bool busy, late = now >= s->cancel_at &&
+	    (now >= s->starved_until || o->starved == NULL || !o->starved(o->arg));
 
-	if (!s->cancelled && (s->requests == NULL || now >= s->cancel_at))
+	if (!s->cancelled && (s->requests == NULL || late))
 		cancel_all(s);
 	busy = !s->cancelled || (o->ending != NULL && o->ending(o->arg)) ||
 	    cnt_writer_queued(s->out) > 0;
@@ -175,10 +177,12 @@ end(struct cnt_server *s, int64_t finish_us)
 
 	if (s->ending) {
 		s->cancel_at = at < s->cancel_at ? at : s->cancel_at;
+		s->starved_until = finish_us > 0 ? s->starved_until : at;
 		return;
 	}
 	s->ending = true;
 	s->cancel_at = at;
+	s->starved_until = finish_us > 0 ? at + STARVED_US : at;
 	if (s->in_watch != NULL)
 		cnt_loop_unwatch(take(&s->in_watch));
 	tick(s);

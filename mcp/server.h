@@ -14,6 +14,19 @@
 struct cnt_server;
 struct cnt_request;		/* a tools/call that has not been answered */
 
+/* What is offered besides tools. A function that is NULL is a method that is not there. All run in
+ * the server itself: they are fast and never wait. */
+struct cnt_offered {
+	/* The arrays of resources/list, resources/templates/list and prompts/list. Owned by the
+	 * caller of it. */
+	cJSON		*(*resources)(void), *(*templates)(void), *(*prompts)(void);
+	/* Appends the result of resources/read, one JSON object. CNT_NOTFOUND: no such resource. */
+	int		(*read)(const char *uri, struct cnt_buf *result, struct cnt_err *e);
+	/* The same for prompts/get. arguments: an object or NULL, not checked. */
+	int		(*prompt)(const char *name, const cJSON *arguments, struct cnt_buf *result,
+			    struct cnt_err *e);
+};
+
 struct cnt_offer {
 	const char	*name, *title, *version, *instructions;
 	/* The tools array; called for each tools/list. Owned by the caller of it. */
@@ -29,6 +42,10 @@ struct cnt_offer {
 	/* May be NULL. Is cancelled work still ending? The server then stays a little (40 ms)
 	 * before it leaves what ends by itself behind. */
 	bool		(*ending)(void *arg);
+	/* May be NULL. Does work wait for nothing but a processor? At the end of input it then
+	 * gets the time that it would have taken on a machine that is not busy. */
+	bool		(*starved)(void *arg);
+	const struct cnt_offered *offered;	/* NULL: tools alone */
 	void		*arg;
 };
 
@@ -64,6 +81,10 @@ struct cnt_verbs_offer {
 	 * and on cancel SIGTERM to its process group, SIGKILL 2 s later. 0 stands for these. */
 	int	 death_signal;
 	int64_t	 grace_us;
+	/* Both or none: told of each call when it begins, and of what became of it: "ok", an
+	 * error's code, "cancelled". */
+	void	*(*began)(const char *tool, const cJSON *arguments);
+	void	 (*ended)(void *note, const char *outcome);
 };
 int	cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the server share: server.c (life of the connection), methods.c (what a message
- * asks for), answer.c (requests and their answers). Nobody else includes it.
+ * asks for), offered.c (resources and prompts), answer.c (requests and their answers). Nobody
+ * else includes it.
  */
 #ifndef CNT_MCP_SERVING_H
 #define CNT_MCP_SERVING_H
@@ -50,7 +51,15 @@ struct cnt_server {
 	enum cnt_revision	 revision;	/* by initialize */
 	bool			 corked;	/* more lines to read first */
 	bool			 ending, cancelled;
-	int64_t			 cancel_at, leave_at;
+	int64_t			 cancel_at, starved_until, leave_at;
+};
+
+/* One request being looked at. */
+struct cnt_asked {
+	struct cnt_server	*s;
+	struct cnt_batch	*batch;
+	const struct cnt_rpc	*m;
+	enum cnt_revision	 revision;
 };
 
 /* answer.c */
@@ -60,10 +69,18 @@ void	cnt_server_send(struct cnt_server *s, struct cnt_batch *batch, struct cnt_b
 void	cnt_server_error(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
 	    int code, const char *text, const char *data);
 
+/* How long a result may be kept by the client, in milliseconds: a list, what is read, and what is
+ * not of the kind. */
+enum { CNT_KEEP_LIST = 3600000, CNT_KEEP_NOT = 0, CNT_KEEP_NONE = -1 };
+
 /* The answer to one message whose result is the JSON object `result`; additions as the revision has
- * them. cache: it is a list that may be cached. */
+ * them. */
 void	cnt_server_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
-	    enum cnt_revision revision, struct cnt_span result, bool cache);
+	    enum cnt_revision revision, struct cnt_span result, int keep_ms);
+
+/* The same two for a request being looked at. data: JSON text or NULL. */
+void	cnt_asked_refuse(const struct cnt_asked *a, int code, const char *text, const char *data);
+void	cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int keep_ms);
 
 struct cnt_request *cnt_request_new(struct cnt_server *s, struct cnt_batch *batch,
 	    const struct cnt_rpc *m, enum cnt_revision revision);
@@ -76,5 +93,19 @@ void	cnt_batch_done(struct cnt_batch *batch);
 
 /* One message that passed the gate as a request or notification. */
 void	cnt_server_message(struct cnt_server *s, struct cnt_batch *batch, const struct cnt_rpc *m);
+
+/* Does it ask for a page that no list has? All come in one. It has been refused then. */
+bool	cnt_asked_for_page(const struct cnt_asked *a);
+
+/* offered.c */
+
+/* Appends `,"resources":{}` and `,"prompts":{}` where they are offered. */
+void	cnt_offered_capabilities(const struct cnt_offer *o, struct cnt_buf *b);
+
+void	cnt_offered_resources(struct cnt_asked *a);
+void	cnt_offered_templates(struct cnt_asked *a);
+void	cnt_offered_read(struct cnt_asked *a);
+void	cnt_offered_prompts(struct cnt_asked *a);
+void	cnt_offered_prompt(struct cnt_asked *a);
 
 #endif

@@ -9,17 +9,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 
 #include "mcp/child.h"
 #include "mcp/frame.h"
 #include "mcp/server.h"
+#include "mcp/starved.h"
 #include "mcp/undertaker.h"
 #include "mcp/worker.h"
 
 #define GRACE_US	2000000
 #define RESULT_MAX	((size_t)64 << 20)
+/* So much of what is freed stays: an answer of a MiB in new pages takes twice as long. */
+#define HEAP_KEPT	(4 << 20)
+#define GREAT		((size_t)256 << 10)	/* an answer whose making leaves holes in the heap */
 
 struct verbs {
 	struct cnt_verbs_offer	*o;
@@ -37,7 +42,15 @@ struct work {
 	struct cnt_watch	*pid_watch, *pipe_watch;
 	struct cnt_timer	*timer;		/* until KILL; it has been cancelled */
 	bool			 exited;
+	void			*note;		/* for o->ended */
 };
+
+static void
+tell_ended(const struct verbs *vs, void *note, const char *outcome)
+{
+	if (vs->o->ended != NULL)
+		vs->o->ended(note, outcome);
+}
 
 static void
 work_free(struct work *w)
@@ -66,7 +79,25 @@ fail(struct work *w, const char *what)
 	if (w->r == NULL)
 		return;
 	cnt_fail(&e, CNT_BUG, "%s: %s", w->verb->name, what);
+	tell_ended(w->vs, w->note, cnt_code_name(e.code));
 	cnt_request_error(take(&w->r), &e);
+}
+
+/* "R CODE RESULT" */
+static void
+on_result(struct work *w, struct cnt_span line)
+{
+	const char *result = line.n > 2 ? memchr(line.p + 2, ' ', line.n - 2) : NULL;
+	char *code CNT_FREE = NULL;
+
+	if (result == NULL) {
+		fail(w, "wrote what is no result");
+		return;
+	}
+	code = cnt_format("%.*s", (int)(result - line.p - 2), line.p + 2);
+	tell_ended(w->vs, w->note, code);
+	result++;
+	cnt_request_answer_raw(take(&w->r), result, (size_t)(line.p + line.n - result));
 }
 
 static void
@@ -79,7 +110,7 @@ on_line(struct work *w, struct cnt_span line)
 	if (w->r == NULL)
 		return;
 	if (line.n > 2 && memcmp(line.p, "R ", 2) == 0) {
-		cnt_request_answer_raw(take(&w->r), line.p + 2, line.n - 2);
+		on_result(w, line);
 	} else if (*line.p == 'P') {
 		text = cnt_format("%.*s", (int)(line.n > 4096 ? 4096 : line.n), line.p);
 		if (sscanf(text, "P %lf %lf %n", &done, &total, &at) == 2 && at != 0)
@@ -167,7 +198,7 @@ watch(struct work *w)
 
 static int
 start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const cJSON *in,
-    struct cnt_err *e)
+    void *note, struct cnt_err *e)
 {
 	struct work *w;
 	int p[2];
@@ -186,7 +217,7 @@ start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const c
 	fcntl(p[0], F_SETFL, O_NONBLOCK);
 	w = cnt_alloc(sizeof(*w));
 	*w = (struct work){ .vs = vs, .verb = v, .r = r, .pid = pid, .pipe = p[0],
-	    .reader.max = RESULT_MAX };
+	    .reader.max = RESULT_MAX, .note = note };
 	if (watch(w) == NULL) {
 		cnt_fail_sys(e, "pidfd_open");
 		kill(-pid, SIGKILL);
@@ -205,20 +236,25 @@ report_progress(struct cnt_call *c, double done, double total, const char *text)
 	cnt_request_progress(c->arg, done, total, text);
 }
 
-static void
-run_here(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const cJSON *in)
+/* Returns the size of the result. */
+static size_t
+run_here(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const cJSON *in,
+    void *note)
 {
 	cJSON *out CNT_JSON = cJSON_CreateObject();
 	struct cnt_err e = { 0 };
 	struct cnt_buf b CNT_BUF = { 0 };
 	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e, .arg = r,
 	    .progress = report_progress };
+	int done = vs->o->run(&c);
 
-	cnt_call_result(&c, vs->o->run(&c), &b);
+	cnt_call_result(&c, done, &b);
+	tell_ended(vs, note, cnt_code_name(done == -1 ? e.code : CNT_OK));
 	cnt_buf_free(&c.head);
 	cnt_buf_free(&c.body);
 	cnt_buf_free(&c.foot);
 	cnt_request_answer_raw(r, b.p, b.n);
+	return b.n;
 }
 
 static const struct cnt_verb *
@@ -249,16 +285,20 @@ call(struct cnt_request *r, const char *tool, const cJSON *arguments, void *arg)
 	const struct cnt_verb *v = find(vs, tool);
 	struct cnt_err e = { 0 };
 	cJSON *in CNT_JSON = NULL;
+	void *note = NULL;
 
 	if (v == NULL)
 		return -1;
+	if (vs->o->began != NULL)
+		note = vs->o->began(v->tool, arguments);
 	in = cnt_check_args(v, arguments, &e);
-	if (in == NULL)
+	if (in != NULL && vs->o->in_process != NULL && vs->o->in_process(v)) {
+		if (run_here(vs, r, v, in, note) > GREAT)
+			malloc_trim(HEAP_KEPT);
+	} else if (in == NULL || start(vs, r, v, in, note, &e) == -1) {
+		tell_ended(vs, note, cnt_code_name(e.code));
 		cnt_request_error(r, &e);
-	else if (vs->o->in_process != NULL && vs->o->in_process(v))
-		run_here(vs, r, v, in);
-	else if (start(vs, r, v, in, &e) == -1)
-		cnt_request_error(r, &e);
+	}
 	return 0;
 }
 
@@ -269,6 +309,7 @@ cancel(struct cnt_request *r, void *arg)
 	struct work *w = cnt_request_get(r);
 
 	w->r = NULL;
+	tell_ended(vs, w->note, "cancelled");
 	kill(-w->pid, SIGTERM);
 	w->timer = cnt_loop_timer(cnt_request_loop(r),
 	    vs->o->grace_us != 0 ? vs->o->grace_us : GRACE_US, on_grace_over, w);
@@ -286,6 +327,17 @@ ending(void *arg)
 	return false;
 }
 
+static bool
+starved(void *arg)
+{
+	const struct verbs *vs = arg;
+
+	for (const struct work *w = vs->all; w != NULL; w = w->next)
+		if (!w->exited && w->r != NULL && cnt_starved(w->pid))
+			return true;
+	return false;
+}
+
 int
 cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e)
 {
@@ -297,7 +349,10 @@ cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e)
 	o->base.call = call;
 	o->base.cancel = cancel;
 	o->base.ending = ending;
+	o->base.starved = starved;
 	o->base.arg = &vs;
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	if (cnt_serve(&o->base, e) == -1)
 		return -1;
 	for (const struct work *w = vs.all; w != NULL; w = w->next)

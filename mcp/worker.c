@@ -40,12 +40,14 @@ cnt_worker_run(const struct cnt_verb *v, const cJSON *in, int (*run)(struct cnt_
 	int fd = 3;
 	struct cnt_call c = { .verb = v, .in = in, .out = result, .err = &e, .arg = &fd,
 	    .progress = progress ? child_progress : NULL };
+	int r = 0;
 
 	if ((out != fd && dup3(out, fd, O_CLOEXEC) == -1) ||
 	    syscall(SYS_close_range, fd + 1, ~0U, 0) == -1)
 		_exit(cnt_code_exit(CNT_SYSTEM));
-	cnt_buf_add(&b, "R ", 2);
-	cnt_call_result(&c, run(&c), &b);
+	r = run(&c);
+	cnt_buf_addf(&b, "R %s ", cnt_code_name(r == -1 ? e.code : CNT_OK));
+	cnt_call_result(&c, r, &b);
 	cnt_buf_add(&b, "\n", 1);
 	tell(fd, &b);
 	if (c.after != NULL)

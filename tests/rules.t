@@ -17,7 +17,7 @@ none() {
 
 c_files=$(find bin lib mcp tests -name '*.[ch]' -not -path '*/node_modules/*')
 sources="$c_files $(find sh tests man .ci -type f -not -name '*.json' -not -name '*.[ch]' \
-    -not -name '*.md' -not -name targets -not -path '*/node_modules/*') Makefile"
+    -not -name '*.md' -not -name targets -not -path '*/fuzz/seeds/*' -not -path '*/node_modules/*') Makefile"
 
 first_lines() { for f in $sources; do head -n 2 "$f" | grep -q SPDX-License-Identifier || echo "$f"; done; }
 none 'each source file names its licence in its first lines' first_lines

@@ -9,10 +9,14 @@
 
 #include <sys/stat.h>
 
-#include "lib/verb.h"
+#include "mcp/box/usage.h"
 
+extern const struct cnt_verb cnt_box_process_start, cnt_box_process_list, cnt_box_process_read,
+    cnt_box_process_write, cnt_box_process_wait, cnt_box_process_kill, cnt_box_wait_for_port;
 extern const struct cnt_verb cnt_box_shell_exec, cnt_box_read_file, cnt_box_write_file,
-    cnt_box_list_directory, cnt_box_move_file, cnt_box_delete_file, cnt_box_info;
+    cnt_box_list_directory, cnt_box_file_info, cnt_box_make_directory, cnt_box_move_file,
+    cnt_box_copy_file, cnt_box_edit_file, cnt_box_delete_file, cnt_box_info,
+    cnt_box_search_files, cnt_box_find_files, cnt_box_tail_log;
 
 /* root.c: the wall. Paths are absolute or relative to the user's home; all are resolved by the
  * kernel below one descriptor, AGENTBOX_ROOT or `/`. */
@@ -41,8 +45,14 @@ int	 cnt_wall_target(char **path, bool mkdirs, char **name, struct cnt_err *e);
  * and what is named alike in it. Returns -1. */
 int	 cnt_wall_fail(struct cnt_err *e, const char *path);
 
+/* The hint for ENOSPC, EDQUOT and EFBIG. Returns -1. */
+int	 cnt_wall_hint_full(struct cnt_err *e, int error);
+
 /* What kind of thing a mode is: "file", "directory", "symlink", "fifo" ... */
 const char *cnt_mode_type(mode_t mode);
+
+/* An argument `mode`: octal digits; NULL makes -1. */
+int	 cnt_mode_parse(const char *s, long *mode, struct cnt_err *e);
 
 /* text.c */
 
@@ -70,6 +80,7 @@ int	 cnt_base64_decode(struct cnt_buf *to, const char *s);	/* strict; -1 */
 
 void	 cnt_text_time(struct timespec t, char text[32]);	/* RFC 3339, milliseconds, UTC */
 void	 cnt_text_duration(int64_t us, char text[32]);		/* "3 ms", "1.24 s" */
+void	 cnt_text_size(int64_t bytes, char text[32]);		/* "312 B", "1.5 MiB" */
 
 /* Payloads stand in the text block only. The argv face's --json has no text block: there they
  * are put into the facts too. */
@@ -89,13 +100,23 @@ struct cnt_user {
 const struct cnt_user *cnt_user_self(void);
 void	 cnt_user_refresh(void);			/* before asking for names */
 void	 cnt_user_name(uid_t uid, char name[64]);	/* the number when it has no name */
+void	 cnt_user_group(gid_t gid, char name[64]);	/* the same, read anew each time */
 
 /* state.c: ~/.local/state/agent-box, 0700, the user's own. */
 
 /* A new file in it for the whole output of a command; *path is its name, the caller frees it. */
 int	 cnt_state_spill(char **path, struct cnt_err *e);
 
+/* Where processes that outlive the connection have their directories; made when it is not there.
+ * -1 with e made. */
+int	 cnt_state_processes(struct cnt_err *e);
+
+/* A directory in it, made when it is not there; its path, malloc'd, or NULL. */
+char	*cnt_state_directory(const char *name);
+
 /* supervise.c */
+
+struct cnt_keep;
 
 struct cnt_command {
 	const char	*text;		/* for /bin/sh -c */
@@ -104,11 +125,13 @@ struct cnt_command {
 	int		 in, out, err;	/* its standard descriptors */
 	/* read ends of out and err, or -1: emptied when the call is over */
 	int		 drain[2];
+	const struct cnt_keep *keep;	/* background.h: it may become its keeper; NULL */
 };
 
 struct cnt_ended {
 	int	error;			/* errno when it could not be started */
 	int	status;			/* as waitpid(2) gives it */
+	struct cnt_usage usage;
 	int	left;			/* how many processes run on */
 	pid_t	pids[64];		/* the first of them */
 };
@@ -118,11 +141,11 @@ void	cnt_supervise_for_server(void);
 
 /* Starts the command below a supervisor of its own, which finds and ends all that descends from
  * it. Returns the supervisor's pid; *control speaks with it: it sends one struct cnt_ended; it
- * takes 'K' (kill all now) and 'D' (answered: what is left may run until the connection ends).
- * Its closing before 'D' cancels: TERM, and KILL after two seconds. */
+ * takes 'K' (kill all now), 'D' (answered: what is left may run until the connection ends) and
+ * 'B' (background.h). Its closing before 'D' cancels: TERM, and KILL after two seconds. */
 pid_t	 cnt_supervise(const struct cnt_command *c, int *control, struct cnt_err *e);
 
-/* Kills and reaps every descendant of this process, which is a subreaper. */
+/* tree.c: kills and reaps every descendant of this process, which is a subreaper. */
 void	 cnt_end_descendants(void);
 
 #endif

@@ -8,8 +8,7 @@
 #include <fcntl.h>
 
 static const struct cnt_field delete_params[] = {
-	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or below home" },
+	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },
 	{ 0 },
 };
 
@@ -44,6 +43,7 @@ delete_file(struct cnt_call *c)
 
 const struct cnt_verb cnt_box_delete_file = {
 	.name = "delete_file", .tool = "delete_file", .title = "Delete a file",
+	.group = "Files",
 	.summary = "delete a file",
 	.about = "Delete a file or a link (not its target). Directories are refused.",
 	.effects = CNT_DESTROYS, .storeless = true,

@@ -18,6 +18,9 @@
 #include <signal.h>
 
 #include "lib/file.h"
+#include "mcp/box/cause.h"
+#include "mcp/box/background.h"
+#include "mcp/box/launch.h"
 #include "mcp/box/stream.h"
 
 #define DOT		" \xc2\xb7 "
@@ -28,10 +31,13 @@ struct run {
 	struct cnt_call		*call;
 	struct cnt_stream	 out, err;
 	struct cnt_ended	 ended;
+	struct cnt_cause	 before;
 	pid_t			 supervisor;
 	int			 control;
 	int64_t			 started, deadline, next_progress, duration;
 	bool			 timed_out, over, lost;
+	struct cnt_keep		 keep;		/* dir -1: it is not to go on */
+	int			 handed;	/* 1: it goes on as a process; -1: it could not */
 };
 
 static pid_t ended_supervisor;		/* has no more to do; not reaped yet */
@@ -54,65 +60,29 @@ static const struct cnt_field exec_results[] = {
 	{ .name = "stdout", .type = CNT_OBJECT, .of = stream_fields },
 	{ .name = "stderr", .type = CNT_OBJECT, .of = stream_fields },
 	{ .name = "left_running", .type = CNT_STRINGS },
+	{ .name = "limit", .type = CNT_STRING, .flags = CNT_OPTIONAL },
+	{ .name = "process_id", .type = CNT_STRING, .flags = CNT_OPTIONAL },
+	{ .name = "usage", .type = CNT_OBJECT, .flags = CNT_OPTIONAL, .of = cnt_usage_fields },
 	{ 0 },
 };
+
+static const char *const timeout_ways[] = { "kill", "background", NULL };
 
 static const struct cnt_field exec_params[] = {
-	{ .name = "command", .type = CNT_STRING, .flags = CNT_REQUIRED, .help = "for /bin/sh -c" },
-	{ .name = "timeout_seconds", .type = CNT_NUMBER, .def = "30", .min = 0.1, .max = 600,
-	    .help = "after this long everything it started is killed" },
-	{ .name = "cwd", .type = CNT_STRING, .help = "working directory; default: home" },
-	{ .name = "env", .type = CNT_MAP, .help = "variables to add to a clean environment" },
-	{ .name = "stdin", .type = CNT_STRING, .help = "its standard input; default: none" },
+	{ .name = "command", .type = CNT_STRING, .flags = CNT_REQUIRED },
+	{ .name = "timeout_seconds", .type = CNT_NUMBER, .def = "30", .min = 0.1, .max = 600 },
+	{ .name = "cwd", .type = CNT_STRING },
+	{ .name = "env", .type = CNT_MAP },
+	{ .name = "stdin", .type = CNT_STRING },
 	{ .name = "max_output_bytes", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = 1048576,
-	    .help = "output shown, head and tail; all of it is kept in a file" },
-	{ .name = "merge_stderr", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "standard error goes to standard output, in order" },
+	    .help = "head and tail shown; all is kept in a file" },
+	{ .name = "merge_stderr", .type = CNT_BOOLEAN, .def = "false" },
 	{ .name = "raw", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "keep terminal escape sequences" },
+	    .help = "keep terminal escapes" },
+	{ .name = "on_timeout", .type = CNT_STRING, .def = "kill", .choices = timeout_ways,
+	    .help = "background: it goes on, process_id is given" },
 	{ 0 },
 };
-
-static char **
-environment(const cJSON *add, struct cnt_err *e)
-{
-	const struct cnt_user *u = cnt_user_self();
-	const char *const base[][2] = {
-		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name },
-		{ "SHELL", u->shell },
-		{ "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-		{ "LANG", "C.UTF-8" }, { "TERM", "dumb" },
-	};
-	size_t n = 0;
-	char **env = cnt_alloc((nitems(base) + (size_t)cJSON_GetArraySize(add) + 1) * sizeof(*env));
-	const cJSON *m = NULL;
-
-	for (size_t i = 0; i < nitems(base); i++)
-		if (cnt_json_get(add, base[i][0]) == NULL)
-			env[n++] = cnt_format("%s=%s", base[i][0], base[i][1]);
-	cJSON_ArrayForEach(m, add) {
-		if (m->string[0] == '\0' || strchr(m->string, '=') != NULL) {
-			cnt_fail(e, CNT_INVALID, "env: \"%.64s\" is no name of a variable",
-			    m->string);
-			free(env);
-			return NULL;
-		}
-		env[n++] = cnt_format("%s=%s", m->string, m->valuestring);
-	}
-	return env;
-}
-
-static int
-open_cwd(const char *cwd, struct cnt_err *e)
-{
-	char *path CNT_FREE = cwd != NULL ? cwd[0] == '/' ? cnt_strdup(cwd) :
-	    cnt_format("%s/%s", cnt_user_self()->home, cwd) : cnt_strdup(cnt_user_self()->home);
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd == -1 && cwd == NULL)
-		fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd != -1 ? fd : cnt_wall_fail(e, path);
-}
 
 /* Its standard input as a file in memory: nothing to pump, and a command that does not read it
  * blocks nobody. */
@@ -151,7 +121,7 @@ start(struct run *r)
 	const cJSON *in = r->call->in;
 	struct cnt_err *e = r->call->err;
 	bool merged = cnt_json_bool(in, "merge_stderr");
-	int cwd CNT_CLOSE = open_cwd(cnt_json_str(in, "cwd"), e);
+	int cwd CNT_CLOSE = cnt_launch_cwd(cnt_json_str(in, "cwd"), e);
 	int input CNT_CLOSE = cwd != -1 ? open_input(cnt_json_str(in, "stdin"), e) : -1;
 	int out CNT_CLOSE = -1, err CNT_CLOSE = -1;
 	struct cnt_command command = { .text = cnt_json_str(in, "command"), .cwd = cwd,
@@ -160,7 +130,14 @@ start(struct run *r)
 	if (input == -1 || open_stream(&r->out, &out, e) == -1 ||
 	    (!merged && open_stream(&r->err, &err, e) == -1))
 		return -1;
-	command.env = environment(cnt_json_get(in, "env"), e);
+	if (strcmp(cnt_json_str(in, "on_timeout"), "background") == 0) {
+		if (cnt_background_prepare(&r->keep, command.text, cnt_json_str(in, "cwd"),
+		    e) == -1)
+			return -1;
+		command.keep = &r->keep;
+		r->out.log = r->err.log = &r->keep.log;
+	}
+	command.env = cnt_launch_environment(cnt_json_get(in, "env"), e);
 	if (command.env == NULL)
 		return -1;
 	command.out = out;
@@ -171,9 +148,8 @@ start(struct run *r)
 	r->deadline = r->started + (int64_t)(cnt_json_num(in, "timeout_seconds", 30) * 1e6);
 	r->next_progress = r->started + PROGRESS_US;
 	r->supervisor = cnt_supervise(&command, &r->control, e);
-	for (size_t i = 0; command.env[i] != NULL; i++)
-		free(command.env[i]);
-	free(command.env);
+	cnt_launch_free(command.env);
+	cnt_cause_look(&r->before);
 	return r->supervisor == -1 ? -1 : 0;
 }
 
@@ -191,17 +167,35 @@ drain(struct cnt_stream *s)
 }
 
 static void
+note_end(struct run *r)
+{
+	r->over = true;
+	r->duration = cnt_ticks_us() - r->started;
+	drain(&r->out);
+	drain(&r->err);
+}
+
+static void
 read_report(struct run *r)
 {
 	ssize_t n = recv(r->control, &r->ended, sizeof(r->ended), 0);
 
 	if (n == -1 && errno == EINTR)
 		return;
-	r->over = true;
 	r->lost = n != (ssize_t)sizeof(r->ended);
+	note_end(r);
+}
+
+static void
+go_on_without(struct run *r)
+{
+	r->handed = cnt_background_hand_over(&r->keep, r->supervisor, r->control, &r->ended,
+	    r->call->err);
+	r->timed_out = r->handed == 1;
+	r->over = true;
 	r->duration = cnt_ticks_us() - r->started;
-	drain(&r->out);
-	drain(&r->err);
+	if (r->handed == 0)
+		note_end(r);
 }
 
 static void
@@ -209,7 +203,9 @@ look_at_clock(struct run *r, int64_t now)
 {
 	char took[32];
 
-	if (now >= r->deadline && !r->timed_out) {
+	if (now >= r->deadline && r->keep.dir != -1) {
+		go_on_without(r);
+	} else if (now >= r->deadline && !r->timed_out) {
 		r->timed_out = true;
 		r->deadline = now + SURVIVE_US;
 		send(r->control, "K", 1, MSG_NOSIGNAL);
@@ -260,7 +256,10 @@ show_end(const struct run *r, struct cnt_buf *head)
 {
 	int status = r->ended.status;
 
-	if (r->timed_out)
+	if (r->handed == 1)
+		cnt_buf_addf(head, "runs on as %s (process_read since %lld)", r->keep.r.id,
+		    (long long)r->keep.log.total);
+	else if (r->timed_out)
 		cnt_buf_addf(head, "timed out after %g s, killed",
 		    cnt_json_num(r->call->in, "timeout_seconds", 0));
 	else if (WIFSIGNALED(status))
@@ -277,6 +276,20 @@ show_left(const struct run *r, struct cnt_buf *head)
 		    (int)r->ended.pids[i]);
 	if (r->ended.left > (int)nitems(r->ended.pids))
 		cnt_buf_addf(head, " and %d more", r->ended.left - (int)nitems(r->ended.pids));
+}
+
+/* A limit of the box that ended it, in a line of its own. */
+static void
+show_limit(const struct run *r, const char *said)
+{
+	struct cnt_buf *head = &r->call->head;
+	const char *limit = r->timed_out ? NULL :
+	    cnt_cause_tell(&r->before, r->ended.status, said, head);
+
+	if (limit == NULL)
+		return;
+	cnt_buf_adds(head, "\n");
+	cnt_json_set_str(r->call->out, "limit", limit);
 }
 
 static void
@@ -299,8 +312,11 @@ show(struct run *r)
 	cnt_buf_addf(&c->head, DOT "%s" DOT "stdout %lld B%s" DOT "stderr %lld B%s", took,
 	    (long long)r->out.total, r->out.cut ? " (cut)" : "", (long long)r->err.total,
 	    r->err.cut ? " (cut)" : "");
+	if (r->handed != 1)
+		cnt_usage_show(&r->ended.usage, &c->head);
 	show_left(r, &c->head);
 	cnt_buf_adds(&c->head, "\n");
+	show_limit(r, err.p != NULL ? err.p : c->body.p != NULL ? c->body.p : "");
 	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' &&
 	    (err.n > 0 || r->out.cut || r->out.inexact))
 		cnt_buf_adds(&c->foot, "\n");
@@ -329,6 +345,10 @@ state_facts(const struct run *r)
 		cnt_json_set_null(out, "signal");
 	cnt_json_set_bool(out, "timed_out", r->timed_out);
 	cnt_json_set_int(out, "duration_ms", r->duration / 1000);
+	if (r->handed == 1)
+		cnt_json_set_str(out, "process_id", r->keep.r.id);
+	else
+		cnt_usage_facts(&r->ended.usage, out);
 	left = cJSON_AddArrayToObject(out, "left_running");
 	for (int i = 0; i < r->ended.left && i < (int)nitems(r->ended.pids); i++)
 		cJSON_AddItemToArray(left, cJSON_CreateNumber(r->ended.pids[i]));
@@ -343,23 +363,37 @@ reap_supervisor(void)
 }
 
 static int
+not_started(int error, struct cnt_err *e)
+{
+	errno = error;
+	cnt_fail_sys(e, "/bin/sh");
+	e->code = CNT_UNAVAILABLE;
+	if (error == E2BIG)
+		return cnt_hint(e, "a command and each variable may have 128 KiB, all variables 2 "
+		    "MiB: write_file a script and run that");
+	if (error == EAGAIN)
+		return cnt_hint(e, "too many processes: end some, or raise the limit (pids)");
+	return -1;
+}
+
+static int
 finish(struct run *r)
 {
 	struct cnt_err *e = r->call->err;
 
+	if (r->handed == -1)
+		return -1;
 	if (r->lost) {
 		cnt_end_descendants();
 		return cnt_fail(e, CNT_SYSTEM, "its supervisor was killed, and with it all it had "
 		    "started");
 	}
-	if (r->ended.error != 0) {
-		errno = r->ended.error;
-		cnt_fail_sys(e, "/bin/sh");
-		e->code = CNT_UNAVAILABLE;
-		return -1;
-	}
+	if (r->ended.error != 0)
+		return not_started(r->ended.error, e);
 	state_facts(r);
 	show(r);
+	if (r->handed == 1)
+		return 0;
 	send(r->control, "D", 1, MSG_NOSIGNAL);
 	if (r->ended.left == 0) {
 		ended_supervisor = r->supervisor;
@@ -369,14 +403,15 @@ finish(struct run *r)
 		return 0;
 	cnt_fail(e, CNT_TIMEOUT, "timed out after %g s; everything it started was killed",
 	    cnt_json_num(r->call->in, "timeout_seconds", 0));
-	return cnt_hint(e, "give a higher timeout_seconds (at most 600), or start it with & and "
-	    "look later");
+	return cnt_hint(e, "give a higher timeout_seconds (at most 600), on_timeout=background, "
+	    "or process_start");
 }
 
 static int
 shell_exec(struct cnt_call *c)
 {
-	struct run r = { .call = c, .control = -1,
+	struct run r = { .call = c, .control = -1, .keep.dir = -1,
+	    .before = { .groups = CNT_CAUSE_GROUPS, .machine = CNT_CAUSE_MACHINE },
 	    .out = { .name = "stdout", .fd = -1, .spill = -1 },
 	    .err = { .name = "stderr", .fd = -1, .spill = -1 } };
 	sigset_t none;
@@ -391,6 +426,7 @@ shell_exec(struct cnt_call *c)
 		result = finish(&r);
 		close(r.control);
 	}
+	cnt_background_end(&r.keep, r.handed == 1);
 	cnt_stream_free(&r.out);
 	cnt_stream_free(&r.err);
 	return result;
@@ -398,12 +434,10 @@ shell_exec(struct cnt_call *c)
 
 const struct cnt_verb cnt_box_shell_exec = {
 	.name = "shell_exec", .tool = "shell_exec", .title = "Run a shell command",
+	.group = "Commands",
 	.summary = "run a command with /bin/sh",
-	.about = "Run a command with /bin/sh -c and wait until it ends. The first line "
-	    "says how it ended, how long it took and how much it wrote; then comes its "
-	    "standard output, then its standard error. A status other than 0 is an answer, "
-	    "not an error. Long output is cut in the middle and kept whole in a file. "
-	    "Processes started with & run on until the connection ends.",
+	.about = "Run a shell command (/bin/sh -c) and wait. First line: exit status, time, "
+	    "bytes; then stdout, then stderr. For servers use process_start.",
 	.effects = CNT_DESTROYS | CNT_OPEN_WORLD, .bulk = true, .storeless = true,
 	.params = exec_params, .results = exec_results, .run = shell_exec,
 };

@@ -322,9 +322,10 @@ box_info(struct cnt_call *c)
 
 const struct cnt_verb cnt_box_info = {
 	.name = "box_info", .tool = "box_info", .title = "About this box",
+	.group = "The box",
 	.summary = "show what this box is and has",
-	.about = "What this box is: system, processors, memory, disk, uptime, user, "
-	    "addresses, and the TCP ports that are listened on.",
+	.about = "What this box is and has: system, CPUs, memory and disk (bytes), uptime, user, "
+	    "IP addresses, TCP ports listened on.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
 	.results = info_results, .run = box_info,
 };

@@ -16,15 +16,12 @@
 #define TIME_US		250000
 
 static const struct cnt_field list_params[] = {
-	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or below home" },
-	{ .name = "depth", .type = CNT_INTEGER, .def = "1", .min = 1, .max = 16, .help = "levels" },
-	{ .name = "include_hidden", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "names that begin with ." },
-	{ .name = "glob", .type = CNT_STRING, .help = "only names that match, such as *.c" },
-	{ .name = "limit", .type = CNT_INTEGER, .def = "1000", .min = 1, .max = 10000,
-	    .help = "entries at most" },
-	{ .name = "cursor", .type = CNT_STRING, .help = "next_cursor of the page before" },
+	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },
+	{ .name = "depth", .type = CNT_INTEGER, .def = "1", .min = 1, .max = 16 },
+	{ .name = "include_hidden", .type = CNT_BOOLEAN, .def = "false" },
+	{ .name = "glob", .type = CNT_STRING, .help = "names to show, such as *.c" },
+	{ .name = "limit", .type = CNT_INTEGER, .def = "1000", .min = 1, .max = 10000 },
+	{ .name = "cursor", .type = CNT_STRING },
 	{ 0 },
 };
 
@@ -42,13 +39,15 @@ static const struct cnt_field entry_fields[] = {
 static const struct cnt_field list_results[] = {
 	{ .name = "entries", .type = CNT_OBJECTS, .of = entry_fields },
 	{ .name = "total", .type = CNT_INTEGER, .flags = CNT_NULLABLE,
-	    .help = "entries on all pages; null: too many to count" },
+	    .help = "null: too many to count" },
 	{ .name = "next_cursor", .type = CNT_STRING, .flags = CNT_NULLABLE },
 	{ 0 },
 };
 
 struct walk {
-	cJSON		*entries;
+	struct cnt_buf	 entries;	/* as JSON: a tree of them would cost more than all else */
+	struct cnt_buf	 owner;		/* the name of uid, as JSON */
+	uid_t		 uid;
 	const char	*glob, *after;	/* after: the last path of the page before, or NULL */
 	bool		 hidden;
 	int		 depth;
@@ -109,27 +108,21 @@ read_names(DIR *d, bool hidden, struct names *all)
 }
 
 static void
-add_string(cJSON *j, const char *name, const char *value)
-{
-	cJSON_AddItemToObjectCS(j, name, cJSON_CreateString(value));
-}
-
-static void
-add_name(cJSON *j, const char *name, const char *value)
+add_name(struct cnt_buf *to, const char *name)
 {
 	struct cnt_buf b CNT_BUF = { 0 };
-	size_t n = strlen(value);
+	size_t n = strlen(name);
 
-	if (cnt_utf8_valid(value, n) == n) {
-		add_string(j, name, value);
+	if (cnt_utf8_valid(name, n) == n) {
+		cnt_json_quote(to, name, n);
 		return;
 	}
-	cnt_utf8_add(&b, value, n);
-	add_string(j, name, b.p);
+	cnt_utf8_add(&b, name, n);
+	cnt_json_quote(to, b.p, b.n);
 }
 
 static void
-add_target(cJSON *j, int dir, const char *name)
+add_target(struct cnt_buf *to, int dir, const char *name)
 {
 	char target[4096];
 	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
@@ -137,33 +130,63 @@ add_target(cJSON *j, int dir, const char *name)
 	if (n == -1)
 		return;
 	target[n] = '\0';
-	add_name(j, "target", target);
+	cnt_buf_adds(to, ",\"target\":");
+	add_name(to, target);
+}
+
+static void
+add_size(struct cnt_buf *to, off_t size)
+{
+	char digits[24], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char)('0' + size % 10);
+	while ((size /= 10) > 0);
+	cnt_buf_add(to, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+/* Neighbours mostly have one owner. */
+static void
+add_owner(struct walk *w, uid_t uid)
+{
+	char name[64];
+
+	if (w->owner.n == 0 || w->uid != uid) {
+		cnt_user_name(uid, name);
+		w->uid = uid;
+		w->owner.n = 0;
+		add_name(&w->owner, name);
+	}
+	cnt_buf_add(&w->entries, w->owner.p, w->owner.n);
 }
 
 static void
 give(struct walk *w, int dir, const char *name, const char *path)
 {
+	struct cnt_buf *to = &w->entries;
 	struct stat st = { 0 };
-	char mode[5] = "0000", time[32], owner[64], size[24];
-	cJSON *j = NULL;
+	char mode[5] = "0000", time[32];
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return;
 	for (int i = 0; i < 4; i++)
 		mode[i] = (char)('0' + (st.st_mode >> (9 - 3 * i) & 7));
-	snprintf(size, sizeof(size), "%lld", (long long)st.st_size);
 	cnt_text_time(st.st_mtim, time);
-	cnt_user_name(st.st_uid, owner);
-	j = cJSON_CreateObject();
-	add_name(j, "name", path);
-	add_string(j, "type", cnt_mode_type(st.st_mode));
-	cJSON_AddItemToObjectCS(j, "size", cJSON_CreateRaw(size));
-	add_string(j, "mode", mode);
-	add_string(j, "mtime", time);
-	add_string(j, "owner", owner);
+	cnt_buf_adds(to, w->given == 0 ? "{\"name\":" : ",{\"name\":");
+	add_name(to, path);
+	cnt_buf_adds(to, ",\"type\":\"");
+	cnt_buf_adds(to, cnt_mode_type(st.st_mode));
+	cnt_buf_adds(to, "\",\"size\":");
+	add_size(to, st.st_size);
+	cnt_buf_adds(to, ",\"mode\":\"");
+	cnt_buf_add(to, mode, 4);
+	cnt_buf_adds(to, "\",\"mtime\":\"");
+	cnt_buf_adds(to, time);
+	cnt_buf_adds(to, "\",\"owner\":");
+	add_owner(w, st.st_uid);
 	if (S_ISLNK(st.st_mode))
-		add_target(j, dir, name);
-	cJSON_AddItemToArray(w->entries, j);
+		add_target(to, dir, name);
+	cnt_buf_add(to, "}", 1);
 	if (++w->given == w->limit)
 		w->last = cnt_strdup(path);
 }
@@ -260,8 +283,12 @@ list_directory(struct cnt_call *c)
 		return cnt_wall_fail(c->err, path);
 	cnt_user_refresh();
 	w.after = after.p;
-	w.entries = cJSON_AddArrayToObject(c->out, "entries");
+	cnt_buf_add(&w.entries, "[", 1);
 	walk_directory(&w, fd, "", 1);
+	cnt_buf_add(&w.entries, "]", 1);
+	cnt_json_set(c->out, "entries", cJSON_CreateRaw(w.entries.p));
+	cnt_buf_free(&w.entries);
+	cnt_buf_free(&w.owner);
 	if (w.stopped || w.skipped)
 		cnt_json_set_null(c->out, "total");
 	else
@@ -278,10 +305,10 @@ list_directory(struct cnt_call *c)
 
 const struct cnt_verb cnt_box_list_directory = {
 	.name = "list_directory", .tool = "list_directory", .title = "List a directory",
+	.group = "Files",
 	.summary = "list a directory or a tree",
-	.about = "List a directory, or with depth a tree, by name: type, size, mode, "
-	    "time, owner and link target of each entry. Links are not followed. next_cursor "
-	    "gets the next page.",
+	.about = "List a directory, or with depth a tree: name, type, size, mode, time, owner "
+	    "and link target of each entry.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .storeless = true,
 	.params = list_params, .results = list_results, .run = list_directory,
 };

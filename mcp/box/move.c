@@ -8,18 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "lib/file.h"
-#include "mcp/box/place.h"
+#include "mcp/box/copy.h"
 
 static const struct cnt_field move_params[] = {
-	{ .name = "source", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "what to move" },
+	{ .name = "source", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },
 	{ .name = "destination", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "its new path (not a directory to put it into)" },
-	{ .name = "overwrite", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "replace what is there" },
-	{ .name = "mkdirs", .type = CNT_BOOLEAN, .def = "true",
-	    .help = "make missing directories" },
+	    .help = "new path, not a directory to put it into" },
+	{ .name = "overwrite", .type = CNT_BOOLEAN, .def = "false" },
+	{ .name = "mkdirs", .type = CNT_BOOLEAN, .def = "true" },
 	{ 0 },
 };
 
@@ -27,7 +23,7 @@ static const struct cnt_field move_results[] = {
 	{ .name = "source", .type = CNT_STRING },
 	{ .name = "destination", .type = CNT_STRING },
 	{ .name = "replaced", .type = CNT_BOOLEAN },
-	{ .name = "copied", .type = CNT_BOOLEAN, .help = "it went to another file system" },
+	{ .name = "copied", .type = CNT_BOOLEAN },
 	{ 0 },
 };
 
@@ -36,18 +32,6 @@ struct end {
 	int		 dir;
 	char		*name;
 };
-
-static int
-copy_bytes(int from, int to)
-{
-	static char chunk[65536];
-	ssize_t n = 0;
-
-	while ((n = read(from, chunk, sizeof(chunk))) > 0)
-		if (cnt_file_write(to, chunk, (size_t)n) == -1)
-			return -1;
-	return n == -1 ? -1 : 0;
-}
 
 static int
 copy_across(const struct end *from, const struct end *to, bool overwrite, struct cnt_err *e)
@@ -68,8 +52,10 @@ copy_across(const struct end *from, const struct end *to, bool overwrite, struct
 		return cnt_wall_fail(e, to->path);
 	times[0] = st.st_atim;
 	times[1] = st.st_mtim;
-	if (copy_bytes(fd, p.fd) == -1 || cnt_place_like(&p, fd, &st) == -1 ||
-	    futimens(p.fd, times) == -1 || cnt_place_as(&p, to->name, overwrite) == -1)
+	if (cnt_copy(fd, &st, &p, to->path, e) == -1)
+		r = -1;
+	else if (cnt_place_like(&p, fd, &st) == -1 || futimens(p.fd, times) == -1 ||
+	    cnt_place_as(&p, to->name, overwrite) == -1)
 		r = cnt_wall_fail(e, to->path);
 	else
 		r = unlinkat(from->dir, from->name, 0) == -1 ? cnt_wall_fail(e, from->path) : 0;
@@ -156,9 +142,10 @@ move_file(struct cnt_call *c)
 
 const struct cnt_verb cnt_box_move_file = {
 	.name = "move_file", .tool = "move_file", .title = "Move or rename a file",
+	.group = "Files",
 	.summary = "move or rename a file or a directory",
-	.about = "Move or rename a file, link or directory. An existing destination is "
-	    "refused unless overwrite is set; missing directories are made.",
+	.about = "Move or rename a file, link or directory, also to another file system (copied: "
+	    "true).",
 	.effects = CNT_DESTROYS, .storeless = true,
 	.params = move_params, .results = move_results, .run = move_file,
 };

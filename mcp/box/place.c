@@ -3,10 +3,12 @@
  * O_TMPFILE, then link: a file without a name vanishes with the process. link(2) cannot
  * replace, so that a replaced file's successor has a name of its own between link and rename; a
  * child of vfork(2) does these two, which the death of this process does not stop. Where there
- * is no O_TMPFILE the file has a temporary name all along.
+ * is no O_TMPFILE, or no /proc to name such a file by, it has a temporary name all along.
  */
 #include "mcp/box/place.h"
 
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -29,12 +31,37 @@ make_name(struct cnt_place *p)
 }
 
 int
+cnt_place_room(int dir, int64_t bytes, const char *path, struct cnt_err *e)
+{
+	struct rlimit limit = { 0 };
+	struct statvfs fs = { 0 };
+	uint64_t need = (uint64_t)bytes, room = UINT64_MAX;
+	int error = ENOSPC;
+
+	/* One that says it has no blocks at all does not count them. */
+	if (fstatvfs(dir, &fs) == 0 && fs.f_blocks > 0)
+		room = (geteuid() == 0 ? fs.f_bfree : fs.f_bavail) * (uint64_t)fs.f_frsize;
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < room) {
+		room = limit.rlim_cur;
+		error = EFBIG;
+	}
+	if (need <= room)
+		return 0;
+	cnt_fail(e, CNT_NO, "%s: %llu bytes to write, %llu bytes %s", path,
+	    (unsigned long long)need, (unsigned long long)room,
+	    error == ENOSPC ? "free on its file system" : "allowed");
+	return cnt_wall_hint_full(e, error);
+}
+
+int
 cnt_place_open(struct cnt_place *p, int dir)
 {
-	*p = (struct cnt_place){ .dir = dir };
-	p->fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
-	if (p->fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return p->fd == -1 ? -1 : 0;
+	*p = (struct cnt_place){ .dir = dir, .fd = -1 };
+	if (access("/proc/self/fd", F_OK) == 0) {	/* link_as needs it */
+		p->fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+		if (p->fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+			return p->fd == -1 ? -1 : 0;
+	}
 	make_name(p);
 	p->fd = openat(dir, p->name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0666);
 	if (p->fd == -1)

@@ -14,6 +14,10 @@ struct cnt_place {
 	char	name[32];		/* "" while it has none */
 };
 
+/* Is there room for a file of that size in the directory, and may it be so large? -1 and an error
+ * that says both numbers; path is what it names. */
+int	cnt_place_room(int dir, int64_t bytes, const char *path, struct cnt_err *e);
+
 /* Makes an empty file without a name in the directory. -1 and errno. */
 int	cnt_place_open(struct cnt_place *p, int dir);
 

@@ -21,18 +21,15 @@ struct part {
 static const char *const encodings[] = { "auto", "utf-8", "base64", NULL };
 
 static const struct cnt_field read_params[] = {
-	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH",
-	    .help = "absolute, or below home" },
-	{ .name = "offset", .type = CNT_INTEGER, .min = 0, .max = 9e15,
-	    .help = "first byte; default 0" },
-	{ .name = "limit", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = LIMIT_MAX,
-	    .help = "bytes at most" },
+	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },
+	{ .name = "offset", .type = CNT_INTEGER, .min = 0, .max = 9e15 },
+	{ .name = "limit", .type = CNT_INTEGER, .def = "20000", .min = 1, .max = LIMIT_MAX },
 	{ .name = "head", .type = CNT_INTEGER, .min = 1, .max = 9e15,
-	    .help = "only the first N lines" },
+	    .help = "lines" },
 	{ .name = "tail", .type = CNT_INTEGER, .min = 1, .max = 9e15,
-	    .help = "only the last N lines" },
+	    .help = "lines" },
 	{ .name = "encoding", .type = CNT_STRING, .def = "auto", .choices = encodings,
-	    .help = "auto: utf-8 where the bytes are that, else base64" },
+	    .help = "auto: base64 where not UTF-8" },
 	{ 0 },
 };
 
@@ -295,12 +292,11 @@ read_file(struct cnt_call *c)
 
 const struct cnt_verb cnt_box_read_file = {
 	.name = "read_file", .tool = "read_file", .title = "Read a file",
+	.group = "Files",
 	.summary = "read a file or a part of it",
-	.about = "Read a file: by bytes (offset, limit), or its first (head) or last "
-	    "(tail) lines. The first line says which bytes these are, the encoding and the "
-	    "file's sha256 (for if_match of write_file); then comes the content. Where more "
-	    "follows, the last line gives next_offset. Bytes that are not UTF-8 come as "
-	    "base64.",
+	.about = "Read a file, or a part by bytes (offset, limit) or lines (head, tail). First "
+	    "line: range, encoding, sha256 (for if_match); last line: next_offset, when more "
+	    "follows.",
 	.effects = CNT_READS | CNT_IDEMPOTENT, .bulk = true, .storeless = true,
 	.params = read_params, .results = read_results, .run = read_file,
 };

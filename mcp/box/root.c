@@ -42,6 +42,7 @@ int
 cnt_wall_init(struct cnt_err *e)
 {
 	const char *root = getenv("AGENTBOX_ROOT"), *home = cnt_user_self()->home;
+	int fd CNT_CLOSE = -1;
 	size_t n = 0;
 
 	if (root != NULL && root[0] != '/')
@@ -60,7 +61,13 @@ cnt_wall_init(struct cnt_err *e)
 	if (wall.real == NULL)
 		wall.real = cnt_strdup(wall.path);
 	wall.home = cnt_strdup(below(home, wall.path) || below(home, wall.real) ? home : wall.path);
-	return 0;
+	fd = cnt_wall_open(wall.path[0] != '\0' ? wall.path : "/", O_PATH | O_DIRECTORY, 0);
+	if (fd != -1)
+		return 0;
+	cnt_fail_sys(e, "openat2");
+	e->code = CNT_UNAVAILABLE;
+	return cnt_hint(e, "paths are resolved by openat2(2) only: Linux 5.6, and no seccomp "
+	    "filter that refuses it");
 }
 
 /* Is AGENTBOX_ROOT set? */
@@ -128,6 +135,22 @@ cnt_mode_type(mode_t mode)
 	case S_IFBLK: return "block device";
 	default: return "unknown";
 	}
+}
+
+int
+cnt_mode_parse(const char *s, long *mode, struct cnt_err *e)
+{
+	char *end = NULL;
+
+	*mode = -1;
+	if (s == NULL)
+		return 0;
+	if (strlen(s) <= 5 && strspn(s, "01234567") == strlen(s))
+		*mode = strtol(s, &end, 8);
+	if (end == NULL || end == s || *mode > 07777)
+		return cnt_fail(e, CNT_INVALID,
+		    "mode: expected octal digits such as 0644, got \"%.32s\"", s);
+	return 0;
 }
 
 /* Length of the path without its last part and the slashes before that. */
@@ -223,6 +246,16 @@ hint_nearest(struct cnt_err *e, const char *path)
 }
 
 int
+cnt_wall_hint_full(struct cnt_err *e, int error)
+{
+	if (error == EFBIG)
+		return cnt_hint(e, "EFBIG: a limit on file sizes; nothing was changed. "
+		    "shell_exec: ulimit -f shows it");
+	return cnt_hint(e, "%s; nothing was changed. shell_exec: df -h shows what is full",
+	    error == EDQUOT ? "EDQUOT: a quota" : "ENOSPC");
+}
+
+int
 cnt_wall_fail(struct cnt_err *e, const char *path)
 {
 	int error = errno;
@@ -244,6 +277,10 @@ cnt_wall_fail(struct cnt_err *e, const char *path)
 		break;
 	case EACCES: case EPERM: case EROFS: case ELOOP:
 		e->code = CNT_DENIED;
+		break;
+	case ENOSPC: case EDQUOT: case EFBIG:
+		e->code = CNT_NO;
+		cnt_wall_hint_full(e, error);
 		break;
 	case EISDIR: case ENOTDIR: case ENOTEMPTY: case ETXTBSY: case ENXIO:
 		e->code = CNT_NO;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ~/.local/state/agent-box: the user's own, 0700. What a command wrote stands there whole when an
- * answer could not carry it. Spill files of earlier days are removed when a new one is made.
+ * answer could not carry it, and processes that outlive the connection (process.h). Spill files of
+ * earlier days are removed when a new one is made.
  */
 #include "mcp/box/box.h"
 
@@ -45,6 +46,27 @@ open_state(void)
 	int state CNT_CLOSE = local != -1 ? enter_directory(local, "state", false) : -1;
 
 	return state != -1 ? enter_directory(state, "agent-box", true) : -1;
+}
+
+char *
+cnt_state_directory(const char *name)
+{
+	int state CNT_CLOSE = open_state();
+	int dir CNT_CLOSE = state != -1 ? enter_directory(state, name, true) : -1;
+
+	return dir != -1 ? cnt_format("%s/.local/state/agent-box/%s", cnt_user_self()->home, name) :
+	    NULL;
+}
+
+int
+cnt_state_processes(struct cnt_err *e)
+{
+	int state CNT_CLOSE = open_state();
+	int dir CNT_CLOSE = state != -1 ? enter_directory(state, "process", true) : -1;
+
+	if (dir == -1)
+		return cnt_fail_sys(e, "%s/.local/state/agent-box/process", cnt_user_self()->home);
+	return take_fd(&dir);
 }
 
 static void

@@ -82,6 +82,8 @@ keep(struct cnt_stream *s, const char *p, size_t n)
 	size_t room = s->max - s->head.n, first = n < room ? n : room;
 
 	s->total += (int64_t)n;
+	if (s->log != NULL)
+		cnt_log_add(s->log, p, n);
 	cnt_buf_add(&s->head, p, first);
 	if (first == n)
 		return;

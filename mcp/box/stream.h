@@ -6,7 +6,7 @@
 #ifndef CNT_MCP_BOX_STREAM_H
 #define CNT_MCP_BOX_STREAM_H
 
-#include "mcp/box/box.h"
+#include "mcp/box/process.h"
 
 struct cnt_stream {
 	const char	*name;
@@ -22,6 +22,7 @@ struct cnt_stream {
 	bool		 spill_failed;
 	bool		 inexact;	/* shown with U+FFFD */
 	bool		 cut;
+	struct cnt_log	*log;		/* takes all of it too; NULL */
 };
 
 /* Reads what is there, at most `most` bytes; false when there is nothing more for now. */

@@ -5,11 +5,7 @@
  * are gone, double-forked or not, becomes its child and is found. It depends on nobody's
  * signals: it sees the end of the call on its control socket and the end of the server on a
  * pidfd, however they end (SIGKILL too). The call's process is a subreaper as well, so that a
- * killed supervisor's children fall to it.
- *
- * What is killed loses its children to the supervisor, so killing the supervisor's own children
- * until it has none ends any tree; a pid of its own child cannot be another process's before it
- * is reaped.
+ * killed supervisor's children fall to it. The tree below is found and ended by tree.c.
  */
 #include "mcp/box/box.h"
 
@@ -24,152 +20,43 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "mcp/box/background.h"
+#include "mcp/box/launch.h"
+#include "mcp/box/tree.h"
+
 #define GRACE_US	2000000		/* between TERM and KILL */
-#define PID_LIMIT	4194304		/* the kernel's own bound on pids */
 
 static pid_t server;		/* 0: there is none, the connection is this process */
-
-struct pids {
-	pid_t	*p;
-	size_t	 n, cap;
-	int	 sig;			/* 0: none */
-	size_t	 told;			/* so many have been sent it */
-};
 
 struct super {
 	pid_t	shell;			/* 0: reaped */
 	int	control, life, signals;	/* life: readable when the server is gone; -1: none */
 	int	drain[2];
+	int	group;			/* see cnt_usage_begin */
 	bool	answered;		/* the call is over: what is left may run on */
 	bool	reported;
 	bool	killing;
 	int64_t	kill_at;		/* when TERM becomes KILL; 0: no end was asked for */
 	struct cnt_ended ended;
+	struct cnt_keep keep;		/* dir -1: none may be made of it */
 };
 
 void
 cnt_supervise_for_server(void)
 {
 	server = getpid();
-}
-
-static void
-add_pid(struct pids *s, pid_t pid)
-{
-	if (s->n == s->cap) {
-		s->cap = s->cap * 2 + 64;
-		s->p = cnt_realloc(s->p, s->cap * sizeof(*s->p));
-	}
-	s->p[s->n++] = pid;
-}
-
-/* Children of one thread, as the kernel lists them (CONFIG_PROC_CHILDREN); -1 when it does not. */
-static int
-add_children_of(struct pids *s, pid_t pid, const char *thread)
-{
-	char *path CNT_FREE = cnt_format("/proc/%d/task/%s/children", (int)pid, thread);
-	FILE *f CNT_FILE = fopen(path, "re");
-	int child = 0;
-
-	if (f == NULL)
-		return -1;
-	while (fscanf(f, "%d", &child) == 1)
-		add_pid(s, child);
-	return 0;
-}
-
-/* Without /proc: which of all pids is a child of ours? Asking takes seconds: who is to be
- * signalled is, when found. */
-static void
-add_children_by_asking(struct pids *s)
-{
-	siginfo_t info;
-
-	for (pid_t pid = 1; pid < PID_LIMIT; pid++)
-		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
-			add_pid(s, pid);
-			if (s->sig != 0)
-				kill(pid, s->sig);
-		}
-	s->told = s->n;
-}
-
-static void
-add_own_children(struct pids *s)
-{
-	char thread[16];
-
-	snprintf(thread, sizeof(thread), "%d", (int)getpid());
-	if (add_children_of(s, getpid(), thread) == -1)
-		add_children_by_asking(s);
-}
-
-/* Every descendant, as far as /proc shows them; else the children. */
-static void
-find_descendants(struct pids *s)
-{
-	add_own_children(s);
-	for (size_t i = 0; i < s->n; i++) {
-		char *path CNT_FREE = cnt_format("/proc/%d/task", (int)s->p[i]);
-		DIR *d CNT_DIR = opendir(path);
-		struct dirent *entry = NULL;
-
-		while (d != NULL && (entry = readdir(d)) != NULL)
-			if (entry->d_name[0] != '.')
-				add_children_of(s, s->p[i], entry->d_name);
-	}
-}
-
-static void
-signal_rest(struct pids *s)
-{
-	for (size_t i = s->told; i < s->n; i++)
-		kill(s->p[i], s->sig);
-	free(s->p);
-}
-
-static void
-signal_descendants(int sig)
-{
-	struct pids s = { .sig = sig };
-
-	find_descendants(&s);
-	signal_rest(&s);
-}
-
-static void
-kill_children(void)
-{
-	struct pids s = { .sig = SIGKILL };
-
-	add_own_children(&s);
-	signal_rest(&s);
-}
-
-void
-cnt_end_descendants(void)
-{
-	do
-		kill_children();
-	while (waitpid(-1, NULL, 0) != -1 || errno == EINTR);
-}
-
-static bool
-has_children(void)
-{
-	siginfo_t info;
-
-	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+	cnt_usage_init();
 }
 
 static void
 report(struct super *s)
 {
-	struct pids left = { 0 };
+	struct cnt_pids left = { 0 };
 
 	s->reported = true;
-	if (has_children())
-		find_descendants(&left);
+	cnt_usage_end(s->group, &s->ended.usage);
+	if (cnt_tree_has_children())
+		cnt_tree_find(&left);
 	s->ended.left = (int)left.n;
 	for (size_t i = 0; i < left.n && i < nitems(s->ended.pids); i++)
 		s->ended.pids[i] = left.p[i];
@@ -199,27 +86,47 @@ end_gently(struct super *s)
 	if (s->kill_at != 0 || s->killing)
 		return;
 	s->kill_at = cnt_ticks_us() + GRACE_US;
-	signal_descendants(SIGTERM);
+	cnt_tree_signal(SIGTERM);
 }
 
 static void
 end_now(struct super *s)
 {
 	if (!s->killing)
-		signal_descendants(SIGKILL);
+		cnt_tree_signal(SIGKILL);
 	s->killing = true;
+}
+
+/* Does not return, unless the command has ended, which has been reported. */
+static void
+become_keeper(struct super *s, const struct cnt_handover *h)
+{
+	if (s->shell == 0 || s->keep.dir == -1)
+		return;
+	if (s->life != -1)
+		close(s->life);
+	if (s->group != -1)
+		close(s->group);
+	s->keep.out[0] = s->drain[0];
+	s->keep.out[1] = s->drain[1];
+	s->keep.signals = s->signals;
+	s->keep.report = s->control;
+	s->keep.shell = s->shell;
+	cnt_background_take_over(&s->keep, h);
 }
 
 static void
 read_control(struct super *s)
 {
-	char c = '\0';
-	ssize_t n = recv(s->control, &c, 1, MSG_DONTWAIT);
+	struct cnt_handover h = { 0 };
+	ssize_t n = recv(s->control, &h, sizeof(h), MSG_DONTWAIT);
 
-	if (n == 1 && c == 'K')
+	if (n > 0 && h.op == 'K')
 		end_now(s);
-	else if (n == 1 && c == 'D')
+	else if (n > 0 && h.op == 'D')
 		s->answered = true;
+	else if (n == (ssize_t)sizeof(h) && h.op == 'B')
+		become_keeper(s, &h);
 	else if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
 		close(s->control);
 		s->control = -1;
@@ -284,77 +191,26 @@ supervise(struct super *s)
 		if (s->kill_at != 0 && cnt_ticks_us() >= s->kill_at)
 			end_now(s);
 		if (s->killing)
-			kill_children();
-		if (s->shell == 0 && !s->reported && (!s->killing || !has_children()))
+			cnt_tree_kill_children();
+		if (s->shell == 0 && !s->reported && (!s->killing || !cnt_tree_has_children()))
 			report(s);
-		if (s->reported && !has_children())
+		if (s->reported && !cnt_tree_has_children())
 			_exit(0);
 		wait_for_something(s);
 	}
-}
-
-/* In the child of vfork, with every signal blocked: system calls only. */
-static CNT_NORETURN void
-become(const struct cnt_command *c, char *const argv[], volatile int *error)
-{
-	const int f[] = { c->in, c->out, c->err };
-	sigset_t none;
-
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	sigemptyset(&none);
-	if (setsid() != -1 && dup2(f[0], 0) != -1 && dup2(f[1], 1) != -1 && dup2(f[2], 2) != -1 &&
-	    fchdir(c->cwd) != -1 && sigprocmask(SIG_SETMASK, &none, NULL) != -1)
-		execve("/bin/sh", argv, c->env);
-	*error = errno;
-	_exit(127);
-}
-
-static int
-start(const struct cnt_command *c, pid_t *shell)
-{
-	char name[] = "sh", flag[] = "-c", end[] = "--", *text CNT_FREE = cnt_strdup(c->text);
-	char *const argv[] = { name, flag, end, text, NULL };
-	volatile int error = 0;
-
-	*shell = vfork();
-	if (*shell == 0)
-		become(c, argv, &error);
-	return *shell == -1 ? errno : error;
-}
-
-/* The supervisor keeps its own descriptors and nothing of the server's: not the real standard
- * output, whose end the client waits for, and not what the answer goes through. */
-static void
-keep_only(struct super *s)
-{
-	int *mine[] = { &s->control, &s->life, &s->signals, &s->drain[0], &s->drain[1] };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), at = 3;
-
-	for (size_t i = 0; i < nitems(mine); i++)
-		if (*mine[i] != -1) {
-			int high = fcntl(*mine[i], F_DUPFD_CLOEXEC, at + (int)nitems(mine));
-
-			*mine[i] = high;
-		}
-	for (int fd = 0; fd < 3; fd++)
-		if (null == -1 || dup2(null, fd) == -1)
-			close(fd);
-	for (size_t i = 0; i < nitems(mine); i++)
-		if (*mine[i] != -1)
-			*mine[i] = dup3(*mine[i], at++, O_CLOEXEC);
-	if (close_range((unsigned)at, ~0U, 0) == -1)
-		for (int fd = at; fd < 4096; fd++)
-			close(fd);
 }
 
 static void CNT_NORETURN
 supervisor(const struct cnt_command *c, int control, int life)
 {
 	struct super s = { .control = control, .life = life,
-	    .drain = { c->drain[0], c->drain[1] } };
+	    .drain = { c->drain[0], c->drain[1] }, .keep.dir = -1 };
+	int *const mine[] = { &s.control, &s.life, &s.signals, &s.drain[0], &s.drain[1],
+	    &s.group, &s.keep.dir };
 	sigset_t all;
 
+	if (c->keep != NULL)
+		s.keep = *c->keep;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	signal(SIGCHLD, SIG_DFL);
@@ -365,10 +221,11 @@ supervisor(const struct cnt_command *c, int control, int life)
 	sigaddset(&all, SIGCHLD);
 	sigaddset(&all, SIGTERM);
 	s.signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	s.ended.error = start(c, &s.shell);
+	s.group = cnt_usage_begin();
+	s.ended.error = cnt_launch(c, &s.shell);
 	if (s.ended.error != 0)
 		s.shell = 0;
-	keep_only(&s);
+	cnt_launch_keep_only(mine, nitems(mine));
 	supervise(&s);
 }
 

@@ -126,6 +126,8 @@ cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw)
 	struct cnt_buf valid CNT_BUF = { 0 };
 	bool exact = true;
 
+	if (n == 0)
+		s = "";
 	if (raw)
 		return cnt_utf8_add(to, s, n);
 	if (cnt_utf8_valid(s, n) == n)
@@ -258,6 +260,18 @@ cnt_text_duration(int64_t us, char text[32])
 		snprintf(text, 32, "%d ms", (int)(us / 1000));
 	else
 		snprintf(text, 32, "%.2f s", (double)us / 1e6);
+}
+
+void
+cnt_text_size(int64_t bytes, char text[32])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	double n = (double)bytes;
+	size_t u = 0;
+
+	for (; n >= 1024 && u + 1 < nitems(units); u++)
+		n /= 1024;
+	snprintf(text, 32, "%.*f %s", n < 10 && n != (double)(int)n ? 1 : 0, n, units[u]);
 }
 
 void

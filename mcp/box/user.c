@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <grp.h>
 #include <pwd.h>
 
 static const char passwd_path[] = "/etc/passwd";
@@ -64,4 +65,18 @@ cnt_user_name(uid_t uid, char name[64])
 			return;
 		}
 	snprintf(name, 64, "%u", (unsigned)uid);
+}
+
+void
+cnt_user_group(gid_t gid, char name[64])
+{
+	FILE *f CNT_FILE = fopen("/etc/group", "re");
+	struct group *g = NULL;
+
+	snprintf(name, 64, "%u", (unsigned)gid);
+	while (f != NULL && (g = fgetgrent(f)) != NULL)
+		if (g->gr_gid == gid) {
+			snprintf(name, 64, "%s", g->gr_name);
+			return;
+		}
 }

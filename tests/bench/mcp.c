@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp FILE PREFIX ROUNDS CALLS COMMAND...
+ * mcp FILE PREFIX ROUNDS MANY CALLS COMMAND...
  *
  * Times an MCP server on its pipes, from the write of a request's line to the last byte of its
  * answer, and appends "PREFIX-what value" to FILE: start (fork to the answer to initialize,
  * microseconds), rss (KiB after it, of the server and all its descendants), list (bytes of the
- * answer to tools/list), and for each line "PREFIX what tool arguments" of CALLS, with tabs
- * between, TIMES such calls after a first one, each in microseconds.
+ * answer to tools/list), for each line "PREFIX what tool arguments" of CALLS, with tabs
+ * between, TIMES such calls after a first one, each in microseconds, and exit (end of its input to
+ * its own end, microseconds; after EXIT_MS it is ended). A line whose `what` is mix is no row of its
+ * own: after the rounds one more process answers MANY of these in turn, and grown is KiB then.
  */
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include <err.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 
 #include "lib/base.h"
@@ -25,6 +29,9 @@
 #define INITIALIZED	"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n"
 #define CALLS	16
 #define TIMES	5
+#define EXIT_MS	2000
+#define MIX	"mix"
+#define SETTLE_US 200000	/* the last call's process shares pages that would count twice */
 
 static struct {
 	pid_t	pid;
@@ -58,14 +65,22 @@ start(char **argv)
 	server.line = server.held = 0;
 }
 
-static void
+/* Returns microseconds from the end of its input to its own. */
+static int64_t
 end(void)
 {
+	int pidfd CNT_CLOSE = pidfd_open(server.pid, 0);
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int64_t from = cnt_ticks_us(), took = 0;
+
 	close(server.in);
-	kill(server.pid, SIGTERM);
+	if (poll(&p, 1, EXIT_MS) != 1)
+		kill(server.pid, SIGTERM);
+	took = cnt_ticks_us() - from;
 	close(server.out);
 	if (waitpid(server.pid, NULL, 0) == -1)
 		err(71, "wait");
+	return took;
 }
 
 static void
@@ -136,12 +151,14 @@ resident(int pid)
 	return kib;
 }
 
-static void
+/* Is there anything to mix? */
+static bool
 load(const char *path, const char *prefix)
 {
 	FILE *f CNT_FILE = fopen(path, "re");
 	char *line CNT_FREE = NULL, *part[4] = { NULL };
 	size_t size = 0, n = 0;
+	bool mixed = false;
 
 	if (f == NULL)
 		err(71, "%s", path);
@@ -154,41 +171,69 @@ load(const char *path, const char *prefix)
 		if (part[3] == NULL || strcmp(part[0], prefix) != 0)
 			continue;
 		calls[n].what = cnt_strdup(part[1]);
+		mixed = mixed || strcmp(part[1], MIX) == 0;
 		rest = cnt_format("\"name\":\"%s\",\"arguments\":%s", part[2], part[3]);
 		calls[n++].line = cnt_format(ASK, "tools/call", rest);
 		free(rest);
 	}
+	return mixed;
+}
+
+static void
+one_round(FILE *f, const char *prefix, char **command)
+{
+	char *hello CNT_FREE = cnt_format(ASK, "initialize", HELLO);
+	char *list CNT_FREE = cnt_format(ASK, "tools/list", "");
+	int64_t from = cnt_ticks_us();
+
+	start(command);
+	ask(hello);
+	fprintf(f, "%s-start\t%" PRId64 "\n", prefix, cnt_ticks_us() - from);
+	fprintf(f, "%s-rss\t%ld\n", prefix, resident(server.pid));
+	say(INITIALIZED);
+	ask(list);
+	fprintf(f, "%s-list\t%zu\n", prefix, server.line);
+	for (size_t i = 0; calls[i].what != NULL; i++) {
+		if (strcmp(calls[i].what, MIX) == 0)
+			continue;
+		ask(calls[i].line);
+		for (int n = 0; n < TIMES; n++)
+			fprintf(f, "%s-%s\t%" PRId64 "\n", prefix, calls[i].what,
+			    ask(calls[i].line));
+	}
+	fprintf(f, "%s-exit\t%" PRId64 "\n", prefix, end());
+}
+
+static void
+grow(FILE *f, const char *prefix, int many, char **command)
+{
+	char *hello CNT_FREE = cnt_format(ASK, "initialize", HELLO);
+
+	start(command);
+	ask(hello);
+	say(INITIALIZED);
+	for (size_t i = 0; many > 0; i = calls[i].what == NULL ? 0 : i + 1)
+		if (calls[i].what != NULL && strcmp(calls[i].what, MIX) == 0) {
+			ask(calls[i].line);
+			many--;
+		}
+	usleep(SETTLE_US);
+	fprintf(f, "%s-grown\t%ld\n", prefix, resident(server.pid));
+	end();
 }
 
 int
 main(int argc, char **argv)
 {
-	FILE *f CNT_FILE = argc > 5 ? fopen(argv[1], "ae") : NULL;
-	const char *prefix = argc > 5 ? argv[2] : NULL;
-	char *hello CNT_FREE = cnt_format(ASK, "initialize", HELLO);
-	char *list CNT_FREE = cnt_format(ASK, "tools/list", "");
+	FILE *f CNT_FILE = argc > 6 ? fopen(argv[1], "ae") : NULL;
 
 	if (f == NULL)
-		errx(2, "usage: mcp FILE PREFIX ROUNDS CALLS COMMAND...");
+		errx(2, "usage: mcp FILE PREFIX ROUNDS MANY CALLS COMMAND...");
 	signal(SIGPIPE, SIG_IGN);
-	load(argv[4], prefix);
-	for (int round = 0; round < atoi(argv[3]); round++) {
-		int64_t from = cnt_ticks_us();
-
-		start(argv + 5);
-		ask(hello);
-		fprintf(f, "%s-start\t%" PRId64 "\n", prefix, cnt_ticks_us() - from);
-		fprintf(f, "%s-rss\t%ld\n", prefix, resident(server.pid));
-		say(INITIALIZED);
-		ask(list);
-		fprintf(f, "%s-list\t%zu\n", prefix, server.line);
-		for (size_t i = 0; calls[i].what != NULL; i++) {
-			ask(calls[i].line);
-			for (int n = 0; n < TIMES; n++)
-				fprintf(f, "%s-%s\t%" PRId64 "\n", prefix, calls[i].what,
-				    ask(calls[i].line));
-		}
-		end();
-	}
+	if (!load(argv[5], argv[2]))
+		errx(2, "%s: no mixed calls of %s", argv[5], argv[2]);
+	for (int round = 0; round < atoi(argv[3]); round++)
+		one_round(f, argv[2], argv + 6);
+	grow(f, argv[2], atoi(argv[4]), argv + 6);
 	return 0;
 }

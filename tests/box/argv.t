@@ -16,10 +16,17 @@ run agent-box --version
 like "$out" '^agent-box [0-9]' '--version'
 run agent-box --help
 like "$out" 'shell_exec +run a command' '--help lists the tools'
+is "$(printf '%s\n' "$out" | grep -cE '^(Commands|Files|The box|Not over MCP)$')" 4 'in groups'
 run agent-box read_file --help
 like "$out" '^usage: agent-box read_file' 'a tool has --help'
 run sh -c 'agent-box --describe | jq -r ".verbs[].name" | tr "\n" " "'
-is "$out" 'shell_exec read_file write_file list_directory move_file delete_file box_info ' '--describe is JSON'
+is "$out" 'shell_exec process_start process_list process_read process_write process_wait process_kill read_file write_file edit_file list_directory search_files find_files file_info make_directory move_file copy_file delete_file tail_log wait_for_port box_info write_ci_context ' '--describe is JSON'
+for tool in $out; do
+	run agent-box "$tool" --help
+	case $rc:$out in "0:usage: agent-box $tool"*) ;; *) false ;; esac
+	tap_result $? "$tool --help"
+	unlike "$out" 'null' "$tool: each option is described, or needs no words"
+done
 run script -qec 'agent-box' /dev/null
 like "$out" '^usage: agent-box TOOL' 'alone on a terminal it prints help'
 run agent-box
@@ -43,7 +50,7 @@ hint: nearest existing directory: ' 'with a hint'
 exits 2 'usage: 2' agent-box read_file --path f --limit x
 exits 2 'a tool that is not there: 2' agent-box read_fil --path f
 like "$err" 'did you mean read_file' 'with the nearest'
-exits 2 'an option that is not there: 2' agent-box shell_exec --command x --on-timeout kill
+exits 2 'an option that is not there: 2' agent-box shell_exec --command x --on-time kill
 exits 2 'no tool but an option: 2' agent-box --nothing
 exits 75 'a time that is over: 75' agent-box shell_exec --command 'echo x; sleep 9' --timeout-seconds 0.1
 is "$out" x 'with what was written so far'
@@ -65,6 +72,51 @@ b' 'of a file too'
 run sh -c 'agent-box read_file --json --path g | jq -r .error.code'
 is "$out" not_found 'an error is an object'
 
+# Every tool with --json: one line for jq. js NAME WANTED FILTER TOOL [ARGUMENT...]
+js() {
+	js_name=$1 js_want=$2 js_filter=$3; shift 3
+	run agent-box "$@" --json
+	is "$(printf '%s\n' "$out" | jq -r "$js_filter" 2>&1)" "$js_want" "$js_name"
+	[ "$(printf '%s\n' "$out" | wc -l)" -eq 1 ] || diag "more than one line: $out"
+}
+mkdir "$HOME/d"
+printf 'one TODO\ntwo\nTODO three\n' >"$HOME/d/t.c"
+js 'search_files' 'd/t.c:1:5:one TODO d/t.c:3:1:TODO three' '[.matches[] | "\(.path):\(.line):\(.column):\(.text)"] | join(" ")' \
+    search_files --pattern TODO --path d
+js 'find_files' 'd/t.c' '.paths[]' find_files --path d --glob '*.c'
+run agent-box find_files --path d --glob '*.c'
+is "$out" d/t.c 'which prints a path a line for people'
+js 'list_directory' 'file t.c' '.entries[] | .type + " " + .name' list_directory --path d
+js 'file_info' 'file 24' '"\(.type) \(.size)"' file_info --path d/t.c
+js 'make_directory' true .created make_directory --path e/f
+js 'copy_file' 24 .bytes copy_file --source d/t.c --destination e/f/copy
+js 'move_file' false .replaced move_file --source e/f/copy --destination e/moved
+js 'write_file, of many lines' 6 .bytes_written write_file --path e/w --content 'ä
+b"c'
+js 'edit_file, an object each' 2 .replacements edit_file --path d/t.c --edits '{"old":"one","new":"1"}' --edits '{"old":"two","new":"2"}'
+js 'edit_file, an array' 2 .replacements edit_file --path d/t.c --edits '[{"old":"TODO","new":"DONE","expect":2}]'
+is "$(cat "$HOME/d/t.c")" '1 DONE
+2
+DONE three' 'and it is done'
+js 'edit_file, what is no JSON' invalid .error.code edit_file --path d/t.c --edits x
+js 'edit_file, what lacks a member' 'edits[1]: missing new' .error.message edit_file --path d/t.c --edits '[{"old":"1","new":"2"},{"old":"x"}]'
+js 'delete_file' 6 .bytes delete_file --path e/w
+js 'tail_log' 'DONE three' '.text | rtrimstr("\n") | split("\n")[-1]' tail_log --path d/t.c --follow-seconds 0
+js 'wait_for_port' false .open wait_for_port --port 1 --timeout-seconds 0.1
+js 'box_info' "$(uname -r)" .kernel box_info
+js 'process_start' "p$$" .name process_start --command 'read -r a; echo "got $a"' --stdin --name "p$$"
+id=$(agent-box process_list --json | jq -r '.processes[0].id')
+js 'process_list, by another process' running '.processes[0].state' process_list
+js 'process_write' 6 .bytes_written process_write --id "$id" --text 'hello
+'
+js 'process_wait' '0' .exit_code process_wait --id "$id" --until exit
+js 'process_read' 'got hello' '.text | rtrimstr("\n")' process_read --id "$id"
+js 'process_kill, of what has ended' exited .state process_kill --id "$id"
+js 'shell_exec' 'hi 3' '"\(.stdout.text)\(.exit_code)" | sub("\n"; " ")' shell_exec --command 'echo hi; exit 3'
+js 'a map' '1 2' '.stdout.text | rtrimstr("\n")' shell_exec --command 'echo $A $B' --env A=1 --env B=2
+js 'read_file' 'a
+b' '.text | rtrimstr("\n")' read_file --path f
+
 # What runs on ends with the call: the call is the connection here.
 run agent-box shell_exec --command "sleep 31$$ & echo hi"
 is "$out" hi 'a command that leaves something running'
@@ -73,5 +125,3 @@ ok 'which ends soon after' wait_for 3 sh -c "! pgrep -f '[s]leep 31$$'"
 # What it is.
 run sh -c 'file -L "$(command -v agent-box)" 2>/dev/null || readelf -lW "$(command -v agent-box)"'
 unlike "$out" 'dynamically linked|INTERP' 'it is one static program'
-run sh -c "printf '%s\n' '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}}}}' | agent-box | wc -c"
-[ "$out" -lt 16384 ]; is $? 0 "tools/list is under 16 KB ($out bytes)"

@@ -150,6 +150,21 @@ const protocol = {
 	},
 };
 
+// What only agent-box offers.
+const reading = {
+	async 'resources and a prompt'({ client }) {
+		const { resources } = await client.listResources();
+		assert.deepEqual(resources.map(r => r.uri), ['cnt://ci-context', 'cnt://ci-prompt']);
+		const { contents } = await client.readResource({ uri: 'cnt://ci-context' });
+		assert.equal(JSON.parse(contents[0].text).schema_version, '1.0');
+		const { resourceTemplates } = await client.listResourceTemplates();
+		assert.deepEqual(resourceTemplates.map(t => t.name), ['file', 'process-log']);
+		await assert.rejects(client.readResource({ uri: 'file:///nowhere' }), /No such file/);
+		const { messages } = await client.getPrompt({ name: 'debug_ci' });
+		assert.match(messages[0].content.text, /ci-context first/);
+	},
+};
+
 async function session(name, server) {
 	const { client, call: verb, processes } = await connect(name, servers[server], `${record}/${name}`);
 	const own = server === 'cnt mcp' ? { box } : {};
@@ -168,9 +183,9 @@ async function session(name, server) {
 	await step('lists its tools', async () => {
 		const { tools } = await client.listTools();
 		for (const t of ['shell_exec', 'read_file', ...Object.keys(own).map(() => 'create_container')])
-			assert.ok(tools.some(u => u.name === t && u.description && u.annotations.title), t);
+			assert.ok(tools.some(u => u.name === t && u.description && u.title), t);
 	});
-	for (const part of [protocol, toolbox, server === 'cnt mcp' ? platform : {}])
+	for (const part of [protocol, toolbox, server === 'cnt mcp' ? platform : reading])
 		for (const [what, run] of Object.entries(part))
 			await step(what, run);
 	await step('ends with its input', async () => {

@@ -81,7 +81,7 @@ unlike $whole, qr/\Q$me-log/, 'one of which is only in the log';
 my %plain = Verbs::plain($me);
 my %idle = (
 	create => ["$me-new", '--image', 'none'], delete => ['none'], start => ['none'], stop => ['none'],
-	restart => ['none'], info => ["$me-up"], enter => ['none'], exec => ['none', '--', 'true'],
+	restart => ['none'], resize => ['none', '--pids', 300], info => ["$me-up"], enter => ['none'], exec => ['none', '--', 'true'],
 	'image build' => ['none'], 'image delete' => ['none'], 'image import' => ['/none', '--name', 'x']);
 my %needs_none = (version => 0, mcp => 0);
 my %own = (exec => 125, enter => 125);

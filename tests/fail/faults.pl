@@ -27,14 +27,19 @@ my %says = (
 	nomem => qr/out of memory|its start was killed/,
 );
 
-# Each verb with its way back, and with what there has to be before.
+# Each verb with its way back, and with what there has to be before. away: what is taken from the machine
+# first and must be there afterwards in any case, if need be by a repair.
 my @create = ('create', $box, '--image', 'first');
 my @import = ('image', 'import', "$dir/second.tar", '--name', 'second');
 my @verbs = (
 	{ name => 'create', run => [@create], back => ['delete', '--force', $box] },
+	{ name => 'create on a host without network', run => [@create],
+	  back => ['delete', '--force', $box], away => \&unplug },
 	{ name => 'start', run => ['start', $box], back => ['stop', '--force', $box],
 	  first => [@create, '--no-start'] },
 	{ name => 'stop', run => ['stop', $box], back => ['start', $box], first => ['start', $box] },
+	{ name => 'resize', run => ['resize', $box, '--pids', 300],
+	  back => ['resize', $box, '--pids', 200] },
 	{ name => 'delete', run => ['delete', '--force', $box], back => [@create] },
 	{ name => 'image import', run => [@import], back => ['image', 'delete', 'second'] },
 	{ name => 'image delete', run => ['image', 'delete', 'second'], back => [@import],
@@ -65,6 +70,14 @@ sub cnt {
 }
 sub must { cnt(@_) == ($_[0] =~ /:kill$/ ? 137 : 0) or die "cnt @_: " . text("$dir/cnt.err") }
 
+# What a reboot takes.
+sub unplug {
+	my $pid = text("$root/run/cnt/dnsmasq.pid") + 0;
+	kill 'KILL', $pid if $pid > 1 && text("/proc/$pid/cmdline") =~ /^dnsmasq\0/;
+	usleep 5_000 while -e "/proc/$pid/exe" && text("/proc/$pid/stat") !~ /\) Z /;
+	system "ip link delete ${tag}0; nft delete table bridge $tag; nft delete table inet $tag";
+}
+
 # All that this instance has on the machine, but for what its database and its logs hold.
 sub machine {
 	my @all;
@@ -73,14 +86,17 @@ sub machine {
 	for my $top (grep { -d } glob "/sys/fs/cgroup/{,*/}$tag*") {
 		find({ no_chdir => 1, wanted => sub { push @all, "cgroup $_" if -d } }, $top);
 	}
+	push @all, map { "limit $_ " . text($_) =~ s/\n//r } grep { -e }
+	    glob "/sys/fs/cgroup/{,pids/}$tag/$box/pids.max";
 	find({ no_chdir => 1, wanted => sub {
 		push @all, "file $_" unless m{/cnt\.db|/rootfs/.|/lost\+found$};
 	} }, $root);
 	for my $proc (glob '/proc/[0-9]*') {
+		next if text("$proc/stat") =~ /\) Z /;
 		my ($group) = text("$proc/cgroup") =~ m{:/(\Q$tag\E[./].*)} or next;
 		push @all, "process $group: " . text("$proc/comm") =~ s/\n//r unless $group =~ /\(deleted\)$/;
 	}
-	push @all, map { "nft $_" } split /\n/, `nft list table bridge $tag`;
+	push @all, map { "nft $_" } split /\n/, `nft list table bridge $tag 2>&1`;
 	return join "\n", sort @all;
 }
 
@@ -102,7 +118,7 @@ sub difference {
 my %repaired;
 sub settle {
 	my ($v, $of, $action) = @_;
-	my ($begin, $patience, $first, $now) = (time, $action eq 'kill' ? 5 : 0.2);
+	my ($begin, $patience, $first, $now) = (time, $action eq 'kill' && !$v->{away} ? 5 : 0.2);
 	until (time > $begin + 2 * $patience + 5) {
 		my @next = time < $begin + $patience ? 'list' : ('doctor', '--repair');
 		my $status = cnt(@next);
@@ -112,7 +128,7 @@ sub settle {
 		($v->{is}) = grep { $now eq $v->{$_} } 'before', 'after';
 		if ($v->{is}) {
 			$repaired{$of} = 1 if $next[0] ne 'list';
-			return $next[0] ne 'list' && $action eq 'kill' ? "$of: not by the next verb: $first" : '';
+			return $next[0] ne 'list' && $action eq 'kill' && !$v->{away} ? "$of: not by the next verb: $first" : '';
 		}
 		usleep 20_000;
 	}
@@ -132,6 +148,7 @@ sub wrong_end {
 sub break_at {
 	my ($v, $step, $action) = @_;
 	my $of = "$v->{name}, $step: $action";
+	$v->{away}->() if $v->{away};
 	my $status = do {
 		local $ENV{CNT_FAULT} = "$step:$action";
 		cnt(@{ $v->{run} });
@@ -159,6 +176,7 @@ sub learn {
 	must(@{ $v->{back} });
 	$v->{before} = machine();
 	unlink $trace;
+	$v->{away}->() if $v->{away};
 	{
 		local $ENV{CNT_FAULT_TRACE} = $trace;
 		must(@{ $v->{run} });
@@ -185,6 +203,7 @@ for my $v (@verbs) {
 	my @steps = learn($v);
 	my (@wrong, $cases);
 	for my $step (@steps) {
+		next if $v->{away} && $reached{$step} && !$ENV{CNT_LONG};
 		my @actions = $ENV{CNT_LONG} ? ('kill', @others) : $reached{$step} ?
 		    (shuffle 'kill', @others)[0] : ('kill', (shuffle @others)[0]);
 		$reached{$step} = 1;

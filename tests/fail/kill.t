@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# A hundred SIGKILLs each of create and delete at random instants; after each one `cnt list` answers
-# and shows no half box, and after all of them the machine is as it was.
+# A hundred SIGKILLs each of create, delete and resize at random instants; after each one `cnt list`
+# answers and shows no half box, nor one with other limits than the kernel's, and after all of them the
+# machine is as it was.
 # KILL_SEED=N repeats a run's instants.
 
 . "$(dirname "$0")/../tap.sh"
@@ -17,18 +18,20 @@ cnt create "$me-0" --image "$me" >/dev/null && cnt delete --force "$me-0" >/dev/
 tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
 "$tests/machine" "$tag" >"$tmp/before"
 
-# shots CREATE|DELETE: kills one hundred, each somewhere in the time that a whole one takes.
+# shots create|delete|resize: kills one hundred, each somewhere in the time that a whole one takes.
 shots() {
-	perl - "$1" "$me" "$seed" <<'EOF'
+	perl - "$1" "$me" "$seed" "$tag" <<'EOF'
 use strict;
 use warnings;
 use JSON::PP;
 use POSIX ();
 use Time::HiRes qw(time usleep);
 
-my ($verb, $me, $seed) = @ARGV;
+my ($verb, $me, $seed, $tag) = @ARGV;
 my @create = ('cnt', 'create', "$me-k", '--image', $me);
-my @shot = $verb eq 'create' ? @create : ('cnt', 'delete', '--force', "$me-k");
+my @delete = ('cnt', 'delete', '--force', "$me-k");
+my $pids = 100;
+sub shot { return $verb eq 'create' ? @create : $verb eq 'delete' ? @delete : ('cnt', 'resize', "$me-k", '--pids', ++$pids) }
 srand $seed;
 
 sub quiet {
@@ -42,18 +45,23 @@ sub quiet {
 	return $pid;
 }
 sub whole { my $begin = time; waitpid quiet(@_), 0; return time - $begin }
-sub prepare { whole($verb eq 'create' ? ('cnt', 'delete', '--force', "$me-k") : @create) }
+sub prepare { whole($verb eq 'create' ? @delete : @create) }
+sub limit {
+	my ($path) = grep { -e } glob "/sys/fs/cgroup/{,pids/}$tag/$me-k/pids.max";
+	open my $f, '<', $path or die "$path: $!";
+	return 0 + <$f>;
+}
 
 my $longest = 0;
 for (1 .. 5) {
 	prepare();
-	my $took = 1.1 * whole(@shot);
+	my $took = 1.1 * whole(shot());
 	$longest = $took if $took > $longest;
 }
 my %seen;
 for my $n (1 .. 100) {
 	prepare();
-	my $pid = quiet(@shot);
+	my $pid = quiet(shot());
 	usleep(1e6 * rand $longest);
 	kill 'KILL', $pid;
 	waitpid $pid, 0;
@@ -66,6 +74,10 @@ for my $n (1 .. 100) {
 		die "$n: $b->{name} is $b->{state}" unless $b->{state} =~ /^(running|stopped)$/;
 		my $info = `cnt info $b->{name} --json`;
 		die "$n: info: $info" if $?;
+		next if $verb ne 'resize';
+		my $said = decode_json($info)->{pids};
+		die "$n: limit: $said, and the kernel's is " . limit() if $said != limit();
+		$ended .= $said == $pids ? ', the new limit' : ', the old limit';
 	}
 	$seen{"$ended, " . (@boxes ? 'there' : 'not there')}++;
 }
@@ -77,6 +89,8 @@ EOF
 ok 'a hundred kills of create' shots create
 diag "$out"
 ok 'a hundred kills of delete' shots delete
+diag "$out"
+ok 'a hundred kills of resize' shots resize
 diag "$out"
 cnt delete --force "$me-k" >/dev/null 2>&1
 ok 'one verb more' cnt list

@@ -34,6 +34,10 @@ for era in legacy modern; do
 	like "$out" "exit 0 .*n$box" "$era: cnt mcp calls a tool of a box"
 	inspect "$era" tools/call env "CNT_ROOT=$CNT_ROOT" agent-box --tool-name read_file --tool-arg path=/etc/os-release
 	like "$out" 'PRETTY_NAME' "$era: agent-box reads a file"
+	inspect "$era" resources/read env "CNT_ROOT=$CNT_ROOT" cnt-mcp --box "$box" --uri cnt://ci-context
+	like "$out" 'schema_version.*available.*false' "$era: the resource of a box's agent-box"
+	inspect "$era" prompts/get env "CNT_ROOT=$CNT_ROOT" cnt-mcp --box "$box" --prompt-name debug_ci
+	like "$out" 'cnt://ci-context first' "$era: and its prompt"
 done
 
 for session in "$BUILD/tests/mcp/echo|echo" "cnt-mcp|cnt" "cnt-mcp --box $box|agent-box" "agent-box|host"; do

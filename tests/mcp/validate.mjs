@@ -17,6 +17,8 @@ const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const results = {
 	'initialize': 'InitializeResult', 'ping': 'EmptyResult', 'server/discover': 'DiscoverResult',
 	'tools/list': 'ListToolsResult', 'tools/call': 'CallToolResult',
+	'resources/list': 'ListResourcesResult', 'resources/templates/list': 'ListResourceTemplatesResult',
+	'resources/read': 'ReadResourceResult', 'prompts/list': 'ListPromptsResult', 'prompts/get': 'GetPromptResult',
 };
 const notifications = { 'notifications/progress': 'ProgressNotification' };
 

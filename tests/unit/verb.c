@@ -35,18 +35,18 @@ static const struct cnt_verb verb = { .name = "try", .tool = "try_it", .title = 
 
 /* The checked arguments as text, or "code: message". */
 static char *
-from_json(const char *text)
+from_json(const struct cnt_verb *v, const char *text)
 {
 	struct cnt_err e = { 0 };
 	cJSON *j CNT_JSON = cnt_json_parse(text, strlen(text), &e);
-	cJSON *in CNT_JSON = j != NULL ? cnt_check_args(&verb, j, &e) : NULL;
+	cJSON *in CNT_JSON = j != NULL ? cnt_check_args(v, j, &e) : NULL;
 
 	return in != NULL ? cnt_json_print(in) : cnt_format("%s: %s", cnt_code_name(e.code),
 	    e.text);
 }
 
 static char *
-from_argv(char **argv)
+from_argv(const struct cnt_verb *v, char **argv)
 {
 	struct cnt_argv opt = { 0 };
 	struct cnt_err e = { 0 };
@@ -55,8 +55,8 @@ from_argv(char **argv)
 
 	while (argv[n] != NULL)
 		n++;
-	j = cnt_argv_parse(&verb, n, argv, &opt, &e);
-	in = j != NULL ? cnt_check_args(&verb, j, &e) : NULL;
+	j = cnt_argv_parse(v, n, argv, &opt, &e);
+	in = j != NULL ? cnt_check_args(v, j, &e) : NULL;
 	return in != NULL ? cnt_json_print(in) : cnt_format("%s: %s", cnt_code_name(e.code),
 	    e.text);
 }
@@ -65,9 +65,9 @@ from_argv(char **argv)
 #define W(s) ((char[]){ s })
 
 static void
-check_same(char **argv, const char *json, const char *want)
+check_same(const struct cnt_verb *v, char **argv, const char *json, const char *want)
 {
-	char *a CNT_FREE = from_argv(argv), *j CNT_FREE = from_json(json);
+	char *a CNT_FREE = from_argv(v, argv), *j CNT_FREE = from_json(v, json);
 
 	assert_string_equal(a, want);
 	assert_string_equal(j, want);
@@ -76,16 +76,17 @@ check_same(char **argv, const char *json, const char *want)
 static void
 both_faces_agree(void **state CNT_UNUSED)
 {
-	check_same(ARGV(W("web"), W("--memory"), W("1g"), W("--force")),
+	check_same(&verb, ARGV(W("web"), W("--memory"), W("1g"), W("--force")),
 	    "{\"name\":\"web\",\"memory\":\"1g\",\"force\":true}",
 	    "{\"box\":\"web\",\"memory\":1073741824,\"wait_time\":30,\"force\":true}");
-	check_same(ARGV(W("--count=3"), W("web"), W("--wait-time"), W("2m"), W("--key=a"),
+	check_same(&verb, ARGV(W("--count=3"), W("web"), W("--wait-time"), W("2m"), W("--key=a"),
 	    W("--key=b")),
 	    "{\"box\":\"web\",\"count\":\"3\",\"wait_time\":120,\"keys\":[\"a\",\"b\"],"
 	    "\"wait_for_previous\":1}",
 	    "{\"box\":\"web\",\"wait_time\":120,\"count\":3,\"force\":false,"
 	    "\"key\":[\"a\",\"b\"]}");
-	check_same(ARGV(W("web"), W("--env"), W("A=b=c"), W("--"), W("ls"), W("-l"), W("--")),
+	check_same(&verb,
+	    ARGV(W("web"), W("--env"), W("A=b=c"), W("--"), W("ls"), W("-l"), W("--")),
 	    "{\"container\":\"web\",\"env\":{\"A\":\"b=c\"},\"command\":[\"ls\",\"-l\",\"--\"]}",
 	    "{\"box\":\"web\",\"wait_time\":30,\"force\":false,\"env\":{\"A\":\"b=c\"},"
 	    "\"command\":[\"ls\",\"-l\",\"--\"]}");
@@ -94,17 +95,20 @@ both_faces_agree(void **state CNT_UNUSED)
 static void
 errors_agree(void **state CNT_UNUSED)
 {
-	check_same(ARGV(W("--force")), "{\"force\":true}", "invalid: try: missing box");
-	check_same(ARGV(W("web"), W("--count"), W("11")), "{\"box\":\"web\",\"count\":\"11\"}",
+	check_same(&verb, ARGV(W("--force")), "{\"force\":true}", "invalid: try: missing box");
+	check_same(&verb, ARGV(W("web"), W("--count"), W("11")),
+	    "{\"box\":\"web\",\"count\":\"11\"}",
 	    "invalid: count: expected 1 to 10, got \"11\"");
-	check_same(ARGV(W("web"), W("--count"), W("1.5")), "{\"box\":\"web\",\"count\":\"1.5\"}",
+	check_same(&verb, ARGV(W("web"), W("--count"), W("1.5")),
+	    "{\"box\":\"web\",\"count\":\"1.5\"}",
 	    "invalid: count: expected an integer, got \"1.5\"");
-	check_same(ARGV(W("web"), W("--memory"), W("1x")), "{\"box\":\"web\",\"memory\":\"1x\"}",
+	check_same(&verb, ARGV(W("web"), W("--memory"), W("1x")),
+	    "{\"box\":\"web\",\"memory\":\"1x\"}",
 	    "invalid: memory: expected a size such as 512m (bytes, or with k m g t), got \"1x\"");
-	check_same(ARGV(W("web"), W("--colour"), W("blue")),
+	check_same(&verb, ARGV(W("web"), W("--colour"), W("blue")),
 	    "{\"box\":\"web\",\"colour\":\"blue\"}",
 	    "invalid: colour: expected red or green, got \"blue\"");
-	check_same(ARGV(W("../x")), "{\"box\":\"../x\"}",
+	check_same(&verb, ARGV(W("../x")), "{\"box\":\"../x\"}",
 	    "invalid: \"../x\": not a name for a box");
 }
 
@@ -125,7 +129,7 @@ refuses_in_json(void **state CNT_UNUSED)
 	};
 
 	for (size_t i = 0; i < nitems(cases); i++) {
-		char *got CNT_FREE = from_json(cases[i][0]);
+		char *got CNT_FREE = from_json(&verb, cases[i][0]);
 
 		assert_string_equal(got, cases[i][1]);
 	}
@@ -134,18 +138,65 @@ refuses_in_json(void **state CNT_UNUSED)
 static void
 refuses_in_argv(void **state CNT_UNUSED)
 {
-	char *surplus CNT_FREE = NULL, *unknown CNT_FREE = from_argv(ARGV(W("web"), W("--forse")));
-	char *value CNT_FREE = from_argv(ARGV(W("web"), W("--count")));
-	char *twice CNT_FREE = from_argv(ARGV(W("web"), W("--count=1"), W("--count=2")));
-	char *flag CNT_FREE = from_argv(ARGV(W("web"), W("--json=1")));
+	char *unknown CNT_FREE = from_argv(&verb, ARGV(W("web"), W("--forse")));
+	char *surplus CNT_FREE = NULL;
+	char *value CNT_FREE = from_argv(&verb, ARGV(W("web"), W("--count")));
+	char *twice CNT_FREE = from_argv(&verb, ARGV(W("web"), W("--count=1"), W("--count=2")));
+	char *flag CNT_FREE = from_argv(&verb, ARGV(W("web"), W("--json=1")));
 
 	assert_string_equal(unknown, "invalid: try: unknown option --forse");
 	assert_string_equal(value, "invalid: try: option --count needs a value");
 	assert_string_equal(twice, "invalid: count: given twice");
 	assert_string_equal(flag, "invalid: try: option --json does not take that value");
-	surplus = from_argv(ARGV(W("web"), W("ls"), W("--count=1")));
+	surplus = from_argv(&verb, ARGV(W("web"), W("ls"), W("--count=1")));
 	assert_string_equal(surplus, "{\"box\":\"web\",\"wait_time\":30,\"force\":false,"
 	    "\"command\":[\"ls\",\"--count=1\"]}");
+}
+
+static const struct cnt_field edit_fields[] = {
+	{ .name = "old", .type = CNT_STRING, .flags = CNT_REQUIRED },
+	{ .name = "new", .type = CNT_STRING, .flags = CNT_REQUIRED },
+	{ .name = "expect", .type = CNT_INTEGER, .def = "1", .min = 1, .max = 9 },
+	{ 0 }
+};
+static const struct cnt_field edit_params[] = {
+	{ .name = "edits", .type = CNT_OBJECTS, .flags = CNT_REQUIRED, .min = 1, .max = 2,
+	  .of = edit_fields, .help = "what to replace" },
+	{ 0 }
+};
+static const struct cnt_verb edit = { .name = "edit", .tool = "edit_it", .title = "Edit",
+	.summary = "edit it", .params = edit_params, .results = results };
+
+static void
+objects_as_arguments(void **state CNT_UNUSED)
+{
+#define AB	"{\"old\":\"a\",\"new\":\"b\"}"
+#define WHOLE	"{\"old\":\"a\",\"new\":\"b\",\"expect\":1}"
+	check_same(&edit, ARGV(W("--edits"), W(AB)), "{\"edits\":[" AB "]}",
+	    "{\"edits\":[" WHOLE "]}");
+	check_same(&edit, ARGV(W("--edits"), W("[" AB "," AB "]")),
+	    "{\"edits\":\"[{\\\"old\\\":\\\"a\\\",\\\"new\\\":\\\"b\\\"},"
+	    "{\\\"old\\\":\\\"a\\\",\\\"new\\\":\\\"b\\\"}]\"}",
+	    "{\"edits\":[" WHOLE "," WHOLE "]}");
+	check_same(&edit, ARGV(W("--edits"), W(AB), W("--edits=" AB)),
+	    "{\"edits\":[" AB "," AB "]}",
+	    "{\"edits\":[" WHOLE "," WHOLE "]}");
+	check_same(&edit, ARGV(W("--edits"), W(AB)), "{\"edits\":" AB "}",
+	    "{\"edits\":[" WHOLE "]}");
+	check_same(&edit, ARGV(W("--edits"), W("x")), "{\"edits\":[\"x\"]}",
+	    "invalid: edits: expected JSON: an array of objects, got \"x\"");
+	check_same(&edit, ARGV(W("--edits"), W("[1]")), "{\"edits\":[1]}",
+	    "invalid: edits: expected objects in the array, got 1");
+	check_same(&edit, ARGV(W("--edits=[]")), "{\"edits\":[]}",
+	    "invalid: edits: expected 1 to 2 items, got 0");
+	check_same(&edit, ARGV(W("--edits=[" AB "," AB "," AB "]")),
+	    "{\"edits\":[" AB "," AB "," AB "]}",
+	    "invalid: edits: expected 1 to 2 items, got 3");
+	check_same(&edit, ARGV(W("--edits=[" AB ",{\"old\":\"a\"}]")),
+	    "{\"edits\":[" AB ",{\"old\":\"a\"}]}", "invalid: edits[1]: missing new");
+	check_same(&edit, ARGV(W("--edits={\"old\":\"a\",\"now\":\"b\"}")),
+	    "{\"edits\":[{\"old\":\"a\",\"now\":\"b\"}]}",
+	    "invalid: edits[0]: unknown argument \"now\"");
 }
 
 static void
@@ -232,7 +283,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_faces_agree), cmocka_unit_test(errors_agree),
 		cmocka_unit_test(refuses_in_json), cmocka_unit_test(refuses_in_argv),
-		cmocka_unit_test(sizes), cmocka_unit_test(names),
+		cmocka_unit_test(objects_as_arguments), cmocka_unit_test(sizes),
+		cmocka_unit_test(names),
 		cmocka_unit_test(results_keep_their_word), cmocka_unit_test(schema),
 	};
 

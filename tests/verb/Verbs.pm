@@ -47,7 +47,8 @@ sub plain {
 	my ($up, $down, $new) = ("$me-up", "$me-down", "$me-new");
 	return (create => [$new, '--image', 'tiny'], delete => ['--force', $down], start => [$down],
 	    stop => ['--force', $up], restart => ['--force', $up], info => [$up], enter => [$up],
-	    exec => [$up, '--', 'true'], 'image build' => ['none'], 'image import' => ["$tmp/tar", '--name', 'x'],
+	    exec => [$up, '--', 'true'], resize => [$up, '--pids', 300], 'image build' => ['none'],
+	    'image import' => ["$tmp/tar", '--name', 'x'],
 	    'image delete' => ['x']);
 }
 
@@ -57,7 +58,8 @@ sub begin {
 	my @down = (['create', $down, '--image', 'tiny', '--no-start'], ['stop', '--force', $down]);
 	my ($runs, $import) = (['start', $up], ['image', 'import', "$tmp/tar", '--name', 'x']);
 	return (create => [['delete', '--force', $new]], delete => \@down, start => \@down, stop => [$runs],
-	    restart => [$runs], enter => [$runs], exec => [$runs], 'image delete' => [$import],
+	    restart => [$runs], resize => [['resize', $up, '--pids', 200]], enter => [$runs],
+	    exec => [$runs], 'image delete' => [$import],
 	    'image import' => [['image', 'delete', 'x']]);
 }
 

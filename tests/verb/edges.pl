@@ -4,7 +4,7 @@
 # edges.pl PREFIX IMAGE: for every verb that is a tool and every parameter it describes, a ladder of values at
 # and beyond the edges is given to the command line and to `cnt mcp`; both must give the same result
 # or the same error. Values of the wrong type, unknown and missing arguments go over MCP, and must
-# be refused by name. Results are checked against the tool's own outputSchema.
+# be refused by name. Results are checked against what the verb says of them.
 # Prints "0 NAME" or "1 NAME" for each parameter, and "# ..." for what differs.
 use strict;
 use warnings;
@@ -140,6 +140,7 @@ my %base = (
     create => { name => $other, no_start => JSON::PP::true, image => $image }, delete => { box => $other },
     start => { box => $box }, stop => { box => $box, force => JSON::PP::true },
     restart => { box => $box, force => JSON::PP::true }, info => { box => $box },
+    resize => { box => $box, pids => 300 },
     'image build' => { name => 'edge', suite => 'none' }, 'image import' => { file => '/dev/null', name => 'edge' },
     'image delete' => { image => 'edge' },
 );
@@ -157,7 +158,7 @@ sub same {
 		$begin{ $v->{name} }->($arguments) if $begin{ $v->{name} };
 		push @said, $face->($v, $arguments);
 	}
-	my $misfit = $said[0]{error} ? '' : misfit($said[0], $v->{tool}{outputSchema}, 'result');
+	my $misfit = $said[0]{error} ? '' : misfit($said[0], $v->{output}, 'result');
 	@said = map { settled($_) } @said;
 	$begin{create}->($arguments) if $v->{name} eq 'create';
 	my ($argv, $mcp) = map { $json->encode($_) } @said;

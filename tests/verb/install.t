@@ -19,11 +19,12 @@ wanted() {
 	    usr/share/cnt/image usr/share/man usr/share/man/man1 usr/share/man/man5 usr/share/man/man7; do
 		echo "drwxr-xr-x root:root $d"
 	done
-	for p in agent-box cnt cnt-boot cnt-create cnt-delete cnt-doctor cnt-enter cnt-exec cnt-image cnt-info \
-	    cnt-list cnt-mcp cnt-restart cnt-setup cnt-start cnt-stop cnt-version; do
+	for p in agent-box cnt cnt-boot cnt-ci-keep cnt-create cnt-delete cnt-doctor cnt-enter cnt-exec cnt-image cnt-info \
+	    cnt-list cnt-mcp cnt-resize cnt-restart cnt-setup cnt-start cnt-stop cnt-version; do
 		echo "-rwxr-xr-x root:root usr/bin/$p"
 		echo "-rw-r--r-- root:root usr/share/man/man1/$p.1"
 	done
+	echo '-rw-r--r-- root:root usr/share/man/man5/cnt-ci-context.5'
 	echo '-rw-r--r-- root:root usr/share/man/man5/cnt.conf.5'
 	echo '-rw-r--r-- root:root usr/share/man/man7/cnt-box.7'
 	echo '-rwxr-xr-x root:root usr/share/cnt/image/debian'
@@ -39,3 +40,6 @@ ok 'make install again' install_it
 is "$(find "$dest" -type f -printf '%i %T@ %p\n' | sort)" "$times" 'changes nothing'
 run "$dest/usr/bin/cnt" --version
 like "$out" '^cnt [0-9]+\.[0-9]+\.[0-9]+$' 'what was installed runs'
+run "$dest/usr/bin/cnt" --help
+like "$out" '^  ci-keep +run a step of CI' 'and lists what is no program of its own'
+exits 125 'which is found' "$dest/usr/bin/cnt" ci-keep

@@ -52,6 +52,6 @@ for page in "$man"/* "$tests/../README.md"; do
 	rm -rf "$tmp/work" && mkdir "$tmp/work"
 	commands "$page" >"$tmp/commands"
 	while read -r command <&3; do
-		ok "${page##*/}: $command" sh -c 'cd "$1" && eval "$2"' - "$tmp/work" "$command"
+		ok "${page##*/}: $command" env HOME="$tmp/work" sh -c 'cd "$HOME" && eval "$1"' - "$command"
 	done 3<"$tmp/commands"
 done
