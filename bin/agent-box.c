@@ -75,12 +75,13 @@ print_error(const char *what, const struct cnt_err *e, bool json)
 }
 
 static int
-serve(struct cnt_err *e)
+serve(const struct cnt_verb *const *verbs, struct cnt_err *e)
 {
 	struct cnt_verbs_offer o = {
 		.base = { .name = "agent-box", .title = "agent-box", .version = CNT_VERSION,
-		    .instructions = instructions, .offered = &cnt_box_offered },
-		.verbs = tools, .run = frame, .in_process = in_process,
+		    .instructions = verbs == tools ? instructions : verbs[0]->about,
+		    .offered = verbs == tools ? &cnt_box_offered : NULL },
+		.verbs = verbs, .run = frame, .in_process = in_process,
 		.began = cnt_syslog_began, .ended = cnt_syslog_ended,
 	};
 
@@ -224,7 +225,14 @@ run_tool(int argc, char **argv)
 
 		return printf("%s\n", text), 0;
 	}
-	return run_once(v, args, opt.json);
+	if (opt.mcp && v->tool == NULL)
+		cnt_fail(&e, CNT_INVALID, "not offered over MCP");
+	else if (!opt.mcp)
+		return run_once(v, args, opt.json);
+	else if (serve(one, &e) == 0)
+		return 0;
+	print_error(v->name, &e, opt.json);
+	return cnt_code_exit(e.code);
 }
 
 static int
@@ -244,7 +252,7 @@ run(int argc, char **argv, struct cnt_err *e)
 		return -1;
 	if (word[0] != '-')
 		return run_tool(argc - 1, argv + 1);
-	return serve(e);
+	return serve(tools, e);
 }
 
 int

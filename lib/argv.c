@@ -302,14 +302,27 @@ cnt_argv_choices(const struct cnt_field *f)
 	return b.p;
 }
 
+static char *
+value_shown(const struct cnt_field *f)
+{
+	return f->choices != NULL && f->value == NULL ? cnt_argv_choices(f) :
+	    cnt_strdup(value_name(f));
+}
+
 static void
 print_usage(const struct cnt_verb *v, const char *prog, FILE *f)
 {
 	bool any = false;
 
 	fprintf(f, "usage: %s", prog);
-	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++)
-		any = any || is_option(p);
+	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
+		char *own CNT_FREE = option_name(p), *value CNT_FREE = value_shown(p);
+
+		if (is_option(p) && (p->flags & CNT_REQUIRED) != 0)
+			fprintf(f, " %s %s", own, value);
+		else
+			any = any || is_option(p);
+	}
 	if (any)
 		fputs(" [OPTION]...", f);
 	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
@@ -331,6 +344,24 @@ is_on(const struct cnt_field *p)
 	return p->def != NULL && strcmp(p->def, "true") == 0;
 }
 
+/* What does not fit beside it stands below. */
+static void
+print_option(const char *left, const struct cnt_field *p, FILE *f)
+{
+	bool shown = p->def != NULL && p->type != CNT_BOOLEAN;
+
+	if (p->help == NULL && !shown) {
+		fprintf(f, "  %s\n", left);
+		return;
+	}
+	fprintf(f, strlen(left) > 22 ? "  %s\n  %-22s" : "  %-22s", left, "");
+	if (p->help != NULL)
+		fprintf(f, " %s", p->help);
+	if (shown)
+		fprintf(f, " (default %s)", p->def);
+	fputc('\n', f);
+}
+
 void
 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 {
@@ -338,18 +369,12 @@ cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 	fprintf(f, "\n%s\n\n", v->about != NULL ? v->about : v->summary);
 	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
 		char *own CNT_FREE = is_option(p) ? option_name(p) : cnt_strdup(value_name(p));
-		char *value CNT_FREE = p->choices != NULL && p->value == NULL ?
-		    cnt_argv_choices(p) : cnt_strdup(value_name(p));
+		char *value CNT_FREE = value_shown(p);
 		char *left CNT_FREE = !is_option(p) ? cnt_strdup(own) :
 		    p->type != CNT_BOOLEAN ? cnt_format("%s %s", own, value) :
 		    cnt_format("%s%s", own, is_on(p) ? "=false" : "");
 
-		fprintf(f, "  %-22s", left);
-		if (p->help != NULL)
-			fprintf(f, " %s", p->help);
-		if (p->def != NULL && p->type != CNT_BOOLEAN)
-			fprintf(f, " (default %s)", p->def);
-		fputc('\n', f);
+		print_option(left, p, f);
 	}
 	fprintf(f, "  %-22s %s\n", "--json", "print the result, or the error, as one line of JSON");
 	if (v->tool != NULL)
@@ -357,5 +382,5 @@ cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 		    "serve this verb as an MCP tool on standard input");
 	fprintf(f, "  %-22s %s\n", "--describe[=FORM]",
 	    "print the verb's own table: json, words, mdoc");
-	fprintf(f, "  %-22s %s\n", "--help, --version", "");
+	fprintf(f, "  --help, --version\n");
 }

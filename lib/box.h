@@ -53,7 +53,7 @@ int	cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char
 
 /* lib/lxc.c: renders config and seccomp profile, mounts, starts, and returns when the box's init
  * has been executed. Left-overs of an earlier run are removed first. Running already: CNT_NO. A
- * network that was begun (lib/net.h; else NULL) comes to its end before anything of the box runs. */
+ * network that was begun (lib/net.h; else NULL) is ended before the box executes anything. */
 struct cnt_net_change;
 int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b,
 	    struct cnt_net_change *net, struct cnt_err *e);

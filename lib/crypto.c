@@ -15,9 +15,9 @@
 
 #include <openssl/sha.h>
 
-/* Where libcrypto is static, the linker (Makefile) has its start ask the first of these, so that the
- * processor is asked what it can before the first hash and not at every start: in a virtual machine
- * each question takes 5 us. Elsewhere there is no second. */
+/* Where libcrypto is static, the linker (Makefile) has its start call the first of these, so that
+ * the processor is asked what it can before the first hash and not at every start: in a virtual
+ * machine each question takes 5 us. Elsewhere there is no second. */
 void start_asks(void) __asm__("__wrap_OPENSSL_cpuid_setup");
 extern void ask_processor(void) __asm__("__real_OPENSSL_cpuid_setup") __attribute__((weak));
 

@@ -145,8 +145,11 @@ drop_bounding(struct cnt_err *e)
 		keep |= UINT64_C(1) << cnt_box_caps[i].number;
 	for (int cap = 0; cap < CAPS_MAX; cap++)
 		if ((keep & UINT64_C(1) << cap) == 0 &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 && errno != EINVAL)
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1) {
+			if (errno == EINVAL)	/* above the kernel's last */
+				break;
 			return cnt_fail_sys(e, "capability %d", cap);
+		}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1)
 		return cnt_fail_sys(e, "ambient capabilities");
 	return 0;
@@ -236,15 +239,12 @@ make_env(const struct cnt_entry *en, const struct cnt_account *a)
 }
 
 static void
-reset_signals(bool unblock)
+unblock_signals(void)
 {
-	sigset_t set;
+	sigset_t none;
 
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL);
-	sigemptyset(&set);
-	if (unblock)
-		sigprocmask(SIG_SETMASK, &set, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* From here on nothing is cnt's to report: as with a shell, the command's own standard error says
@@ -258,7 +258,7 @@ execute(const struct cnt_entry *en, const struct cnt_account *a)
 	char *const *argv = en->argv != NULL ? en->argv : en->memfd != -1 ? box : login;
 
 	environ = make_env(en, a);
-	reset_signals(true);
+	unblock_signals();
 	send_report(&(struct cnt_report){ .kind = CNT_ENTRANT_READY }, -1);
 	if (en->memfd != -1)
 		execveat(FD_MEMFD, "", argv, environ, AT_EMPTY_PATH);
@@ -396,7 +396,8 @@ cnt_entrant_start(const struct cnt_entrant *x, struct cnt_err *e)
 	if (pid != 0)
 		return pid;
 	report = x->report;
-	reset_signals(false);
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL);
 	if (helper(x, &label, &r.err) == -1)
 		give_up(&r.err);
 	r.pid = fork_with(CLONE_PARENT, -1, 0);

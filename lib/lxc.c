@@ -423,8 +423,9 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 		return -1;
 	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1)
 		return -1;
-	if (CNT_STEP("nothing of an earlier run is left", e) == 0 && start(i, b, &p, dir, net, e) == 0 &&
-	    CNT_STEP("the starter has ended", e) == 0 && cnt_limits_check(i->tag, b->name, &b->limits, e) == 0 &&
+	if (CNT_STEP("nothing of an earlier run is left", e) == 0 &&
+	    start(i, b, &p, dir, net, e) == 0 && CNT_STEP("the starter has ended", e) == 0 &&
+	    cnt_limits_check(i->tag, b->name, &b->limits, e) == 0 &&
 	    CNT_STEP("the limits are read back", e) == 0 &&
 	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0 &&
 	    CNT_STEP("a command can run", e) == 0)

@@ -24,7 +24,7 @@
 #define RESULT_MAX	((size_t)64 << 20)
 /* So much of what is freed stays: an answer of a MiB in new pages takes twice as long. */
 #define HEAP_KEPT	(4 << 20)
-#define GREAT		((size_t)256 << 10)	/* an answer whose making leaves holes in the heap */
+#define GREAT		((size_t)256 << 10)	/* an answer that leaves holes in the heap */
 
 struct verbs {
 	struct cnt_verbs_offer	*o;
@@ -293,8 +293,8 @@ call(struct cnt_request *r, const char *tool, const cJSON *arguments, void *arg)
 		note = vs->o->began(v->tool, arguments);
 	in = cnt_check_args(v, arguments, &e);
 	if (in != NULL && vs->o->in_process != NULL && vs->o->in_process(v)) {
-		if (run_here(vs, r, v, in, note) > GREAT)
-			malloc_trim(HEAP_KEPT);
+		if (run_here(vs, r, v, in, note) > GREAT && mallinfo2().fordblks > HEAP_KEPT)
+			malloc_trim(0);
 	} else if (in == NULL || start(vs, r, v, in, note, &e) == -1) {
 		tell_ended(vs, note, cnt_code_name(e.code));
 		cnt_request_error(r, &e);

@@ -15,7 +15,7 @@
 
 #include "lib/file.h"
 
-#define KEPT_ENDED	100		/* directories of processes that are over */
+#define KEPT_ENDED	50		/* directories of processes that are over */
 #define RECORD_MAX	((size_t)1 << 20)
 #define BLOCK		4096
 #define GROWTH		512		/* what a record may grow by when it ends */

@@ -68,7 +68,7 @@ escape_length(const char *s, size_t n)
 			i++;
 		return i < n && s[i] >= 0x40 && s[i] <= 0x7e ? i + 1 : i;
 	}
-	if (strchr("]PX^_", s[1]) != NULL) {
+	if (s[1] != '\0' && strchr("]PX^_", s[1]) != NULL) {
 		while (i < n && s[i] != '\a' && s[i] != '\033' && s[i] != '\n')
 			i++;
 		if (i < n && s[i] == '\033')

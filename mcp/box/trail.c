@@ -21,14 +21,23 @@ struct beside {
 	struct stat	 st;
 };
 
-static uint32_t
+static uint64_t
+written(const struct stat *st)
+{
+	return (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec;
+}
+
+static uint64_t
 check_of(int fd, int64_t offset)
 {
+	struct stat st = { 0 };
 	unsigned char bytes[CHECKED];
 	size_t want = offset < CHECKED ? (size_t)offset : CHECKED;
 	ssize_t n = pread(fd, bytes, want, offset - (int64_t)want);
 	uint32_t sum = 2166136261U;		/* FNV-1a */
 
+	if (offset == 0)
+		return fstat(fd, &st) == 0 ? written(&st) : 0;
 	for (ssize_t i = 0; i < n; i++)
 		sum = (sum ^ bytes[i]) * 16777619U;
 	return sum;
@@ -37,28 +46,44 @@ check_of(int fd, int64_t offset)
 char *
 cnt_mark_text(const struct cnt_mark *m)
 {
-	return cnt_format("%llu:%lld:%08x", (unsigned long long)m->inode, (long long)m->offset,
-	    m->check);
+	return cnt_format("%llu:%lld:%08llx", (unsigned long long)m->inode,
+	    (long long)m->offset, (unsigned long long)m->check);
 }
 
 bool
 cnt_mark_parse(const char *s, struct cnt_mark *m)
 {
-	unsigned long long inode = 0;
+	unsigned long long inode = 0, check = 0;
 	long long offset = 0;
 	int n = 0;
 
-	if (sscanf(s, "%20llu:%19lld:%8x%n", &inode, &offset, &m->check, &n) != 3 || s[n] != '\0' ||
-	    offset < 0)
+	if (sscanf(s, "%20llu:%19lld:%16llx%n", &inode, &offset, &check, &n) != 3 ||
+	    s[n] != '\0' || offset < 0)
 		return false;
 	m->inode = (ino_t)inode;
 	m->offset = offset;
+	m->check = check;
 	return true;
 }
 
+/* Was the file made after that time? Its inode may be that of one that was there then. */
+static bool
+is_made_after(int fd, uint64_t time)
+{
+	struct statx stx = { 0 };
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) == -1 ||
+	    (stx.stx_mask & STATX_BTIME) == 0)
+		return false;
+	return (uint64_t)stx.stx_btime.tv_sec * 1000000000 + stx.stx_btime.tv_nsec > time;
+}
+
+/* Can a file that has the mark's inode be the mark's? */
 static bool
 holds(int fd, const struct stat *st, const struct cnt_mark *m)
 {
+	if (m->offset == 0)
+		return !is_made_after(fd, m->check);
 	return st->st_size >= m->offset && check_of(fd, m->offset) == m->check;
 }
 
@@ -156,34 +181,40 @@ look_beside(struct cnt_trail *t, ino_t inode, ino_t log, struct beside found[CNT
 	return n;
 }
 
-/* Which of them goes on where the mark is: by inode, else by what it holds. */
+/* Which of them goes on where the mark is: by inode, else by what it holds; where the mark has
+ * nothing before it, the first that was written later. */
 static size_t
 pick(const struct beside *found, size_t n, const struct cnt_mark *m)
 {
 	size_t at = n;
 
-	for (size_t i = 0; i < n; i++)
-		if (holds(found[i].fd, &found[i].st, m)) {
-			if (found[i].st.st_ino == m->inode)
-				return i;
-			if (m->offset > 0)
-				at = i;
-		}
+	for (size_t i = n; i > 0; i--) {
+		const struct beside *b = &found[i - 1];
+
+		if (m->offset == 0 && written(&b->st) > m->check)
+			at = i - 1;
+		if (!holds(b->fd, &b->st, m))
+			continue;
+		if (b->st.st_ino == m->inode)
+			return i - 1;
+		if (m->offset > 0)
+			at = i - 1;
+	}
 	return at;
 }
 
-/* The log is another one than the mark's. */
+/* The log is another one than the mark's, or (same) may have been copied away meanwhile. */
 static void
-follow_back(struct cnt_trail *t, const struct cnt_mark *m, ino_t log)
+follow_back(struct cnt_trail *t, const struct cnt_mark *m, ino_t log, bool same)
 {
 	struct beside found[CNT_TRAIL_MAX] = { 0 };
 	size_t n = look_beside(t, m->inode, log, found), at = pick(found, n, m);
 
-	t->rotated = true;
-	t->lost = at == n;
+	t->rotated = at < n || !same;
+	t->lost = at == n && !same;
 	t->offset = at < n ? m->offset : 0;
 	/* One that may be as old is given rather than left out. */
-	while (at > 0 && at < n && !is_before(&found[at - 1].st, &found[at].st)) {
+	while (m->offset > 0 && at > 0 && at < n && !is_before(&found[at - 1].st, &found[at].st)) {
 		struct beside b = found[at];
 
 		found[at] = found[at - 1];
@@ -238,10 +269,11 @@ cnt_trail_open(struct cnt_trail *t, const char *path, const struct cnt_mark *m, 
 		return -1;
 	if (m == NULL)
 		t->offset = last_lines(fd, st.st_size, last);
-	else if (fd != -1 && st.st_ino == m->inode && holds(fd, &st, m))
+	else if (fd != -1 && st.st_ino == m->inode && holds(fd, &st, m) &&
+	    (m->offset > 0 || written(&st) == m->check))
 		t->offset = m->offset;
 	else
-		follow_back(t, m, st.st_ino);
+		follow_back(t, m, st.st_ino, fd != -1 && st.st_ino == m->inode && holds(fd, &st, m));
 	if (fd != -1)
 		t->fd[t->n++] = fd;
 	if (t->n == 0)
@@ -298,7 +330,8 @@ cnt_trail_again(struct cnt_trail *t, struct cnt_err *e)
 	fd = cnt_wall_regular(t->path, &st, e);
 	if (fd == -1)			/* renamed, and not there again yet */
 		return e->code == CNT_NOTFOUND ? 0 : -1;
-	if (t->current && st.st_ino == m.inode && holds(fd, &st, &m))
+	if (t->current && st.st_ino == m.inode && holds(fd, &st, &m) &&
+	    (m.offset > 0 || written(&st) == m.check))
 		return 0;
 	if (cnt_trail_open(&next, t->path, &m, 0, e) == -1)
 		return -1;

@@ -10,11 +10,12 @@
 #include "lib/base.h"
 #include "lib/err.h"
 
-/* Where reading stopped: a file, a byte of it, and a check of the bytes before that. */
+/* Where reading stopped: a file, a byte of it, and a check of the bytes before that. Where there
+ * are none it is the time when the file was written last, in nanoseconds. */
 struct cnt_mark {
 	ino_t		inode;
 	int64_t		offset;
-	uint32_t	check;
+	uint64_t	check;
 };
 
 /* "inode:offset:check". parse: false when it is none. */
@@ -28,7 +29,7 @@ struct cnt_trail {
 	int		 fd[CNT_TRAIL_MAX];	/* oldest first */
 	size_t		 n, at;			/* at: the one that is read */
 	int64_t		 offset;		/* in it */
-	uint32_t	 check;			/* of the bytes before that */
+	uint64_t	 check;			/* of the bytes before that, as in a mark */
 	bool		 current;		/* the last one is the log itself */
 	bool		 rotated;		/* since the mark */
 	bool		 lost;			/* what followed the mark is not there any more */

@@ -7,8 +7,8 @@
  * microseconds), rss (KiB after it, of the server and all its descendants), list (bytes of the
  * answer to tools/list), for each line "PREFIX what tool arguments" of CALLS, with tabs
  * between, TIMES such calls after a first one, each in microseconds, and exit (end of its input to
- * its own end, microseconds; after EXIT_MS it is ended). A line whose `what` is mix is no row of its
- * own: after the rounds one more process answers MANY of these in turn, and grown is KiB then.
+ * its own end, microseconds; after EXIT_MS it is ended). A line whose `what` is mix is no row of
+ * its own: after the rounds one more process answers MANY of these in turn, and grown is KiB then.
  */
 #include <sys/pidfd.h>
 #include <sys/wait.h>

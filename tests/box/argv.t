@@ -117,6 +117,14 @@ js 'a map' '1 2' '.stdout.text | rtrimstr("\n")' shell_exec --command 'echo $A $
 js 'read_file' 'a
 b' '.text | rtrimstr("\n")' read_file --path f
 
+# One tool alone as a server.
+run sh -c "printf '%s\n' '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}}}}' | agent-box file_info --mcp | jq -r '.result.tools[].name'"
+is "$out" file_info 'TOOL --mcp serves that tool'
+exits 2 'what is no tool is not served' agent-box write_ci_context --mcp
+run agent-box process_wait --help
+like "$out" '^  --until exit\|output\|port\|idle$' 'help shows the choices'
+unlike "$out" ' $' 'and no space at the end of a line'
+
 # What runs on ends with the call: the call is the connection here.
 run agent-box shell_exec --command "sleep 31$$ & echo hi"
 is "$out" hi 'a command that leaves something running'

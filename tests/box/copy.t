@@ -94,6 +94,38 @@ for (1 .. 15) {
 is $part, 0, "killed while copying: nothing ($none) or all ($all)";
 is join(' ', glob "$home/.agent-box*"), '', 'no temporary file is left';
 
+# move_file to another file system: the old place or the new one, whole, whenever it is killed.
+mkdir "$shm.d";
+sub move { my ($from, $to, %o) = @_; return $s->tool('move_file', { source => $from, destination => $to, %o }); }
+my ($lost, $moved) = ('', 0);
+for (1 .. 15) {
+	put('great', 'g' x 30_000_000) if !-e "$home/great";
+	unlink "$shm.d/moved";
+	my $k = Session->new(env => { HOME => $home });
+	$k->begin('move_file', { source => 'great', destination => "$shm.d/moved" });
+	sleep rand 0.04;
+	kill 'KILL', $k->{pid};
+	$k->ended;
+	Client::until(5, sub { !$k->processes });
+	my ($old, $new) = map { -s $_ // 'none' } "$home/great", "$shm.d/moved";
+	$moved++ if $old eq 'none';
+	$lost .= "$old and $new; " if ($old ne 30_000_000 && $new ne 30_000_000) || ($new ne 'none' && $new ne 30_000_000);
+}
+is $lost, '', "killed while moving: the file is whole in one place ($moved of 15 were moved)";
+is join(' ', map { s{.*/}{}r } glob("$shm.d/* $shm.d/.agent-box*")), -e "$shm.d/moved" ? 'moved' : '', 'no temporary file is left';
+mkfifo("$home/pipe", 0600);
+like move('pipe', "$shm.d/pipe")->{text}, qr/is no regular file.*mv moves it/, 'a FIFO does not go there';
+like move('d', "$shm.d/d")->{text}, qr/is no regular file.*mv moves it/, 'nor a directory';
+is move('pipe', 'pipe2')->{error}, 0, 'on its own file system it moves';
+put('kept', 'source');
+open $f, '>', "$shm.d/there";
+print $f 'old';
+close $f;
+like move('kept', "$shm.d/there")->{text}, qr/exists/, 'nothing is replaced there unasked';
+is -s "$shm.d/there", 3, 'really';
+is_deeply [ @{ move('kept', "$shm.d/there", overwrite => $true)->{data} }{qw(replaced copied)} ], [ $true, $true ], 'but when asked for';
+system("rm -r $shm.d");
+
 # make_directory.
 is_deeply mkd('m/n/o')->{data}, { path => "$home/m/n/o", created => $true }, 'a directory and its parents';
 is mode('m/n/o'), '0755', 'by the umask';

@@ -120,8 +120,8 @@ is scalar Session::matching(qr/sleep ${tag}4/), 0, 'whole';
 
 # Cancel: nothing is answered, the server goes on, TERM at once and KILL after two seconds.
 my @ids = map { $s->begin('shell_exec', { command => nasty($tag . 5), timeout_seconds => 60 }) } 1 .. 100;
-my $gentle = $s->begin('shell_exec', { command => "trap 'touch $home/term; exit' TERM; sleep ${tag}6 & wait" });
-$s->pump(0.2) until Session::matching(qr/sleep ${tag}5/) > 300;
+my $gentle = $s->begin('shell_exec', { command => "trap 'touch $home/term; exit' TERM; sleep ${tag}6 & echo >$home/up; wait" });
+$s->pump(0.2) until -e "$home/up" && Session::matching(qr/sleep ${tag}5/) > 300;
 $s->pump(0.3);
 $t = time;
 $s->cancel($_) for @ids, $gentle;
@@ -133,10 +133,9 @@ ok -e "$home/term", 'a command hears TERM first';
 ok !(grep { $s->{answers}{$_} } @ids, $gentle), 'a cancelled call is not answered';
 
 # Many at once.
-$t = time;
 @ids = map { $s->begin('shell_exec', { command => "sleep 1; echo $_" }) } 1 .. 200;
 is $s->tool('read_file', { path => '/etc/hostname' })->{error}, 0, 'a read answers among 200 commands';
-cmp_ok time - $t, '<', Client::allowed(2), 'before they end';
+ok +(grep { !$s->{answers}{$_} } @ids), 'before they end';
 is_deeply [ map { $s->result($_)->{body} } @ids ], [ map { "$_\n" } 1 .. 200 ], '200 commands run together';
 
 # Progress.

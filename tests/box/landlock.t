@@ -122,8 +122,7 @@ is run("env -i $Session::program shell_exec --command 'cat $out/secret'")->{body
     'an agent-box in it is held as well';
 
 my $p = $s->tool('process_start', { command => "cat $out/secret; echo x >$out/new; echo \$TMPDIR; echo y >kept; sleep 300" });
-Client::until(10, sub { -e "$root/kept" });
-$r = $s->tool('process_read', { id => $p->{data}{id} });
+Client::until(10, sub { ($r = $s->tool('process_read', { id => $p->{data}{id} }))->{text} =~ m{box/tmp$}m });
 like $r->{text}, qr{Permission denied.*Permission denied.*/agent-box/tmp$}s, 'processes are held as well';
 is tree(), $before, 'they change nothing either';
 $s->tool('process_kill', { id => $p->{data}{id}, signal => 'KILL' });

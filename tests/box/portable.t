@@ -57,8 +57,8 @@ sub session {
 
 sub commands {
 	my ($s, %o) = @_;
-	my $r = $s->tool('shell_exec', { command => 'echo hi; cat; id -u; exit 3', stdin => "in\n" });
-	is $r->{body}, "hi\nin\n" . ($o{user} // 0) . "\n", 'a command runs, as the user';
+	my $r = $s->tool('shell_exec', { command => 'echo hi; cat; id -u; exit 3', stdin => "lo\n" });
+	is $r->{body}, "hi\nlo\n" . ($o{user} // 0) . "\n", 'a command runs, as the user';
 	is $r->{facts}{exit_code}, 3, 'with its status';
 	$r = $s->tool('shell_exec', { command => 'echo "$PATH:$HOME"' });
 	like $r->{body}, qr{^/usr/local/sbin:\S*/bin:/\S*$}, 'with PATH and HOME, whatever the server has';

@@ -72,8 +72,9 @@ restore(const char *name, const char *link, const char *target, mode_t wanted)
 	if ((a != S_IFLNK || b != wanted) && (a != wanted || b != S_IFLNK)) {
 		clear_away(name);
 		clear_away(link);
-		if (symlinkat(target, root, link) == -1 ||
-		    (wanted == S_IFDIR && mkdirat(root, name, 0755) == -1))
+		/* A tool may have been quicker: the next time then. */
+		if ((symlinkat(target, root, link) == -1 ||
+		    (wanted == S_IFDIR && mkdirat(root, name, 0755) == -1)) && errno != EEXIST)
 			warn("%s", name);
 		a = wanted;
 	}

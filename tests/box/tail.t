@@ -18,6 +18,13 @@ my $home = tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);
 mkdir "$home/d";
 my $s = Session->new(env => { HOME => $home });
 my $id;
+
+# Workers of the server that have not ended.
+sub running {
+	return grep { (stat_of($_) =~ /\) (\w)/)[0] ne 'Z' } split ' ', `cat /proc/$s->{pid}/task/$s->{pid}/children`;
+}
+sub stat_of { open my $f, '<', "/proc/$_[0]/stat" or return ') Z'; return scalar(<$f>) // ') Z'; }
+
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
 sub put { my ($name, $bytes) = @_; open my $f, '>:raw', "$home/d/$name" or die; print $f $bytes; close $f; }
@@ -140,6 +147,41 @@ like $r->{text}, qr/the log is gone/, 'and that it is gone';
 put('log', "new 1\n");
 is lines(tail_of(since => next_of($r))), "new 1\n", 'until it is there again';
 
+# Whatever is done to a log between two calls: every line comes once and in order, or it is said that some are missing.
+my $seed = $ENV{CNT_SEED} // time % 100000;
+srand $seed;
+my ($line, $silent, $gaps) = (0, '', 0);
+sub write_lines { add('log', join '', map { 'entry ' . ++$line . "\n" } 1 .. 1 + rand 5); }
+sub shift_logs { -e "$home/d/log.$_" && turn("log.$_", 'log.' . ($_ + 1)) for 3, 2, 1; }
+for my $round (1 .. ($ENV{CNT_LONG} ? 200 : 6)) {
+	unlink glob "$home/d/*";
+	$line = 0;
+	put('log', '');
+	my ($got, $at, $missing, $last) = ('', next_of(tail_of()), 0, 0);
+	my $read = sub {
+		my $r = tail_of(since => $at, limit => 4 + int rand 60);
+		$at = next_of($r) || die $r->{text};
+		$missing += $r->{text} =~ /lines are missing/;
+		$got .= substr lines($r), 0, $r->{head} =~ s/ .*//r;
+		return $r->{facts}{truncated};
+	};
+	for (1 .. 40) {
+		my $what = int rand 10;
+		write_lines() if $what < 6;
+		if ($what == 6) { shift_logs(); turn('log', 'log.1'); write_lines(); }
+		if ($what == 7) { shift_logs(); system 'cp', "$home/d/log", "$home/d/log.1"; put('log', ''); write_lines(); }
+		$read->() if $what > 7;
+	}
+	1 while $read->();
+	for my $n ($got =~ /^entry (\d+)$/mg) {
+		$silent .= " round $round: $n after $last" if $n <= $last || ($n > $last + 1 && !$missing);
+		$gaps++ if $n > $last + 1;
+		$last = $n;
+	}
+	$silent .= " round $round: ends with $last, not $line" if $last != $line;
+}
+is $silent, '', "logs that are written, renamed and copied at random are read whole (seed $seed, $gaps gaps that were said)";
+
 # Following.
 began();
 $id = $s->begin('tail_log', { path => 'd/log', since => next_of(tail_of()), follow_seconds => 30 });
@@ -170,7 +212,7 @@ $id = $s->begin('tail_log', { path => 'd/log', follow_seconds => 60, until => 'n
 $s->pump(0.1, 'nothing') until $s->{progress}{6} || time > $t + 60;
 ok $s->{progress}{6}, 'reports as it waits';
 $s->say(sprintf '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}', $id);
-ok Client::until(10, sub { !grep { /^\d+$/ } map { split ' ' } `cat /proc/$s->{pid}/task/$s->{pid}/children` }), 'cancelled, it ends';
+ok Client::until(10, sub { !running() }), 'cancelled, it ends';
 
 # Below the wall, and without a /proc to name descriptors by.
 my $wall = Session->new(env => { HOME => $home, AGENTBOX_ROOT => "$home/d" });

@@ -46,6 +46,19 @@ some_array(const struct cnt_field *f, const uint8_t **data, size_t *n, int depth
 	return j;
 }
 
+/* About the field's own bounds, most of the time. */
+static cJSON *
+some_number(const struct cnt_field *f, const uint8_t **data, size_t *n)
+{
+	static const double about[] = { -1, 0, 1, 0.5 };
+	unsigned where = pick(data, n, 2);
+	double least = f != NULL ? f->min : 0, most = f != NULL ? f->max : 0;
+
+	if (where == 2)
+		return cJSON_CreateNumber((int)pick(data, n, 255) - 100);
+	return cJSON_CreateNumber((where == 0 ? least : most) + about[pick(data, n, 3)]);
+}
+
 static cJSON *
 some_value(const struct cnt_field *f, const uint8_t **data, size_t *n, int depth)
 {
@@ -58,7 +71,7 @@ some_value(const struct cnt_field *f, const uint8_t **data, size_t *n, int depth
 	case 1:
 		return cJSON_CreateBool(pick(data, n, 1) == 1);
 	case 2:
-		return cJSON_CreateNumber((int)pick(data, n, 255) - 100);
+		return some_number(f, data, n);
 	case 3:
 		text = pick_text(data, n);
 		return cJSON_CreateNumber(strtod(text, NULL));

@@ -22,11 +22,11 @@ in_set(const char *p, unsigned char c, const char **end)
 		"lower", "print", "punct", "space", "upper", "xdigit" };
 	static int (*const is[])(int) = { isalnum, isalpha, isblank, iscntrl, isdigit, isgraph,
 		islower, isprint, ispunct, isspace, isupper, isxdigit };
-	bool not = *p == '!' || *p == '^', in = false;
+	bool negated = *p == '!' || *p == '^', in = false;
 	int before = 0;
 
 	*end = NULL;
-	p += not;
+	p += negated;
 	for (const char *first = p; *p != ']' || p == first; p++) {
 		const char *close = p[0] == '[' && p[1] == ':' ? strchr(p + 2, ']') : NULL;
 
@@ -57,7 +57,7 @@ in_set(const char *p, unsigned char c, const char **end)
 		}
 	}
 	*end = p + 1;
-	return in != not;
+	return in != negated;
 }
 
 static bool
@@ -139,18 +139,18 @@ by_lines(const char *text, size_t n, const char *path, bool dir)
 	bool yes = false;
 
 	for (const char *p = text, *end = text + n, *nl = NULL; p < end; p = nl + 1) {
-		bool not = *p == '!';
-		const char *from = p + not;
+		bool negated = *p == '!';
+		const char *from = p + negated;
 		struct cnt_buf line CNT_BUF = { 0 };
 
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (nl == NULL)
 			nl = end;
 		/* What follows `!` is a pattern whatever it begins with. */
-		if (not && from < nl && (*from == '#' || *from == '!'))
+		if (negated && from < nl && (*from == '#' || *from == '!'))
 			cnt_buf_add(&line, "[", 1);
 		cnt_buf_add(&line, from, (size_t)(nl - from));
-		if (line.n > 1 && line.p[0] == '[' && not && (*from == '#' || *from == '!')) {
+		if (line.n > 1 && line.p[0] == '[' && negated && (*from == '#' || *from == '!')) {
 			line.n = 1;
 			cnt_buf_add(&line, from, 1);
 			line.p[1] = '\\';
@@ -159,7 +159,7 @@ by_lines(const char *text, size_t n, const char *path, bool dir)
 			cnt_buf_add(&line, from + 1, (size_t)(nl - from - 1));
 		}
 		if (line.n > 0 && decides(line.p, line.n, NULL, path, dir))
-			yes = !not;
+			yes = !negated;
 	}
 	return yes;
 }

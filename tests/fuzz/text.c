@@ -94,14 +94,15 @@ shown(const char *s, size_t n)
 	must(twice.n == plain.n && (plain.n == 0 || memcmp(twice.p, plain.p, plain.n) == 0));
 }
 
-/* Where no escape begins, a NUL is shown, and with it that bytes are missing. */
+/* Outside of an escape a NUL is shown, and with it that bytes are missing; it is part of none. */
 static void
 nul_is_shown(const char *s, size_t n)
 {
 	struct cnt_buf b CNT_BUF = { 0 };
 	const char *nul = n > 0 ? memchr(s, '\0', n) : NULL;
+	const char *escape = nul != NULL ? memchr(s, '\033', (size_t)(nul - s)) : NULL;
 
-	if (nul == NULL || memchr(s, '\033', (size_t)(nul - s)) != NULL)
+	if (nul == NULL || (escape != NULL && escape != nul - 1))
 		return;
 	must(!cnt_text_add(&b, s, n, false) && strstr(b.p, "\xef\xbf\xbd") != NULL);
 }

@@ -44,6 +44,7 @@ refuses(void **state CNT_UNUSED)
 		"1.", ".5", "2.e3", "+1", "1e400", "-1e400", "NaN", "nul", "{} {}", "1 2", "'a'",
 		    "{a:1}",
 		"\"\\u0000\"", "{\"a\\u0000b\":1}", "\"\t\"", "\"\\x41\"", "\"\\ud83d\"",
+		"\"\\ug000\"", "\"a\\u00g0b\"", "\"\\u00",
 		    "\xef\xbb\xbf{}",
 		"\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xff\"",
 		    "\"\xc3\"", "[1\f]",
@@ -136,6 +137,46 @@ finds_what_is_not_plain(void **state CNT_UNUSED)
 			}
 }
 
+static void
+model_escape(struct cnt_buf *b, const char *s, size_t n)
+{
+	static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+
+	for (size_t i = 0; i < n; i++) {
+		const char *p = s[i] != '\0' ? strchr(named, s[i]) : NULL;
+
+		if (p != NULL)
+			cnt_buf_addf(b, "\\%c", letters[p - named]);
+		else if ((unsigned char)s[i] < 0x20)
+			cnt_buf_addf(b, "\\u%04x", (unsigned char)s[i]);
+		else
+			cnt_buf_add(b, s + i, 1);
+	}
+}
+
+static void
+escapes_as_a_model_does(void **state CNT_UNUSED)
+{
+	char text[9000];
+
+	srandom(1);
+	for (int round = 0; round < 400; round++) {
+		struct cnt_buf b CNT_BUF = { 0 }, model CNT_BUF = { 0 };
+		size_t n = (size_t)random() % (round % 4 == 0 ? sizeof(text) : 70);
+		long rare = 1 + random() % 40;
+
+		for (size_t i = 0; i < n; i++)
+			text[i] = (char)(random() % rare == 0 ? "\"\\\n\x1f\0\t"[random() % 6] :
+			    random() % 256);
+		cnt_buf_adds(&b, "x");
+		cnt_buf_adds(&model, "x");
+		cnt_json_escape(&b, text, n);
+		model_escape(&model, text, n);
+		assert_int_equal(b.n, model.n);
+		assert_memory_equal(b.p, model.p, b.n + 1);
+	}
+}
+
 int
 main(void)
 {
@@ -144,6 +185,7 @@ main(void)
 		    cmocka_unit_test(bounds_depth),
 		cmocka_unit_test(prints_integers_exactly), cmocka_unit_test(mends_utf8),
 		cmocka_unit_test(quotes), cmocka_unit_test(finds_what_is_not_plain),
+		cmocka_unit_test(escapes_as_a_model_does),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

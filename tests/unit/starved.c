@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who waits for a processor, and who for anything else: a child of the lowest class beside a busy
+ * one on the same processor gets hardly any of it.
+ */
+#include <sys/wait.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/base.h"
+#include "mcp/starved.h"
+
+#define LONG_US	20000000
+
+static void
+burn(void)
+{
+	for (volatile unsigned n = 0;; n++)
+		continue;
+}
+
+static void
+rest(void)
+{
+	for (;;)
+		poll(NULL, 0, -1);
+}
+
+/* Its child does it, while it rests itself. */
+static void
+leave_it_to_a_child(void)
+{
+	if (fork() == 0)
+		burn();
+	rest();
+}
+
+/* idle: only what nobody else wants of processor 0. */
+static pid_t
+start(void (*work)(void), bool idle)
+{
+	const struct sched_param none = { 0 };
+	pid_t pid = fork();
+	cpu_set_t first;
+
+	assert_int_not_equal(pid, -1);
+	if (pid != 0)
+		return pid;
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	setpgid(0, 0);
+	if (sched_setaffinity(0, sizeof(first), &first) == -1 ||
+	    (idle && sched_setscheduler(0, SCHED_IDLE, &none) == -1))
+		_exit(1);
+	work();
+	_exit(0);
+}
+
+static void
+end(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Is it so at some time? */
+static bool
+becomes(pid_t pid, bool starved)
+{
+	int64_t until = cnt_ticks_us() + LONG_US;
+
+	do
+		if (cnt_starved(pid) == starved)
+			return true;
+	while (poll(NULL, 0, 1) == 0 && cnt_ticks_us() < until);
+	return false;
+}
+
+static void
+who_sleeps_is_not(void **state CNT_UNUSED)
+{
+	pid_t pid = start(rest, false);
+
+	assert_true(becomes(pid, false));
+	end(pid);
+	assert_false(cnt_starved(pid));
+}
+
+static void
+who_has_had_a_turn_is_not(void **state CNT_UNUSED)
+{
+	pid_t pid = start(burn, false), parent = start(leave_it_to_a_child, false);
+
+	poll(NULL, 0, 50);		/* they begin */
+	assert_true(becomes(pid, false));
+	assert_true(becomes(parent, false));
+	end(pid);
+	end(parent);
+}
+
+static void
+who_waits_for_a_processor_is(void **state CNT_UNUSED)
+{
+	pid_t busy = start(burn, false), also = start(burn, false);
+	pid_t pid = start(burn, true), parent = start(leave_it_to_a_child, true);
+
+	assert_true(becomes(pid, true));
+	assert_true(becomes(parent, true));
+	end(pid);
+	end(parent);
+	end(busy);
+	end(also);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_sleeps_is_not),
+		cmocka_unit_test(who_has_had_a_turn_is_not),
+		cmocka_unit_test(who_waits_for_a_processor_is),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
