@@ -63,7 +63,7 @@ int	cnt_keep_connect(int dir);
 int	cnt_keep_ask(int keeper, const struct cnt_ask *ask);
 int	cnt_keep_hear(int keeper, int64_t deadline, struct cnt_told *told, int *fd);
 
-/* process_orphans.c: the same as CNT_ASK_KILL for a process of this boot whose keeper was killed. */
+/* process_orphans.c: as CNT_ASK_KILL, for a process of this boot whose keeper was killed. */
 void	cnt_orphans_kill(const struct cnt_record *r, const struct cnt_ask *ask, struct cnt_told *t);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * process_kill: the keeper knows the tree, signals it, and says what is left of it. A keeper that was
- * stopped is continued first; one that was killed is replaced by process_orphans.c.
+ * process_kill: the keeper knows the tree, signals it, and says what is left of it. A keeper that
+ * was stopped is continued first; one that was killed is replaced by process_orphans.c.
  */
 #include "mcp/box/keep.h"
 

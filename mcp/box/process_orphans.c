@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A tree whose keeper was killed. It is looked for from the command, when its pid and start time are
- * those of the record, and in its session, whose number nobody else can have while the command
+ * A tree whose keeper was killed. It is looked for from the command, when its pid and start time
+ * are those of the record, and in its session, whose number nobody else can have while the command
  * lives. What is not certain to be of the tree is named, not signalled.
  */
 #include "mcp/box/keep.h"

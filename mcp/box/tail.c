@@ -124,7 +124,8 @@ follow(struct tail *t)
 {
 	int64_t now = 0;
 
-	while (!t->matched && t->bytes.n <= t->limit && (t->waits_for || t->bytes.n == 0)) {
+	while (!t->matched && !t->trail.more && t->bytes.n <= t->limit &&
+	    (t->waits_for || t->bytes.n == 0)) {
 		size_t before = t->bytes.n;
 
 		now = cnt_ticks_us();
@@ -169,7 +170,7 @@ cut(struct tail *t)
 {
 	size_t n = t->bytes.n < t->limit ? t->bytes.n : t->limit;
 
-	t->more = n < t->bytes.n;
+	t->more = n < t->bytes.n || t->trail.more;
 	n -= n > 0 ? unfinished(t->bytes.p, n) : 0;
 	if (n == 0 && t->more)		/* no code point at all */
 		n = t->bytes.n;

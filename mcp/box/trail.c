@@ -132,7 +132,8 @@ by_time(const void *a, const void *b)
 	/* Written in the same moment: renaming them, oldest first, stamped them too. */
 	return order != 0 ? order : x->st.st_ctim.tv_sec != y->st.st_ctim.tv_sec ?
 	    (x->st.st_ctim.tv_sec < y->st.st_ctim.tv_sec ? -1 : 1) :
-	    x->st.st_ctim.tv_nsec < y->st.st_ctim.tv_nsec ? -1 : 1;
+	    x->st.st_ctim.tv_nsec < y->st.st_ctim.tv_nsec ? -1 :
+	    x->st.st_ctim.tv_nsec > y->st.st_ctim.tv_nsec;
 }
 
 static bool
@@ -182,22 +183,21 @@ look_beside(struct cnt_trail *t, ino_t inode, ino_t log, struct beside found[CNT
 }
 
 /* Which of them goes on where the mark is: by inode, else by what it holds; where the mark has
- * nothing before it, the first that was written later. */
+ * nothing before it, the first that was written later. sure: the mark's own file is there. */
 static size_t
-pick(const struct beside *found, size_t n, const struct cnt_mark *m)
+pick(const struct beside *found, size_t n, const struct cnt_mark *m, bool *sure)
 {
 	size_t at = n;
 
+	*sure = false;
 	for (size_t i = n; i > 0; i--) {
 		const struct beside *b = &found[i - 1];
+		bool held = holds(b->fd, &b->st, m), same = b->st.st_ino == m->inode;
 
-		if (m->offset == 0 && written(&b->st) > m->check)
-			at = i - 1;
-		if (!holds(b->fd, &b->st, m))
-			continue;
-		if (b->st.st_ino == m->inode)
+		*sure |= held && (same || m->offset > 0);
+		if (held && same && m->offset > 0)
 			return i - 1;
-		if (m->offset > 0)
+		if (m->offset > 0 ? held : (held && same) || written(&b->st) > m->check)
 			at = i - 1;
 	}
 	return at;
@@ -208,13 +208,14 @@ static void
 follow_back(struct cnt_trail *t, const struct cnt_mark *m, ino_t log, bool same)
 {
 	struct beside found[CNT_TRAIL_MAX] = { 0 };
-	size_t n = look_beside(t, m->inode, log, found), at = pick(found, n, m);
+	bool sure = false;
+	size_t n = look_beside(t, m->inode, log, found), at = pick(found, n, m, &sure);
 
 	t->rotated = at < n || !same;
-	t->lost = at == n && !same;
+	t->lost = !sure && !same;
 	t->offset = at < n ? m->offset : 0;
 	/* One that may be as old is given rather than left out. */
-	while (m->offset > 0 && at > 0 && at < n && !is_before(&found[at - 1].st, &found[at].st)) {
+	while (m->offset > 0 && at > 0 && at < n && by_time(&found[at - 1], &found[at]) == 0) {
 		struct beside b = found[at];
 
 		found[at] = found[at - 1];
@@ -273,7 +274,8 @@ cnt_trail_open(struct cnt_trail *t, const char *path, const struct cnt_mark *m, 
 	    (m->offset > 0 || written(&st) == m->check))
 		t->offset = m->offset;
 	else
-		follow_back(t, m, st.st_ino, fd != -1 && st.st_ino == m->inode && holds(fd, &st, m));
+		follow_back(t, m, st.st_ino,
+		    fd != -1 && st.st_ino == m->inode && holds(fd, &st, m));
 	if (fd != -1)
 		t->fd[t->n++] = fd;
 	if (t->n == 0)
@@ -294,6 +296,10 @@ cnt_trail_read(struct cnt_trail *t, struct cnt_buf *b, size_t n)
 			continue;
 		if (got != 0 || t->at + 1 == t->n)
 			break;
+		/* A mark behind a few bytes would say little about which file it is in. */
+		t->more = b->n > 0 && n <= CHECKED;
+		if (t->more)
+			return 0;
 		t->at++;
 		t->offset = 0;
 		t->check = check_of(t->fd[t->at], 0);

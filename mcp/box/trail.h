@@ -32,6 +32,7 @@ struct cnt_trail {
 	uint64_t	 check;			/* of the bytes before that, as in a mark */
 	bool		 current;		/* the last one is the log itself */
 	bool		 rotated;		/* since the mark */
+	bool		 more;			/* reading ended before the next file */
 	bool		 lost;			/* what followed the mark is not there any more */
 	char		*packed;		/* the compressed file that may hold it, or NULL */
 };

@@ -27,6 +27,7 @@ my $s = Session->new(@env);
 my $seed = $ENV{SEED} // time ^ $$;
 srand $seed;
 diag "SEED=$seed";
+$SIG{$_} = sub { exit 1 } for qw(TERM INT HUP);
 END {
 	local $?;
 	for (grep { $_->{state} eq 'running' || $_->{left_running} } $s ? @{ tool('list')->{data}{processes} || [] } : ()) {

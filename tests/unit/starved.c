@@ -3,6 +3,7 @@
  * Who waits for a processor, and who for anything else: a child of the lowest class beside a busy
  * one on the same processor gets hardly any of it.
  */
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <poll.h>
 #include <sched.h>
@@ -19,9 +20,11 @@
 
 #define LONG_US	20000000
 
+/* A test that fails leaves nobody behind. */
 static void
 burn(void)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (volatile unsigned n = 0;; n++)
 		continue;
 }
@@ -29,6 +32,7 @@ burn(void)
 static void
 rest(void)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;)
 		poll(NULL, 0, -1);
 }
@@ -37,6 +41,7 @@ rest(void)
 static void
 leave_it_to_a_child(void)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (fork() == 0)
 		burn();
 	rest();
