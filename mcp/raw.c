@@ -6,6 +6,7 @@
  */
 #include "mcp/raw.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "lib/json.h"
@@ -20,46 +21,22 @@ space(const char *p, const char *end)
 	return p;
 }
 
-/* Four hex digits at p, or -1. */
-static int
-hex4(const char *p, const char *end)
+static bool
+is_hex4(const char *p, const char *end)
 {
-	int v = 0;
-
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i], l = (char)(c | 0x20);
-
-		if (c >= '0' && c <= '9')
-			v = v * 16 + (c - '0');
-		else if (l >= 'a' && l <= 'f')
-			v = v * 16 + (l - 'a' + 10);
-		else
-			return -1;
-	}
-	return v;
+	return end - p >= 4 && isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]) &&
+	    isxdigit((unsigned char)p[2]) && isxdigit((unsigned char)p[3]);
 }
 
 /* After a backslash. */
 static const char *
 escape(const char *p, const char *end)
 {
-	int v;
-
 	if (p >= end)
 		return NULL;
 	if (*p != 'u')
 		return memchr("\"\\/bfnrt", *p, 8) != NULL ? p + 1 : NULL;
-	v = hex4(p + 1, end);
-	if (v == -1 || (v >= 0xdc00 && v <= 0xdfff))
-		return NULL;
-	if (v < 0xd800 || v > 0xdbff)
-		return p + 5;
-	if (end - p < 11 || p[5] != '\\' || p[6] != 'u')
-		return NULL;
-	v = hex4(p + 7, end);
-	return v >= 0xdc00 && v <= 0xdfff ? p + 11 : NULL;
+	return is_hex4(p + 1, end) ? p + 5 : NULL;
 }
 
 static const char *

@@ -27,8 +27,8 @@ struct cnt_raw {
 	struct cnt_span	 value;
 };
 
-/* Is this one JSON value by RFC 8259 (surrogates paired, nested at most CNT_RAW_DEPTH deep), with
- * nothing but white space around it? UTF-8 is not looked at. */
+/* Is this one JSON value by RFC 8259 (nested at most CNT_RAW_DEPTH deep), with nothing but white
+ * space around it? UTF-8 is not looked at, nor whether surrogates come in pairs. */
 bool	cnt_raw_check(struct cnt_span text);
 
 /* Starts a walk; false when the text is no object and no array. */

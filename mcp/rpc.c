@@ -41,7 +41,9 @@ static bool
 may_echo(struct cnt_span id)
 {
 	if (*id.p == '"')
-		return memmem(id.p, id.n, "\\u0000", 6) == NULL;
+		return memmem(id.p, id.n, "\\u0000", 6) == NULL &&
+		    memmem(id.p, id.n, "\\ud", 3) == NULL &&
+		    memmem(id.p, id.n, "\\uD", 3) == NULL;
 	return memchr("-0123456789", *id.p, 11) != NULL && strcspn(id.p, ".eE,}") >= id.n;
 }
 
@@ -77,7 +79,8 @@ cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m)
 	if (cnt_utf8_valid(line.p, line.n) == line.n && cnt_raw_check(line)) {
 		m->id = refused_id(line);
 		bad(m, m->id.p != NULL ? CNT_RPC_PARAMS : CNT_RPC_INVALID, "Refused: a name "
-		    "twice in one object, \\u0000, a number out of range, or nested too deeply");
+		    "twice in one object, \\u0000, half a surrogate pair, a number out of range, "
+		    "or nested too deeply");
 	}
 	return NULL;
 }

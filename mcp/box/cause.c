@@ -2,9 +2,9 @@
  *
  * Which limit of the box it was. The box's control groups are read as the box sees them, version 2
  * or 1. A session that came in from outside is beside the box's own group, not in it: that group
- * then shows the limits, which are the same, but not the events. So the machine's count of processes
- * killed for memory serves too, together with what the command's end and words say, and words
- * alone for a process that could not be made.
+ * then shows the limits, which are the same, but not the events. So the machine's count of
+ * processes killed for memory serves too, together with what the command's end and words say, and
+ * words alone for a process that could not be made.
  */
 #include "mcp/box/cause.h"
 
@@ -22,7 +22,8 @@
 static const char *const killed_words[] = { "Killed", "killed", NULL };
 
 static const char *const fork_words[] = {
-	"Cannot fork", "cannot fork", "can't fork", "Unable to fork", "unable to fork", "fork failed",
+	"Cannot fork", "cannot fork", "can't fork", "Unable to fork", "unable to fork",
+	"fork failed",
 	"fork: Resource temporarily unavailable", "fork: retry", "can't start new thread",
 	"clone: Resource temporarily unavailable", "pthread_create failed", "spawn EAGAIN", NULL,
 };

@@ -50,7 +50,8 @@
 	BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_NET_RAW) | BIT(CAP_SYS_CHROOT) | \
 	BIT(CAP_AUDIT_WRITE) | BIT(CAP_SETFCAP))
 
-struct ruleset_attr {			/* as the kernel has it from ABI 6 on; zeros are taken by all */
+/* As the kernel has it from ABI 6 on; zeros are taken by all. */
+struct ruleset_attr {
 	__u64	fs, net, scoped;
 };
 

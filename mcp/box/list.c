@@ -12,8 +12,11 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 
+#include "mcp/box/walk.h"
+
 #define LOOKED_MAX	200000
 #define TIME_US		250000
+#define ROOM_MAX	(CNT_ESCAPED_MAX + (CNT_ESCAPED_MAX >> 2))	/* names are not a payload */
 
 static const struct cnt_field list_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },
@@ -54,6 +57,7 @@ struct walk {
 	int64_t		 limit, given, total, looked, until;
 	char		*last;		/* where the next page goes on, or NULL */
 	bool		 more, stopped, skipped;
+	size_t		 room;		/* bytes of the answer that are left */
 };
 
 struct names {
@@ -61,23 +65,6 @@ struct names {
 	const char	**p;
 	size_t		  n;
 };
-
-/* Path order: byte by byte, but `/` before everything, so that a directory's entries follow it. */
-static int
-path_order(const char *a, const char *b)
-{
-	while (*a != '\0' && *a == *b) {
-		a++;
-		b++;
-	}
-	if (*a == *b)
-		return 0;
-	if (*a == '\0' || *b == '\0')
-		return *a == '\0' ? -1 : 1;
-	if (*a == '/' || *b == '/')
-		return *a == '/' ? -1 : 1;
-	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-}
 
 static int
 by_name(const void *a, const void *b)
@@ -164,6 +151,7 @@ static void
 give(struct walk *w, int dir, const char *name, const char *path)
 {
 	struct cnt_buf *to = &w->entries;
+	size_t before = to->n, used = 0;
 	struct stat st = { 0 };
 	char mode[5] = "0000", time[32];
 
@@ -187,8 +175,15 @@ give(struct walk *w, int dir, const char *name, const char *path)
 	if (S_ISLNK(st.st_mode))
 		add_target(to, dir, name);
 	cnt_buf_add(to, "}", 1);
-	if (++w->given == w->limit)
-		w->last = cnt_strdup(path);
+	/* It stands in the answer twice: as it is, and as text of a string. */
+	used = 2 * (to->n - before);
+	for (size_t i = before; i < to->n; i++)
+		used += to->p[i] == '"' || to->p[i] == '\\';
+	w->room -= used < w->room ? used : w->room;
+	if (++w->given < w->limit && w->room > 0)
+		return;
+	w->limit = w->given;
+	w->last = cnt_strdup(path);
 }
 
 static void
@@ -212,7 +207,7 @@ look_at(struct walk *w, int dir, const char *name, const char *path)
 static bool
 is_before(const struct walk *w, const char *path)
 {
-	return w->after != NULL && path_order(path, w->after) <= 0;
+	return w->after != NULL && cnt_walk_order(path, w->after) <= 0;
 }
 
 static void walk_directory(struct walk *w, int fd, const char *prefix, int depth);
@@ -271,7 +266,8 @@ list_directory(struct cnt_call *c)
 	struct walk w = { .glob = cnt_json_str(c->in, "glob"),
 	    .hidden = cnt_json_bool(c->in, "include_hidden"),
 	    .depth = (int)cnt_json_int(c->in, "depth", 1),
-	    .limit = cnt_json_int(c->in, "limit", 1000), .until = cnt_ticks_us() + TIME_US };
+	    .limit = cnt_json_int(c->in, "limit", 1000), .until = cnt_ticks_us() + TIME_US,
+	    .room = ROOM_MAX };
 	int fd = -1;
 
 	if (cursor != NULL && (cnt_base64_decode(&after, cursor) == -1 || after.n == 0 ||

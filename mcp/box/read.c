@@ -96,6 +96,10 @@ read_range(int fd, int64_t offset, size_t limit, struct part *p)
 	p->start = offset - (int64_t)back;
 	if (fill(fd, p->start, back + limit + POINT_MAX, &p->bytes) == -1)
 		return -1;
+	if (back > p->bytes.n) {	/* far behind the end */
+		p->start = offset;
+		p->bytes.n = back = 0;
+	}
 	p->from = back < p->bytes.n ? aligned(p->bytes.p, p->bytes.n, back) : p->bytes.n;
 	p->n = p->bytes.n - p->from < limit ? p->bytes.n - p->from : limit;
 	return 0;

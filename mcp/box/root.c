@@ -22,6 +22,7 @@
 #define AGAIN_MAX	128		/* a resolution disturbed by a rename is tried again */
 #define LISTED_MAX	10000		/* entries looked at for like names */
 #define ALIKE_MAX	5
+#define SHOWN_MAX	600		/* bytes of a path in an error: what is wrong stands behind it */
 
 static struct {
 	char	*path;			/* "" for `/`, else without a slash at the end */
@@ -82,6 +83,10 @@ cnt_wall_path(const char *path)
 {
 	if (path[0] == '/')
 		return cnt_strdup(path);
+	if (strcmp(path, "~") == 0)
+		return cnt_strdup(wall.home[0] != '\0' ? wall.home : "/");
+	if (strncmp(path, "~/", 2) == 0)	/* models write it; ./~ is the name */
+		path += 2 + strspn(path + 2, "/");
 	return cnt_format("%s/%s", strcmp(wall.home, "/") == 0 ? "" : wall.home, path);
 }
 
@@ -258,6 +263,7 @@ cnt_wall_hint_full(struct cnt_err *e, int error)
 int
 cnt_wall_fail(struct cnt_err *e, const char *path)
 {
+	size_t n = cnt_text_prefix(path, strlen(path), SHOWN_MAX);
 	int error = errno;
 
 	if (error == EXDEV) {
@@ -266,7 +272,9 @@ cnt_wall_fail(struct cnt_err *e, const char *path)
 		return cnt_hint(e, "AGENTBOX_ROOT is %s; links that are absolute or lead out are "
 		    "refused", wall.path);
 	}
-	cnt_fail_sys(e, "%s", path);
+	if (path[0] == '\0')
+		return cnt_fail(e, CNT_INVALID, "path: expected a path, got \"\"");
+	cnt_fail_sys(e, "%.*s%s", (int)n, path, path[n] != '\0' ? "..." : "");
 	switch (error) {
 	case ENOENT:
 		e->code = CNT_NOTFOUND;

@@ -41,7 +41,12 @@ open_old(struct cnt_target *t, struct cnt_err *e)
 int
 cnt_target_open(struct cnt_target *t, const char *path, bool mkdirs, struct cnt_err *e)
 {
+	size_t n = strlen(path);
+
 	*t = (struct cnt_target){ .path = cnt_strdup(path), .dir = -1, .old = -1 };
+	if (n > 0 && path[n - 1] == '/')
+		return cnt_fail(e, CNT_INVALID, "%s: ends in a slash, as only a directory does",
+		    path);
 	t->dir = cnt_wall_target(&t->path, mkdirs, &t->name, e);
 	return t->dir == -1 ? -1 : open_old(t, e);
 }
@@ -73,7 +78,7 @@ cnt_target_match(const struct cnt_target *t, const char *wanted, struct cnt_err 
 		return 0;
 	if (strcmp(wanted, "absent") == 0)
 		return t->old == -1 ? 0 : cnt_fail(e, CNT_EXISTS, "%s: exists", t->path);
-	if (strlen(wanted) != 64 || strspn(wanted, "0123456789abcdef") != 64)
+	if (strlen(wanted) != 64 || strspn(wanted, "0123456789abcdefABCDEF") != 64)
 		return cnt_fail(e, CNT_INVALID, "if_match: expected 64 hex digits or `absent`");
 	if (t->old == -1) {
 		errno = ENOENT;
@@ -83,7 +88,7 @@ cnt_target_match(const struct cnt_target *t, const char *wanted, struct cnt_err 
 		return -1;
 	if (cnt_digest_file(t->old, sha) == -1)
 		return cnt_wall_fail(e, t->path);
-	if (strcmp(wanted, sha) == 0)
+	if (strcasecmp(wanted, sha) == 0)
 		return 0;
 	cnt_fail(e, CNT_NO, "%s: is not what if_match says: its sha256 is %s", t->path, sha);
 	return cnt_hint(e, "it was changed meanwhile: read it again");

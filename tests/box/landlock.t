@@ -95,9 +95,9 @@ my %denied = (
 	'rename out' => "mv -n below $out/", 'link out' => "ln f $out/f", 'link in' => "ln $out/secret s",
 	'rename in' => "mv $out/secret s", 'by a link' => 'cat link/secret', 'write by a link' => 'echo x >link/new',
 	'by ..' => 'cat ../out/secret', 'by /proc' => "cat /proc/self/root$out/secret",
-	'by a directory of another' => "cat /proc/$$/cwd/../$out/secret", 'system file' => 'echo x >>/etc/passwd',
-	'system directory' => 'touch /usr/x', '/tmp' => 'touch /tmp/cnt-landlock', '/' => 'ls /', home => "ls $home",
-	'/dev' => 'touch /dev/cnt-landlock', disk => 'head -c 1 /dev/vda', sysctl => 'echo 1 >/proc/sys/kernel/randomize_va_space',
+	'by a directory of another' => "cat /proc/$$/cwd/../$out/secret", 'system file' => ': >>/etc/passwd',
+	'system directory' => "mkdir /usr/cnt-landlock-$$", '/tmp' => "mkdir /tmp/cnt-landlock-$$", '/' => 'ls /', home => "ls $home",
+	'/dev' => "mkdir /dev/cnt-landlock-$$", disk => 'head -c 1 /dev/vda', sysctl => ': >/proc/sys/kernel/randomize_va_space',
 	'device' => 'mknod null c 1 3', mount => "unshare -m mount --bind $out below", chroot => "chroot $out /program",
 	'environment of the server' => 'tr "\0" "\n" </proc/$PPID/environ', 'memory of the server' => 'head -c 1 /proc/$PPID/mem',
 	'signal to the supervisor' => 'kill -STOP $PPID', "signal to others" => "kill -CONT $$",
@@ -110,7 +110,7 @@ for my $what (sort keys %denied) {
 my $listen;
 is tree(), $before, 'nothing has changed there';
 is slurp("$out/secret"), 'secret', 'nor in the file';
-ok !-e '/tmp/cnt-landlock', 'nor elsewhere';
+is join(' ', grep { rmdir } map { "/$_/cnt-landlock-$$" } qw(usr tmp dev)), '', 'nor elsewhere';
 socket($listen, AF_UNIX, SOCK_STREAM, 0) && bind($listen, pack 'S a*', AF_UNIX, "\0cnt-landlock-$$") && listen $listen, 5
     or die "socket: $!";
 my $speak = q{perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, pack "S a*", AF_UNIX, "\0cnt-landlock-} . $$ .

@@ -115,8 +115,9 @@ memory_of_v1(void **state)
 {
 	(void)state;
 	make_v1();
-	assert_string_equal(told("memory/memory.oom_control", "under_oom 0\noom_kill 1\n", EXITED(137),
-	    "", "killed: memory limit 128 MiB; cnt resize %s --memory 256m"), "memory");
+	assert_string_equal(told("memory/memory.oom_control", "under_oom 0\noom_kill 1\n",
+	    EXITED(137), "",
+	    "killed: memory limit 128 MiB; cnt resize %s --memory 256m"), "memory");
 	put("memory/memory.limit_in_bytes", "9223372036854771712\n");
 	assert_string_equal(told("memory/memory.oom_control", "oom_kill 2\n", KILLED, "",
 	    "killed: memory limit 128 MiB; cnt resize %s --memory 256m"), "memory");
@@ -132,7 +133,8 @@ memory_of_the_machine(void **state)
 	make_v2();
 	assert_string_equal(told("vmstat", "oom_kill 8\n", KILLED, "", line), "memory");
 	assert_string_equal(told("vmstat", "oom_kill 9\n", EXITED(137), "", line), "memory");
-	assert_string_equal(told("vmstat", "oom_kill 10\n", EXITED(1), "sh: Killed", line), "memory");
+	assert_string_equal(told("vmstat", "oom_kill 10\n", EXITED(1), "sh: Killed", line),
+	    "memory");
 	assert_null(told("vmstat", "oom_kill 11\n", EXITED(1), "no such file", NULL));
 	assert_null(told("vmstat", "oom_kill 12\n", EXITED(0), "Killed", NULL));
 	put("memory.max", "max\n");
@@ -147,8 +149,8 @@ pids_of_both(void **state)
 
 	(void)state;
 	make_v2();
-	assert_string_equal(told("pids.events", "max 1\n", EXITED(1), "", "refused a process: pids limit "
-	    "4096; cnt resize %s --pids 8192"), "pids");
+	assert_string_equal(told("pids.events", "max 1\n", EXITED(1), "", "refused a process: "
+	    "pids limit 4096; cnt resize %s --pids 8192"), "pids");
 	assert_string_equal(told(NULL, NULL, EXITED(0), said, "refused a process: pids limit 4096; "
 	    "cnt resize %s --pids 8192"), "pids");
 	assert_null(told(NULL, NULL, EXITED(1), "read: Resource temporarily unavailable", NULL));
