@@ -46,7 +46,7 @@ FAULTED = $(addprefix $(O)/faults/bin/,cnt $(addprefix cnt-,create delete doctor
 SUITE   = $(shell . /etc/os-release; echo $$VERSION_CODENAME)
 IMAGE   = $(O)/tests/image-$(SUITE).tar
 SCRIPTS = $(wildcard sh/check sh/ci-keep sh/cjson sh/cross sh/quickstart sh/image/* .ci/run) $(shell grep -lrE '^\#!/bin/(ba)?sh' \
-          tests --include=* --exclude-dir=node_modules)
+          tests --include=* --exclude='*.txt' --exclude-dir=node_modules)
 
 all:
 

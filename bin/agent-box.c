@@ -115,10 +115,12 @@ describe(const char *form)
 		cnt_describe_words(tools, stdout);
 	} else if (strcmp(form, "mdoc") == 0) {
 		cnt_describe_mdoc(tools, stdout);
-	} else {
+	} else if (strcmp(form, "json") == 0) {
 		d = cnt_describe(tools);
 		text = cnt_json_print(d);
 		printf("%s\n", text);
+	} else {
+		return print_help(stderr);
 	}
 	return 0;
 }
@@ -212,6 +214,8 @@ run_tool(int argc, char **argv)
 	char *prog CNT_FREE = cnt_format("agent-box %s", argv[0]);
 
 	if (args == NULL) {
+		for (int i = 1; i < argc; i++)	/* it may stand behind what was wrong */
+			opt.json |= strcmp(argv[i], "--json") == 0;
 		print_error(v != NULL ? v->name : "", &e, opt.json);
 		return cnt_code_exit(e.code);
 	}
@@ -244,8 +248,10 @@ run(int argc, char **argv, struct cnt_err *e)
 		return print_help(stdout);
 	if (strcmp(word, "--version") == 0)
 		return printf("agent-box %s\n", CNT_VERSION), 0;
-	if (strncmp(word, "--describe", 10) == 0)
-		return describe(word[10] == '=' ? word + 11 : "json");
+	if (strcmp(word, "--describe") == 0)
+		return describe("json");
+	if (strncmp(word, "--describe=", 11) == 0)
+		return describe(word + 11);
 	if (word[0] == '-' && strcmp(word, "--mcp") != 0)
 		return print_help(stderr);
 	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1)

@@ -200,6 +200,9 @@ option(const struct cnt_verb *v, char **argv, cJSON *args, struct cnt_argv *opt,
 	char *name CNT_FREE = cnt_format("%.*s", eq != NULL ? (int)(eq - argv[0]) :
 	    (int)strlen(argv[0]), argv[0]);
 
+	for (char *p = name; *p != '\0'; p++)	/* both spellings: tools' arguments have `_` */
+		if (*p == '_')
+			*p = '-';
 	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++) {
 		char *own CNT_FREE = option_name(f);
 
@@ -267,6 +270,7 @@ cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cnt_argv 
 			break;
 		if (f == NULL) {
 			cnt_fail(e, CNT_INVALID, "%s: surplus operand \"%.64s\"", v->name, argv[i]);
+			cnt_hint(e, "--help lists the options");
 			return NULL;
 		}
 		if (put(args, f, argv[i++], e) == -1)

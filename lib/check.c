@@ -202,6 +202,18 @@ check_map(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 static cJSON *check_object(const char *what, const struct cnt_field *fields, const cJSON *args,
     struct cnt_err *e);
 
+/* An error of a member's value names the member; in an object of many it must say which. */
+static int
+name_whole(const char *what, struct cnt_err *e)
+{
+	struct cnt_err inner = *e;
+
+	if (strncmp(inner.text, what, strlen(what)) == 0)
+		return -1;
+	cnt_fail(e, inner.code, "%s.%s", what, inner.text);
+	return inner.hint[0] != '\0' ? cnt_hint(e, "%s", inner.hint) : -1;
+}
+
 /* One object, or JSON text of one or of several: some clients, and the command line, have no other
  * way to say it. */
 static int
@@ -226,7 +238,7 @@ add_objects(cJSON *all, const struct cnt_field *f, const cJSON *v, struct cnt_er
 		return unfit(f, v, "objects in the array", e);
 	one = check_object(what, f->of, text != NULL ? text : v, e);
 	if (one == NULL)
-		return -1;
+		return name_whole(what, e);
 	cJSON_AddItemToArray(all, one);
 	return 0;
 }

@@ -129,8 +129,8 @@ add_result(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revi
 	return 0;
 }
 
-void
-cnt_server_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
+static void
+send_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
     enum cnt_revision revision, struct cnt_span result, int keep_ms)
 {
 	struct cnt_buf b = { 0 };
@@ -161,7 +161,7 @@ cnt_asked_refuse(const struct cnt_asked *a, int code, const char *text, const ch
 void
 cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int keep_ms)
 {
-	cnt_server_result(a->s, a->batch, a->m->id, a->revision,
+	send_result(a->s, a->batch, a->m->id, a->revision,
 	    (struct cnt_span){ result->p, result->n }, keep_ms);
 }
 
@@ -169,7 +169,7 @@ void
 cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n)
 {
 	if (!r->dropped)
-		cnt_server_result(r->server, r->batch, r->id, r->revision,
+		send_result(r->server, r->batch, r->id, r->revision,
 		    (struct cnt_span){ result, n }, CNT_KEEP_NONE);
 	cnt_request_free(r);
 }

@@ -37,6 +37,9 @@ int	 cnt_wall_regular(const char *path, struct stat *st, struct cnt_err *e);
  * caller frees it. mkdirs makes missing directories. */
 int	 cnt_wall_parent(const char *path, bool mkdirs, char **name, struct cnt_err *e);
 
+/* A path that ends in a slash is refused: what is written, moved or deleted there is no directory. */
+int	 cnt_wall_no_slash(const char *path, struct cnt_err *e);
+
 /* The same for the file that path means when links are followed; *path is replaced by that file's
  * path (as cnt_wall_path). The file itself may be missing. */
 int	 cnt_wall_target(char **path, bool mkdirs, char **name, struct cnt_err *e);

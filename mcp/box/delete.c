@@ -34,6 +34,8 @@ delete_file(struct cnt_call *c)
 		cnt_fail(c->err, CNT_NO, "%s: is a directory", path);
 		return cnt_hint(c->err, "directories are removed with shell_exec: rm -r");
 	}
+	if (cnt_wall_no_slash(path, c->err) == -1)
+		return -1;
 	if (unlinkat(dir, name, 0) == -1)
 		return cnt_wall_fail(c->err, path);
 	cnt_json_set_str(c->out, "path", whole);

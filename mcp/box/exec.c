@@ -316,7 +316,7 @@ show(struct run *r)
 		cnt_usage_show(&r->ended.usage, &c->head);
 	show_left(r, &c->head);
 	cnt_buf_adds(&c->head, "\n");
-	show_limit(r, err.p != NULL ? err.p : c->body.p != NULL ? c->body.p : "");
+	show_limit(r, err.n > 0 ? err.p : c->body.n > 0 ? c->body.p : "");
 	if (c->body.n > 0 && c->body.p[c->body.n - 1] != '\n' &&
 	    (err.n > 0 || r->out.cut || r->out.inexact))
 		cnt_buf_adds(&c->foot, "\n");

@@ -16,7 +16,8 @@
 
 #define LOOKED_MAX	200000
 #define TIME_US		250000
-#define ROOM_MAX	(CNT_ESCAPED_MAX + (CNT_ESCAPED_MAX >> 2))	/* names are not a payload */
+/* Names are not a payload. */
+#define ROOM_MAX	(CNT_ESCAPED_MAX + (CNT_ESCAPED_MAX >> 2))
 
 static const struct cnt_field list_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },

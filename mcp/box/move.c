@@ -124,6 +124,9 @@ move_file(struct cnt_call *c)
 	/* Looked at first, so that no directories are made for nothing. */
 	if (fstatat(from_dir, from_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return cnt_wall_fail(c->err, from.path);
+	if (!S_ISDIR(st.st_mode) && (cnt_wall_no_slash(from.path, c->err) == -1 ||
+	    cnt_wall_no_slash(to.path, c->err) == -1))
+		return -1;
 	to_dir = cnt_wall_parent(to.path, cnt_json_bool(c->in, "mkdirs"), &to_name, c->err);
 	if (to_dir == -1)
 		return -1;

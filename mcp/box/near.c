@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What in a text is most like another, when that is not in it. Lines are compared by the pairs of
- * neighbouring bytes that both have, white space left out; a long line in windows. Time is linear
+ * neighbouring bytes that both have, white space left out and case ignored; a long line in windows. Time is linear
  * in the text, whatever it holds.
  */
 #include "mcp/box/edit.h"
@@ -44,7 +44,7 @@ count_pairs(struct near *f, const char *p, size_t n, bool want, size_t *common)
 
 	f->unit++;
 	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)p[i];
+		unsigned char c = (unsigned char)tolower((unsigned char)p[i]);
 		unsigned at = (unsigned)before << 8 | c;
 
 		if (c == ' ' || (c >= '\t' && c <= '\r'))

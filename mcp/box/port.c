@@ -184,7 +184,7 @@ wait_for_port(struct cnt_call *c)
 {
 	int port = (int)cnt_json_int(c->in, "port", 0);
 	const char *host = cnt_json_str(c->in, "host");
-	int64_t started = cnt_ticks_us(), now = started, pause = FIRST_PAUSE_US;
+	int64_t started = cnt_ticks_us(), now = 0, pause = FIRST_PAUSE_US;
 	int64_t deadline = started + (int64_t)(cnt_json_num(c->in, "timeout_seconds", 30) * 1e6);
 	int64_t next_progress = started + PROGRESS_US;
 	struct cnt_addresses a;

@@ -153,7 +153,8 @@ cnt_orphans_kill(const struct cnt_record *r, const struct cnt_ask *ask, struct c
 		end_orphans(&o, r, ask, t);
 		left = &o.pids;
 	}
-	for (; t->left < (int)left->n && t->left < (int)nitems(t->pids); t->left++)
+	for (; left->p != NULL && t->left < (int)left->n && t->left < (int)nitems(t->pids);
+	    t->left++)
 		t->pids[t->left] = left->p[t->left];
 	for (size_t i = 0; i < o.n; i++)
 		close(o.fd[i]);

@@ -19,11 +19,11 @@
 #define IDLE_SHARE	20		/* a twentieth of one processor is rest */
 #define PROGRESS_US	500000
 
-static const char *const untils[] = { "exit", "output", "port", "idle", NULL };
+static const char *const conditions[] = { "exit", "output", "port", "idle", NULL };
 
 static const struct cnt_field wait_params[] = {
 	{ .name = "id", .type = CNT_STRING, .flags = CNT_REQUIRED },
-	{ .name = "until", .type = CNT_STRING, .flags = CNT_REQUIRED, .choices = untils,
+	{ .name = "until", .type = CNT_STRING, .flags = CNT_REQUIRED, .choices = conditions,
 	    .help = "idle: 1 s without output or CPU" },
 	{ .name = "pattern", .type = CNT_STRING, .min = 1, .max = 4096,
 	    .help = "of a line: POSIX extended regex" },

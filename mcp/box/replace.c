@@ -66,13 +66,15 @@ fail_count(const struct cnt_buf *text, const struct cnt_buf *old, int64_t n, int
 {
 	struct cnt_buf lines CNT_BUF = { 0 };
 	const char *p = text->p, *from = text->p;
-	size_t line = 1;
+	size_t line = 1, told = 0;
 
 	for (int i = 0; i < SHOWN_MAX && (p = find(p, text, old)) != NULL; i++, p += old->n) {
 		for (; (from = memchr(from, '\n', (size_t)(p - from))) != NULL; from++)
 			line++;
 		from = p;
-		cnt_buf_addf(&lines, "%s%zu", i == 0 ? "" : ", ", line);
+		if (line != told)
+			cnt_buf_addf(&lines, "%s%zu", i == 0 ? "" : ", ", line);
+		told = line;
 	}
 	cnt_fail(e, CNT_NO, "%s: %lld matches, expected %lld: at line%s %s%s", what, (long long)n,
 	    (long long)expect, n == 1 ? "" : "s", lines.p, n > SHOWN_MAX ? " ..." : "");

@@ -22,7 +22,7 @@
 #define AGAIN_MAX	128		/* a resolution disturbed by a rename is tried again */
 #define LISTED_MAX	10000		/* entries looked at for like names */
 #define ALIKE_MAX	5
-#define SHOWN_MAX	600		/* bytes of a path in an error: what is wrong stands behind it */
+#define SHOWN_MAX	600		/* bytes of a path in an error, which says more behind it */
 
 static struct {
 	char	*path;			/* "" for `/`, else without a slash at the end */
@@ -50,14 +50,16 @@ cnt_wall_init(struct cnt_err *e)
 		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ROOT: \"%s\" is not an absolute path",
 		    root);
 	if (chdir(root != NULL ? root : "/") == -1) {
-		cnt_fail_sys(e, "%s", root != NULL ? "AGENTBOX_ROOT" : "/");
+		cnt_fail_sys(e, "%s%s", root != NULL ? "AGENTBOX_ROOT: " : "",
+		    root != NULL ? root : "/");
 		e->code = CNT_UNAVAILABLE;
 		return -1;
 	}
-	wall.resolve = RESOLVE_NO_MAGICLINKS | (root != NULL ? RESOLVE_BENEATH : RESOLVE_IN_ROOT);
 	wall.path = cnt_strdup(root != NULL ? root : "");
 	for (n = strlen(wall.path); n > 0 && wall.path[n - 1] == '/'; n--)
 		wall.path[n - 1] = '\0';
+	wall.resolve = RESOLVE_NO_MAGICLINKS |
+	    (wall.path[0] != '\0' ? RESOLVE_BENEATH : RESOLVE_IN_ROOT);
 	wall.real = wall.path[0] != '\0' ? realpath(wall.path, NULL) : cnt_strdup("");
 	if (wall.real == NULL)
 		wall.real = cnt_strdup(wall.path);
@@ -71,7 +73,7 @@ cnt_wall_init(struct cnt_err *e)
 	    "filter that refuses it");
 }
 
-/* Is AGENTBOX_ROOT set? */
+/* Is AGENTBOX_ROOT set, and not to `/`? */
 static bool
 is_built(void)
 {
@@ -338,6 +340,16 @@ open_directory(const char *path, bool mkdirs)
 	if (up == -1 || (mkdirat(up, last, 0777) == -1 && errno != EEXIST))
 		return -1;
 	return cnt_wall_open(path, O_PATH | O_DIRECTORY, 0);
+}
+
+int
+cnt_wall_no_slash(const char *path, struct cnt_err *e)
+{
+	size_t n = strlen(path);
+
+	if (n == 0 || path[n - 1] != '/')
+		return 0;
+	return cnt_fail(e, CNT_INVALID, "%s: ends in a slash, as only a directory does", path);
 }
 
 int

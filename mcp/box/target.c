@@ -41,12 +41,9 @@ open_old(struct cnt_target *t, struct cnt_err *e)
 int
 cnt_target_open(struct cnt_target *t, const char *path, bool mkdirs, struct cnt_err *e)
 {
-	size_t n = strlen(path);
-
 	*t = (struct cnt_target){ .path = cnt_strdup(path), .dir = -1, .old = -1 };
-	if (n > 0 && path[n - 1] == '/')
-		return cnt_fail(e, CNT_INVALID, "%s: ends in a slash, as only a directory does",
-		    path);
+	if (cnt_wall_no_slash(path, e) == -1)
+		return -1;
 	t->dir = cnt_wall_target(&t->path, mkdirs, &t->name, e);
 	return t->dir == -1 ? -1 : open_old(t, e);
 }

@@ -32,6 +32,12 @@ like "$out" '^usage: agent-box TOOL' 'alone on a terminal it prints help'
 run agent-box
 is "$rc:$out" 0: 'with no terminal it serves, and ends at end of input'
 
+run agent-box read_file --path f --max_output 1 --json
+is "$(printf '%s' "$out" | jq -r .error.code)" invalid '--json counts behind a mistake too'
+exits 2 'a form of description that there is not' agent-box --describe=nothing
+run agent-box shell_exec --command 'echo hi' --timeout_seconds 5
+is "$rc:$out" 0:hi 'names may have the _ of the tools'
+
 # Codes.
 printf 'a\nb\n' >"$HOME/f"
 run agent-box read_file --path f

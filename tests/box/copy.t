@@ -55,6 +55,9 @@ like copy('a', './new/../a', overwrite => $true)->{text}, qr/is the source itsel
 is got('a'), $bytes, 'and stays';
 mkdir "$home/d";
 like copy('d', 'e')->{text}, qr/is a directory.*cp -a/, 'a directory is refused, with what to use';
+like copy('a', 'f/')->{text}, qr/invalid.*slash/, 'a destination that only a directory can have';
+like $s->tool('move_file', { source => 'a', destination => 'f/' })->{text}, qr/invalid.*slash/, 'for move_file too';
+like $s->tool('delete_file', { path => 'a/' })->{text}, qr/invalid.*slash/, 'and delete_file';
 like copy('a', 'd', overwrite => $true)->{text}, qr/is a directory/, 'as a destination too';
 like copy('nothing', 'made/x')->{text}, qr/not_found/, 'what is not there';
 ok !-e "$home/made", 'makes no directories';

@@ -43,6 +43,10 @@ like edit('a', [ [ 'one', '1' ], [ 'five', '5' ] ])->{text}, qr/edits\[1\].*afte
 is got('a'), "one\nfour\n", 'then none is made';
 put('many', "x\ny\nx\nx\n");
 like edit('many', [ [ 'x', 'z' ] ])->{text}, qr/3 matches, expected 1: at lines 1, 3, 4/, 'several matches: where they are';
+like edit('many', [ [ 'x', 'z' ], [ 'x', 'z', 0 ] ])->{text}, qr/"edits\[1\]\.expect: expected 1 to/, 'which of the edits is wrong';
+put('row', "x x x\nx\n");
+like edit('row', [ [ 'x', 'z' ] ])->{text}, qr/at lines 1, 2"/, 'a line with several is named once';
+like edit('many', [ [ "Y", 'z' ] ])->{text}, qr/closest: line 2/, 'another case is near';
 is edit('many', [ [ 'x', 'z', 3 ] ])->{data}{replacements}, 3, 'unless they are expected';
 is got('many'), "z\ny\nz\nz\n", 'then all are replaced';
 my $before = (stat "$home/many")[1];

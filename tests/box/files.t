@@ -45,7 +45,15 @@ is_deeply [ @{ $r->{facts} }{qw(path size offset bytes next_offset lines truncat
 is readf('a', offset => 4, limit => 4)->{body}, "two\n\n[more follows: next_offset 8]\n" =~ s/\n\n/\n/r, 'a part';
 is readf('a', offset => 4, limit => 4)->{facts}{next_offset}, 8, 'and where it goes on';
 is readf('a', offset => 14)->{facts}{bytes}, 0, 'at its end there is nothing';
-is readf('a', offset => 10**12)->{error}, 0, 'nor far behind it';
+is readf('a', offset => $_)->{facts}{offset}, $_, "nor behind it, at $_" for 15, 18, 19, 10**12;
+is readf('~/a')->{body}, "one\ntwo\nthree\n", '~ is the home directory';
+writef('~/dir/new', 'x');
+is got('dir/new') . (-e "$home/~" ? '~' : ''), 'x', 'for writing too';
+like readf('')->{text}, qr/expected a path/, 'an empty path';
+like readf('long/' x 700)->{text}, qr/\.\.\.: No such file/, 'of a long path the error still says what is wrong';
+like writef('a/', 'x')->{text}, qr/invalid.*slash/, 'a path that ends in a slash is no file';
+is writef('match', 'x', if_match => 'absent')->{error} . writef('match', 'y', if_match => uc sha256_hex('x'))->{error}, '00',
+    'hex digits of either case';
 is readf('a', head => 2)->{body}, "one\ntwo\n[more follows: next_offset 8]\n", 'first lines';
 is readf('a', tail => 2)->{body}, "two\nthree\n", 'last lines';
 is readf('a', head => 10**12)->{body}, "one\ntwo\nthree\n", 'a great count of lines allocates nothing';

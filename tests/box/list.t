@@ -80,6 +80,18 @@ like $s->tool('list_directory', { path => 'odd/fifo' })->{text}, qr/Not a direct
 like $s->tool('list_directory', { path => 'odd', limit => 10**12 })->{text}, qr/limit: expected 1 to 10000/, 'a count of 10^12';
 like $s->tool('list_directory', { path => 'odd', depth => 10**12 })->{text}, qr/depth: expected 1 to 16/, 'levels';
 
+# A page is as large as a line may be, whatever the names are.
+mkdir "$home/wide";
+make('wide/' . $_ . "\1" x 240) for 1 .. 3000;
+my ($wide, $next) = (0, undef);
+do {
+	my $page = $s->tool('list_directory', { path => 'wide', limit => 10_000, defined $next ? (cursor => $next) : () })->{data};
+	$wide += @{ $page->{entries} };
+	$next = $page->{next_cursor};
+} while defined $next;
+is $wide, 3000, 'names that JSON makes long are all given';
+cmp_ok $s->{longest}, '<', 4 << 20, 'in answers of at most 4 MiB';
+
 # The CPU time of ten thousand entries beside what ls takes for them.
 mkdir "$home/many";
 make("many/file-name-$_.txt") for 1 .. 10_000;

@@ -84,7 +84,7 @@ told(const char *name, const char *change, int status, const char *said, const c
 	const char *limit;
 
 	cnt_cause_look(&c);
-	if (name != NULL)
+	if (change != NULL)
 		put(name, change);
 	limit = cnt_cause_tell(&c, status, said, &b);
 	assert_int_equal(uname(&u), 0);

@@ -33,6 +33,7 @@ chdir $ENV{HOME} or die;
 END {
 	local $?;
 	chdir '/';
+	system 'agent-box process_kill --id p1 --grace-seconds 0 >/dev/null';
 	system "sh $Verbs::tests/instance unmake >/dev/null 2>$tmp/unmake; rm -rf '$root'" if $root;
 }
 sub sh { my ($script) = @_; system('sh', '-ec', $script) == 0 or die "$script: wait status $?\n" }
@@ -53,8 +54,14 @@ my @all = map { { %$_, plain => $plain{ $_->{name} } // [], begin => $begin{ $_-
 $_->{tool} && $_->{tool}{name} eq 'get_system_info' and $_->{plain} = [] for @all;
 my %tool = (shell_exec => [qw(--command true)], read_file => [qw(--path f)], list_directory => [qw(--path .)],
 	write_file => [qw(--path w --content x)], move_file => [qw(--source f --destination f --overwrite)],
-	delete_file => [qw(--path gone)]);
+	delete_file => [qw(--path gone)], edit_file => ['--path', 'f', '--edits', '{"old":"text","new":"text"}'],
+	search_files => [qw(--pattern text)], find_files => [qw(--glob f)], file_info => [qw(--path f)],
+	make_directory => [qw(--path d)], copy_file => [qw(--source f --destination g --overwrite)],
+	tail_log => [qw(--path f --follow-seconds 0)], wait_for_port => [qw(--port 9 --timeout-seconds 0.1)],
+	process_start => [qw(--command true)], process_read => [qw(--id p1)], process_write => [qw(--id p1 --text x)],
+	process_wait => [qw(--id p1 --until output)], process_kill => [qw(--id p0)]);
 spew("$ENV{HOME}/f", "text\n");
+sh("agent-box process_start --stdin --command 'echo x; exec sleep 1000' >/dev/null");
 my @words = split /\n/, `agent-box --describe=words`;
 for my $t (@{ $Verbs::json->decode(scalar `agent-box --describe`)->{verbs} }) {
 	my $options = shift @words;
@@ -358,5 +365,5 @@ is join(' ', sort map { $_->{name} } @{ Verbs::answer('cnt', 'list')->{boxes} })
 my $until = time + 10;
 select undef, undef, undef, 0.05 while machine() ne $machine && time < $until;
 is machine(), $machine, 'the machine is as before';
-is join(' ', grep { !/\/(f|w|gone|none)$/ } glob "$ENV{HOME}/*"), '', 'no core, no other file';
+is join(' ', grep { !/\/([dfgw]|gone|none)$/ } glob "$ENV{HOME}/*"), '', 'no core, no other file';
 done_testing;
