@@ -39,17 +39,42 @@ wrong(struct scan *s, const char *what)
 	return -1;
 }
 
+/* Four hexadecimal digits; -1. */
+static int
+hex4(const struct scan *s, size_t at)
+{
+	int value = 0;
+
+	for (size_t i = at; i < at + 4; i++) {
+		int c = i < s->n ? tolower((unsigned char)s->text[i]) : '\0';
+
+		if (!isxdigit(c))
+			return -1;
+		value = value * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return value;
+}
+
 /* After a backslash. cJSON takes four digits that are none for zero. */
 static int
 scan_escape(struct scan *s)
 {
+	int unit, low = -1;
+
 	if (s->at >= s->n || s->text[s->at] != 'u')
 		return 0;
-	for (size_t i = 1; i <= 4; i++)
-		if (s->n - s->at <= i || !isxdigit((unsigned char)s->text[s->at + i]))
-			return wrong(s, "malformed \\u in a string");
-	if (memcmp(s->text + s->at, "u0000", 5) == 0)
+	unit = hex4(s, s->at + 1);
+	if (unit == -1)
+		return wrong(s, "malformed \\u in a string");
+	if (unit == 0)
 		return wrong(s, "\\u0000 in a string");
+	if (unit < 0xd800 || unit > 0xdfff)
+		return 0;
+	if (unit < 0xdc00 && s->n - s->at > 6 && memcmp(s->text + s->at + 5, "\\u", 2) == 0)
+		low = hex4(s, s->at + 7);
+	if (low < 0xdc00 || low > 0xdfff)
+		return wrong(s, "half a surrogate pair in a string");
+	s->at += 6;
 	return 0;
 }
 

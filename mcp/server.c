@@ -93,14 +93,17 @@ one_line(struct cnt_server *s, struct cnt_span line)
 		one_message(s, NULL, j, line);
 }
 
-static void
+/* false: too many answers are unread; the lines that are left wait. */
+static bool
 lines(struct cnt_server *s, bool last)
 {
 	struct cnt_span line;
 	enum cnt_line got;
+	bool full = false;
 
 	s->corked = true;
-	while ((got = cnt_reader_next(&s->reader, last, &line)) != CNT_LINE_MORE) {
+	while (!(full = !last && cnt_writer_queued(s->out) > QUEUE_MAX) &&
+	    (got = cnt_reader_next(&s->reader, last, &line)) != CNT_LINE_MORE) {
 		if (got == CNT_LINE_READY)
 			one_line(s, line);
 		else
@@ -109,6 +112,7 @@ lines(struct cnt_server *s, bool last)
 	}
 	s->corked = false;
 	cnt_writer_flush(s->out);
+	return !full;
 }
 
 static void
@@ -118,9 +122,9 @@ resume(void *arg)
 
 	if (s->ending)
 		return;
-	if (cnt_writer_queued(s->out) > QUEUE_MAX)
+	if (cnt_writer_queued(s->out) > QUEUE_MAX || !lines(s, false))
 		cnt_loop_timer(s->loop, PAUSE_US, resume, s);
-	else
+	else if (!s->ending)
 		s->in_watch = cnt_loop_watch(s->loop, s->in_fd, POLLIN, on_input, s);
 }
 
@@ -129,13 +133,14 @@ on_input(int fd, short revents CNT_UNUSED, void *arg)
 {
 	struct cnt_server *s = arg;
 	ssize_t n = cnt_reader_fill(&s->reader, fd);
+	bool all = false;
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
-	lines(s, n <= 0);
+	all = lines(s, n <= 0);
 	if (n <= 0) {
 		end(s, FINISH_US);
-	} else if (cnt_writer_queued(s->out) > QUEUE_MAX && s->in_watch != NULL) {
+	} else if (!all && s->in_watch != NULL) {
 		cnt_loop_unwatch(take(&s->in_watch));
 		cnt_loop_timer(s->loop, PAUSE_US, resume, s);
 	}

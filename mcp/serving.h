@@ -73,8 +73,8 @@ void	cnt_server_error(struct cnt_server *s, struct cnt_batch *batch, struct cnt_
  * not of the kind. */
 enum { CNT_KEEP_LIST = 3600000, CNT_KEEP_NOT = 0, CNT_KEEP_NONE = -1 };
 
-/* An error, and a result (a JSON object; additions as the revision has them), for a request being looked
- * at. data: JSON text or NULL. */
+/* An error, and a result (a JSON object; additions as the revision has them), for a request being
+ * looked at. data: JSON text or NULL. */
 void	cnt_asked_refuse(const struct cnt_asked *a, int code, const char *text, const char *data);
 void	cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int keep_ms);
 

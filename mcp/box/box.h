@@ -37,7 +37,8 @@ int	 cnt_wall_regular(const char *path, struct stat *st, struct cnt_err *e);
  * caller frees it. mkdirs makes missing directories. */
 int	 cnt_wall_parent(const char *path, bool mkdirs, char **name, struct cnt_err *e);
 
-/* A path that ends in a slash is refused: what is written, moved or deleted there is no directory. */
+/* A path that ends in a slash is refused: what is written, moved or deleted there is no
+ * directory. */
 int	 cnt_wall_no_slash(const char *path, struct cnt_err *e);
 
 /* The same for the file that path means when links are followed; *path is replaced by that file's
@@ -89,6 +90,11 @@ void	 cnt_text_size(int64_t bytes, char text[32]);		/* "312 B", "1.5 MiB" */
  * are put into the facts too. */
 void	 cnt_text_want_facts(void);
 void	 cnt_text_fact(cJSON *facts, const char *name, const struct cnt_buf *text);
+
+/* cursor.c. The caller frees what is made. A cursor of another tool or path is refused. */
+char	*cnt_cursor_make(const char *tool, const char *path, const char *place);
+int	 cnt_cursor_read(char **place, const char *cursor, const char *tool, const char *path,
+	    struct cnt_err *e);
 
 /* digest.c: SHA-256 of what is left to read in a descriptor's file, from offset 0, as hex. -1
  * and errno. */

@@ -10,7 +10,6 @@
 #include "mcp/box/target.h"
 
 #define DIFF_MAX	20000
-#define TRIES		100
 
 static const struct cnt_field edit_fields[] = {
 	{ .name = "old", .type = CNT_STRING, .flags = CNT_REQUIRED },
@@ -37,27 +36,6 @@ static const struct cnt_field edit_results[] = {
 	{ .name = "diff", .type = CNT_STRING },
 	{ 0 },
 };
-
-/* Opens the file as it is when nobody else is editing it. */
-static int
-open_locked(struct cnt_target *t, const char *path, struct cnt_err *e)
-{
-	for (int i = 0; i < TRIES; i++) {
-		if (cnt_target_open(t, path, false, e) == -1)
-			return -1;
-		if (t->old == -1) {
-			errno = ENOENT;
-			return cnt_wall_fail(e, t->path);
-		}
-		if (cnt_target_lock(t, e) == -1)
-			return -1;
-		if (cnt_target_unchanged(t))
-			return 0;
-		cnt_target_free(t);
-		*t = (struct cnt_target){ .path = cnt_strdup(path), .dir = -1, .old = -1 };
-	}
-	return cnt_target_changed(t, e);
-}
 
 static int
 read_text(const struct cnt_target *t, struct cnt_buf *text, struct cnt_err *e)
@@ -147,10 +125,11 @@ static int
 edit_file(struct cnt_call *c)
 {
 	struct cnt_target t = { .dir = -1, .old = -1 };
-	int r = open_locked(&t, cnt_json_str(c->in, "path"), c->err);
+	int r = cnt_target_open_locked(&t, cnt_json_str(c->in, "path"), false, c->err);
 
+	errno = ENOENT;
 	if (r == 0)
-		r = edit_target(c, &t);
+		r = t.old != -1 ? edit_target(c, &t) : cnt_wall_fail(c->err, t.path);
 	cnt_target_free(&t);
 	return r;
 }

@@ -13,7 +13,7 @@
 #include "mcp/box/glob.h"
 #include "mcp/box/walk.h"
 
-#define BYTES_MAX	1048576		/* of all paths of a page */
+#define BYTES_MAX	CNT_ESCAPED_MAX	/* of all paths of a page */
 #define PROGRESS_US	100000
 
 static const char *const types[] = { "file", "directory", "symlink", NULL };
@@ -125,6 +125,17 @@ is_newer(const struct find *f, const struct cnt_found *found)
 	    (st.st_mtim.tv_sec == f->newer.tv_sec && st.st_mtim.tv_nsec > f->newer.tv_nsec);
 }
 
+/* Bytes of a path in the answer, where it stands twice: as it is, and as text of a string. */
+static size_t
+cost(const char *s)
+{
+	size_t n = 8;
+
+	for (; *s != '\0'; s++)
+		n += (unsigned char)*s < 0x20 ? 13 : *s == '"' || *s == '\\' ? 6 : 2;
+	return n;
+}
+
 static void
 give(struct find *f, const char *path)
 {
@@ -133,7 +144,7 @@ give(struct find *f, const char *path)
 
 	cnt_utf8_add(&b, whole, strlen(whole));
 	cJSON_AddItemToArray(f->paths, cJSON_CreateString(b.p));
-	f->bytes += b.n + 4;
+	f->bytes += cost(b.p);
 	f->given++;
 	f->last.n = 0;
 	cnt_buf_adds(&f->last, path);
@@ -163,30 +174,33 @@ set_cursor(struct find *f, const struct cnt_walk *w, int64_t began)
 	const char *last = f->more ? f->last.p : w->late ? w->last.p : NULL;
 	char *text CNT_FREE = last != NULL ?
 	    cnt_format("%lld %s", (long long)began, last) : NULL;
-	struct cnt_buf b CNT_BUF = { 0 };
+	char *cursor CNT_FREE = NULL;
 
 	if (last == NULL) {
 		cnt_json_set_null(f->call->out, "next_cursor");
 		return;
 	}
-	cnt_base64_add(&b, text, strlen(text));
-	cnt_json_set_str(f->call->out, "next_cursor", b.p);
+	cursor = cnt_cursor_make(f->call->verb->name, cnt_json_str(f->call->in, "path"), text);
+	cnt_json_set_str(f->call->out, "next_cursor", cursor);
 }
 
 static int
-read_cursor(const char *cursor, struct cnt_buf *text, struct cnt_walk *w, struct cnt_err *e)
+read_cursor(struct cnt_call *c, char **text, struct cnt_walk *w)
 {
+	const char *cursor = cnt_json_str(c->in, "cursor");
 	long long since = 0;
 	int n = 0;
 
 	if (cursor == NULL)
 		return 0;
-	if (cnt_base64_decode(text, cursor) == -1 || text->p == NULL ||
-	    strlen(text->p) != text->n || sscanf(text->p, "%lld%n", &since, &n) != 1 ||
-	    text->p[n] != ' ' || text->p[n + 1] == '\0')
-		return cnt_fail(e, CNT_INVALID, "cursor: expected a next_cursor of find_files");
+	if (cnt_cursor_read(text, cursor, c->verb->name, cnt_json_str(c->in, "path"),
+	    c->err) == -1)
+		return -1;
+	if (sscanf(*text, "%lld%n", &since, &n) != 1 || (*text)[n] != ' ' ||
+	    (*text)[n + 1] == '\0')
+		return cnt_fail(c->err, CNT_INVALID, "cursor: is damaged");
 	w->since = since;
-	w->after = text->p + n + 1;
+	w->after = *text + n + 1;
 	return 0;
 }
 
@@ -195,14 +209,18 @@ find(struct cnt_call *c, struct find *f, struct cnt_walk *w)
 {
 	const char *path = cnt_json_str(c->in, "path"), *type = cnt_json_str(c->in, "type"),
 	    *newer = cnt_json_str(c->in, "newer_than");
-	struct cnt_buf text CNT_BUF = { 0 }, note CNT_BUF = { 0 };
-	char *prefix CNT_FREE = cnt_walk_prefix(path);
+	struct cnt_buf note CNT_BUF = { 0 };
+	char *prefix CNT_FREE = cnt_walk_prefix(path), *text CNT_FREE = NULL;
+	const char *glob = cnt_json_str(c->in, "glob");
 	int64_t began = cnt_walk_clock();
 	int fd CNT_CLOSE = -1;
 
-	if (read_cursor(cnt_json_str(c->in, "cursor"), &text, w, c->err) == -1 ||
+	/* An absolute one that says the path again. */
+	if (prefix[0] == '/' && strncmp(glob, prefix, strlen(prefix)) == 0)
+		glob += strlen(prefix) - 1;
+	if (read_cursor(c, &text, w) == -1 ||
 	    (newer != NULL && read_newer(f, newer, c->err) == -1) ||
-	    cnt_glob_make(&f->glob, cnt_json_str(c->in, "glob"), c->err) == -1)
+	    cnt_glob_make(&f->glob, glob, c->err) == -1)
 		return -1;
 	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd == -1)

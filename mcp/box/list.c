@@ -45,6 +45,7 @@ static const struct cnt_field list_results[] = {
 	{ .name = "total", .type = CNT_INTEGER, .flags = CNT_NULLABLE,
 	    .help = "null: too many to count" },
 	{ .name = "next_cursor", .type = CNT_STRING, .flags = CNT_NULLABLE },
+	{ .name = "note", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ 0 },
 };
 
@@ -58,6 +59,7 @@ struct walk {
 	int64_t		 limit, given, total, looked, until;
 	char		*last;		/* where the next page goes on, or NULL */
 	bool		 more, stopped, skipped;
+	struct cnt_said	 unread;	/* directories that may not be read */
 	size_t		 room;		/* bytes of the answer that are left */
 };
 
@@ -229,6 +231,8 @@ descend(struct walk *w, int dir, const char *name, const char *path, int depth)
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd != -1)
 		walk_directory(w, fd, path, depth + 1);
+	else if (errno == EACCES)
+		cnt_said_add(&w->unread, path);
 }
 
 /* Takes fd. */
@@ -263,7 +267,8 @@ static int
 list_directory(struct cnt_call *c)
 {
 	const char *path = cnt_json_str(c->in, "path"), *cursor = cnt_json_str(c->in, "cursor");
-	struct cnt_buf after CNT_BUF = { 0 }, next CNT_BUF = { 0 };
+	char *after CNT_FREE = NULL, *next CNT_FREE = NULL;
+	struct cnt_buf note CNT_BUF = { 0 };
 	struct walk w = { .glob = cnt_json_str(c->in, "glob"),
 	    .hidden = cnt_json_bool(c->in, "include_hidden"),
 	    .depth = (int)cnt_json_int(c->in, "depth", 1),
@@ -271,15 +276,14 @@ list_directory(struct cnt_call *c)
 	    .room = ROOM_MAX };
 	int fd = -1;
 
-	if (cursor != NULL && (cnt_base64_decode(&after, cursor) == -1 || after.n == 0 ||
-	    strlen(after.p) != after.n))
-		return cnt_fail(c->err, CNT_INVALID, "cursor: expected a next_cursor of "
-		    "list_directory");
+	if (cursor != NULL &&
+	    cnt_cursor_read(&after, cursor, c->verb->name, path, c->err) == -1)
+		return -1;
 	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd == -1)
 		return cnt_wall_fail(c->err, path);
 	cnt_user_refresh();
-	w.after = after.p;
+	w.after = after;
 	cnt_buf_add(&w.entries, "[", 1);
 	walk_directory(&w, fd, "", 1);
 	cnt_buf_add(&w.entries, "]", 1);
@@ -291,12 +295,18 @@ list_directory(struct cnt_call *c)
 	else
 		cnt_json_set_int(c->out, "total", w.total);
 	if (w.last != NULL && (w.more || w.stopped)) {
-		cnt_base64_add(&next, w.last, strlen(w.last));
-		cnt_json_set_str(c->out, "next_cursor", next.p);
+		next = cnt_cursor_make(c->verb->name, path, w.last);
+		cnt_json_set_str(c->out, "next_cursor", next);
 	} else {
 		cnt_json_set_null(c->out, "next_cursor");
 	}
 	free(w.last);
+	if (w.unread.n > 0) {
+		cnt_said_text(&w.unread, "not listed, permission denied: ", &note);
+		note.p[note.n - 1] = '\0';
+		cnt_json_set_str(c->out, "note", note.p);
+	}
+	cnt_said_free(&w.unread);
 	return 0;
 }
 

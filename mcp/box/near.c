@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What in a text is most like another, when that is not in it. Lines are compared by the pairs of
- * neighbouring bytes that both have, white space left out and case ignored; a long line in windows. Time is linear
- * in the text, whatever it holds.
+ * neighbouring bytes that both have, white space left out and case ignored; a long line in
+ * windows. Time is linear in the text, whatever it holds.
  */
 #include "mcp/box/edit.h"
 

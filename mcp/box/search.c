@@ -293,18 +293,19 @@ search(struct search *s)
 static int
 read_cursor(struct search *s, const char *cursor)
 {
-	struct cnt_buf b CNT_BUF = { 0 };
+	char *text CNT_FREE = NULL;
 	long long line = 0, since = 0, size = 0, mtime = 0;
 	int n = 0;
 
 	if (cursor == NULL)
 		return 0;
-	if (cnt_base64_decode(&b, cursor) == -1 || b.p == NULL || strlen(b.p) != b.n ||
-	    sscanf(b.p, "%lld %lld %lld %lld%n", &line, &since, &size, &mtime, &n) != 4 ||
-	    b.p[n] != ' ' || b.p[n + 1] == '\0')
-		return cnt_fail(s->call->err, CNT_INVALID,
-		    "cursor: expected a next_cursor of search_files");
-	s->from = (struct place){ .path = cnt_strdup(b.p + n + 1), .line = line, .size = size,
+	if (cnt_cursor_read(&text, cursor, s->call->verb->name,
+	    cnt_json_str(s->call->in, "path"), s->call->err) == -1)
+		return -1;
+	if (sscanf(text, "%lld %lld %lld %lld%n", &line, &since, &size, &mtime, &n) != 4 ||
+	    text[n] != ' ' || text[n + 1] == '\0')
+		return cnt_fail(s->call->err, CNT_INVALID, "cursor: is damaged");
+	s->from = (struct place){ .path = cnt_strdup(text + n + 1), .line = line, .size = size,
 	    .mtime = mtime };
 	s->walk.since = since;
 	return 0;
@@ -314,8 +315,7 @@ static void
 set_cursor(struct search *s, int64_t began)
 {
 	const struct place *p = &s->last;
-	char *text CNT_FREE = NULL;
-	struct cnt_buf b CNT_BUF = { 0 };
+	char *text CNT_FREE = NULL, *cursor CNT_FREE = NULL;
 
 	if (p->path == NULL || (!s->more && !s->walk.late)) {
 		cnt_json_set_null(s->call->out, "next_cursor");
@@ -323,10 +323,10 @@ set_cursor(struct search *s, int64_t began)
 	}
 	text = cnt_format("%lld %lld %lld %lld %s", (long long)p->line, (long long)began,
 	    (long long)p->size, (long long)p->mtime, p->path);
-	cnt_base64_add(&b, text, strlen(text));
-	cnt_json_set_str(s->call->out, "next_cursor", b.p);
+	cursor = cnt_cursor_make(s->call->verb->name, cnt_json_str(s->call->in, "path"), text);
+	cnt_json_set_str(s->call->out, "next_cursor", cursor);
 	cnt_buf_addf(&s->call->foot, "[%s: next_cursor %s]\n",
-	    s->more ? "more matches follow" : "stopped after 30 s", b.p);
+	    s->more ? "more matches follow" : "stopped after 30 s", cursor);
 }
 
 static void

@@ -64,8 +64,11 @@ cnt_state_processes(struct cnt_err *e)
 	int state CNT_CLOSE = open_state();
 	int dir CNT_CLOSE = state != -1 ? enter_directory(state, "process", true) : -1;
 
-	if (dir == -1)
-		return cnt_fail_sys(e, "%s/.local/state/agent-box/process", cnt_user_self()->home);
+	if (dir == -1) {
+		cnt_fail_sys(e, "%s/.local/state/agent-box/process", cnt_user_self()->home);
+		return cnt_hint(e, "processes are kept there: HOME must be a directory that this "
+		    "user may write, and .local/state/agent-box this user's own");
+	}
 	return take_fd(&dir);
 }
 

@@ -235,13 +235,16 @@ run(struct tail *t)
 	const cJSON *in = t->call->in;
 	const char *path = cnt_json_str(in, "path"), *since = cnt_json_str(in, "since"),
 	    *until = cnt_json_str(in, "until");
-	struct cnt_err *e = t->call->err;
+	struct cnt_err *e = t->call->err, bad = { 0 };
 	struct cnt_mark m = { 0 };
 
 	if (since != NULL && !cnt_mark_parse(since, &m))
 		return cnt_fail(e, CNT_INVALID, "since: expected the next of an earlier tail_log");
-	if (until != NULL && cnt_pattern_make(&t->until, until, false, false, e) == -1)
-		return -1;
+	if (until != NULL && cnt_pattern_make(&t->until, until, false, false, &bad) == -1) {
+		cnt_fail(e, bad.code, "until: %s", bad.text);
+		return cnt_hint(e, "it is a POSIX extended regular expression: \\ before ( [ { . * "
+		    "+ ? makes them plain");
+	}
 	t->waits_for = until != NULL;
 	if (cnt_trail_open(&t->trail, path, since != NULL ? &m : NULL, (int64_t)t->limit, e) == -1)
 		return -1;

@@ -15,6 +15,7 @@
 #include "lib/file.h"
 
 #define LOCK_US	2000000
+#define TRIES	100
 
 static int
 open_old(struct cnt_target *t, struct cnt_err *e)
@@ -101,6 +102,23 @@ cnt_target_unchanged(const struct cnt_target *t)
 	return t->old != -1 && now.st_dev == t->st.st_dev && now.st_ino == t->st.st_ino &&
 	    now.st_size == t->st.st_size && now.st_mtim.tv_sec == t->st.st_mtim.tv_sec &&
 	    now.st_mtim.tv_nsec == t->st.st_mtim.tv_nsec;
+}
+
+int
+cnt_target_open_locked(struct cnt_target *t, const char *path, bool mkdirs, struct cnt_err *e)
+{
+	for (int i = 0; i < TRIES; i++) {
+		if (cnt_target_open(t, path, mkdirs, e) == -1 ||
+		    (t->old != -1 && cnt_target_lock(t, e) == -1))
+			return -1;
+		if (t->old != -1 && fstat(t->old, &t->st) == -1)
+			return cnt_wall_fail(e, t->path);
+		if (cnt_target_unchanged(t))
+			return 0;
+		cnt_target_free(t);
+		*t = (struct cnt_target){ .path = cnt_strdup(path), .dir = -1, .old = -1 };
+	}
+	return cnt_target_changed(t, e);
 }
 
 int

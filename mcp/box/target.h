@@ -19,6 +19,11 @@ struct cnt_target {
  * freed whatever is returned. */
 int	cnt_target_open(struct cnt_target *t, const char *path, bool mkdirs, struct cnt_err *e);
 
+/* The same, and locked, as it is when nobody else is changing it: what is made of its content, or
+ * added to it, is not lost with a file that takes its place meanwhile. */
+int	cnt_target_open_locked(struct cnt_target *t, const char *path, bool mkdirs,
+	    struct cnt_err *e);
+
 /* Keeps out others that lock it, until it is freed. CNT_BUSY after two seconds. */
 int	cnt_target_lock(const struct cnt_target *t, struct cnt_err *e);
 

@@ -264,8 +264,8 @@ cnt_walk_free(struct cnt_walk *w)
 	cnt_said_free(&w->skipped);
 }
 
-static void
-note_said(const struct cnt_said *s, const char *what, struct cnt_buf *to)
+void
+cnt_said_text(const struct cnt_said *s, const char *what, struct cnt_buf *to)
 {
 	for (int64_t i = 0; i < s->n && i < CNT_SAID_MAX; i++) {
 		cnt_buf_adds(to, i == 0 ? what : ", ");
@@ -281,9 +281,9 @@ cnt_walk_note(const struct cnt_walk *w, struct cnt_buf *to)
 {
 	if (w->late)
 		cnt_buf_adds(to, "stopped after 30 s: next_cursor goes on\n");
-	note_said(&w->changed, "changed since the page before (what is new in them is not on this "
-	    "page): ", to);
-	note_said(&w->skipped, "skipped (unreadable, virtual, too deep or too large): ", to);
+	cnt_said_text(&w->changed, "changed since the page before (what is new in them is not on "
+	    "this page): ", to);
+	cnt_said_text(&w->skipped, "skipped (unreadable, virtual, too deep or too large): ", to);
 }
 
 char *

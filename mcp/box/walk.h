@@ -27,6 +27,8 @@ struct cnt_said {
 	int64_t	 n;
 };
 void	cnt_said_add(struct cnt_said *s, const char *path);
+/* Adds a line with them, or nothing. */
+void	cnt_said_text(const struct cnt_said *s, const char *what, struct cnt_buf *to);
 void	cnt_said_free(struct cnt_said *s);
 
 struct cnt_walk {

@@ -6,6 +6,8 @@
  */
 #include "mcp/box/target.h"
 
+#include <sys/file.h>
+
 #include <errno.h>
 #include <fcntl.h>
 
@@ -69,6 +71,7 @@ append(const struct cnt_target *t, const struct content *new, mode_t *mode, stru
 		return -1;
 	if (cnt_file_write(fd, new->bytes, new->n) == -1)
 		return append_failed(t, fd, st.st_size, e);
+	flock(t->old, LOCK_UN);		/* what follows takes long, and is no one else's concern */
 	if ((new->mode != -1 && fchmod(fd, (mode_t)new->mode) == -1) || fsync(fd) == -1 ||
 	    fstat(fd, &st) == -1)
 		return cnt_wall_fail(e, t->path);
@@ -119,8 +122,9 @@ write_file(struct cnt_call *c)
 		new.bytes = decoded.p;
 		new.n = decoded.n;
 	}
-	if (cnt_target_open(&t, cnt_json_str(c->in, "path"), cnt_json_bool(c->in, "mkdirs"),
-	    c->err) == 0 && cnt_target_match(&t, cnt_json_str(c->in, "if_match"), c->err) == 0)
+	/* What is added to a file that is being edited would be lost with the old one. */
+	if ((cnt_json_bool(c->in, "append") ? cnt_target_open_locked : cnt_target_open)(&t,
+	    cnt_json_str(c->in, "path"), cnt_json_bool(c->in, "mkdirs"), c->err) == 0 && cnt_target_match(&t, cnt_json_str(c->in, "if_match"), c->err) == 0)
 		r = write_target(c, &t, &new);
 	cnt_target_free(&t);
 	return r;

@@ -57,7 +57,10 @@ sub pump {
 # text, head (its first line) and body; facts (typed, of a bulk tool), data (of the others), error.
 sub result {
 	my ($s, $id, $seconds) = @_;
-	$s->pump($seconds // 20, $id) or return { text => 'no answer', error => 1 };
+	unless ($s->pump($seconds // 20, $id)) {
+		print STDERR map { "# $_\n" } 'no answer' . ($s->{eof} ? ', its output is at its end' : ''), split /\n/, $s->said;
+		return { text => 'no answer', error => 1 };
+	}
 	my $m = delete $s->{answers}{$id};
 	my $r = $m->{result} or return { text => $json->encode($m->{error}), error => 1 };
 	my $text = $r->{content}[0]{text};

@@ -140,6 +140,7 @@ for my $round (1 .. ($ENV{CNT_LONG} ? 2000 : 80)) {
 	my $end = rand() < 0.3 ? "\r\n" : "\n";
 	my @lines = map { rand() < 0.1 ? '' : 'line ' . int rand 30 } 1 .. 1 + rand 60;
 	my $text = join($end, @lines) . (rand() < 0.7 ? $end : '');
+	$end = "\n" if $text !~ /\n/;	# nothing says what ends its lines
 	my $name = ('plain', 'with space', 'sub/dir')[rand 3];
 	mkdir "$home/p/sub";
 	put("p/$name", $text);
@@ -190,6 +191,15 @@ put('shared', join '', map { "<$_>\n" } 1 .. 40);
 my @ids = map { $s->begin('edit_file', { path => 'shared', edits => [ { old => "<$_>", new => "[$_]" } ] }) } 1 .. 40;
 is scalar(grep { $s->result($_)->{error} } @ids), 0, '40 edits of one file at once succeed';
 is got('shared'), join('', map { "[$_]\n" } 1 .. 40), 'and none is lost';
+
+my $lost = 0;
+for my $round (1 .. 40) {
+	put('log', "A\n");
+	my @both = ($s->begin('edit_file', { path => 'log', edits => [ { old => 'A', new => 'B' } ] }),
+	    $s->begin('write_file', { path => 'log', content => "more\n", append => $true }));
+	$lost++ if grep({ $s->result($_)->{error} } @both) || got('log') ne "B\nmore\n";
+}
+is $lost, 0, 'nor what is added to the file meanwhile';
 
 # Killed at any time it is the old file or the new one.
 my ($torn, $new, $left) = (0, 0, 0);

@@ -90,7 +90,31 @@ do {
 	$next = $page->{next_cursor};
 } while defined $next;
 is $wide, 3000, 'names that JSON makes long are all given';
-cmp_ok $s->{longest}, '<', 4 << 20, 'in answers of at most 4 MiB';
+$s->tool('find_files', { path => 'wide', glob => '*', limit => 10_000 });
+cmp_ok $s->{longest}, '<', 4 << 20, 'in answers of at most 4 MiB, of find_files too';
+
+# A cursor is of one tool and path.
+my %of = map { my $r = $s->tool($_, { path => 'wide', limit => 1, $_ eq 'find_files' ? (glob => '*') : () });
+	$_ => $r->{data}{next_cursor} } qw(list_directory find_files);
+for my $tool (sort keys %of) {
+	my @glob = $tool eq 'find_files' ? (glob => '*') : ();
+	my ($other) = grep { $_ ne $tool } keys %of;
+	like $s->tool($tool, { path => 'odd', @glob, cursor => $of{$tool} })->{text}, qr/invalid.*same path/, "$tool: another path's cursor";
+	like $s->tool($tool, { path => 'wide', @glob, cursor => $of{$other} })->{text}, qr/invalid.*of $tool/, "$tool: another tool's";
+}
+
+# What may not be read in a tree is named.
+{
+	mkdir "$home/closed";
+	mkdir "$home/closed/$_" for 'no', 'yes';
+	chmod 0, "$home/closed/no";
+	chmod 0755, $home;
+	my $nobody = Session->new(env => { HOME => $home }, command => [ 'setpriv', '--reuid=65534', '--regid=65534',
+	    '--clear-groups', $Session::program ]);
+	my $r = $nobody->tool('list_directory', { path => 'closed', depth => 2 })->{data};
+	is join(' ', map { $_->{name} } @{ $r->{entries} }) . " ($r->{note})", 'no yes (not listed, permission denied: no)',
+	    'a directory that may not be read is named';
+}
 
 # The CPU time of ten thousand entries beside what ls takes for them.
 mkdir "$home/many";

@@ -62,7 +62,7 @@ like tail_of(path => 'd/lgo')->{text}, qr/not_found.*nearest existing directory.
 like tail_of(path => 'd')->{text}, qr/is a directory/, 'a directory';
 mkfifo("$home/d/fifo", 0600);
 like tail_of(path => 'd/fifo')->{text}, qr/is a fifo/, 'a FIFO';
-like tail_of(until => '(')->{text}, qr/invalid.*pattern/, 'a pattern that is none';
+like tail_of(until => '(')->{text}, qr/invalid.*"until: /, 'a pattern that is none';
 
 # Bytes.
 put('log', "caf\xc3\xa9\n\xe9t\xe9\n\e[31mred\e[0m\n");

@@ -23,13 +23,14 @@ sub start {
 	my $self = bless { mark => "CNT_TEST_MARK=$$." . ++$marks, buffer => '' }, $class;
 
 	pipe(my $in_r, my $in_w) && pipe(my $out_r, my $out_w) or die "pipe: $!";
+	open $self->{err}, '+>', undef or die "temporary file: $!";
 	my $pid = fork // die "fork: $!";
 	if ($pid == 0) {
 		my ($name, $value) = split /=/, $self->{mark};
 		$ENV{$name} = $value;
 		open STDIN, '<&', $in_r or die;
 		open STDOUT, '>&', $out_w or die;
-		open STDERR, '>', '/dev/null' or die;
+		open STDERR, '>&', $self->{err} or die;
 		exec @command or POSIX::_exit(127);
 	}
 	$self->{pid} = $pid;
@@ -39,6 +40,14 @@ sub start {
 	open $self->{record}, '>>', $ENV{CNT_RECORD} or die if $ENV{CNT_RECORD};
 	syswrite $self->{record}, "# start @command\n" if $self->{record};
 	return $self;
+}
+
+# What it wrote to standard error so far.
+sub said {
+	my ($self) = @_;
+	seek $self->{err}, 0, 0;
+	local $/;
+	return readline($self->{err}) // '';
 }
 
 sub note {
