@@ -153,6 +153,10 @@ signal_new(int sig, struct cnt_pids *told)
 
 		if (cnt_pids_have(told, pid))
 			continue;
+		/* A later look is for who lost the parent that was told. What a parent that
+		 * lives has started since is how it cleans up. */
+		if (before > 0 && i >= own && sig != SIGKILL)
+			continue;
 		cnt_pids_add(told, pid);
 		if (i < own) {
 			kill(pid, sig);

@@ -123,8 +123,11 @@ write_file(struct cnt_call *c)
 		new.n = decoded.n;
 	}
 	/* What is added to a file that is being edited would be lost with the old one. */
-	if ((cnt_json_bool(c->in, "append") ? cnt_target_open_locked : cnt_target_open)(&t,
-	    cnt_json_str(c->in, "path"), cnt_json_bool(c->in, "mkdirs"), c->err) == 0 && cnt_target_match(&t, cnt_json_str(c->in, "if_match"), c->err) == 0)
+	r = (cnt_json_bool(c->in, "append") ? cnt_target_open_locked : cnt_target_open)(&t,
+	    cnt_json_str(c->in, "path"), cnt_json_bool(c->in, "mkdirs"), c->err);
+	if (r == 0)
+		r = cnt_target_match(&t, cnt_json_str(c->in, "if_match"), c->err);
+	if (r == 0)
 		r = write_target(c, &t, &new);
 	cnt_target_free(&t);
 	return r;
