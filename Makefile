@@ -26,7 +26,7 @@ ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffuncti
 PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base check crypto describe err file json print \
           process utf8 value)) mcp/*.c)
 LIBSRC  = $(if $(CROSS),$(PARTS),$(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c)))
-BOXSRC  = $(wildcard mcp/box/*.c)
+BOXSRC  = $(wildcard mcp/box/*.c mcp/box/*/*.c)
 VERBS   = $(patsubst bin/%.c,%,$(wildcard bin/cnt*.c))
 UNIT    = $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
 MAN     = $(patsubst man/%.in,$(O)/man/%,$(wildcard man/*.in))
@@ -181,7 +181,7 @@ bench: all $(AIDS) $(HOSTAIDS) $(IMAGE)
 # What a tool found clean is not read again: a stamp for each tool and source below $(O)/lint, as old as
 # the object, which knows the headers. clang's own warnings are clang-tidy's. The analyzer looks at
 # NODES states of a function: a third of the time that its 225000 take, for the same findings.
-SOURCES = $(wildcard bin/*.c lib/*.c mcp/*.c mcp/box/*.c tests/*/*.c)
+SOURCES = $(wildcard bin/*.c lib/*.c mcp/*.c mcp/box/*.c mcp/box/*/*.c tests/*/*.c)
 PAGES   = $(MAN)
 SPELT   = fo,iif,isnt,memroy,nd,nnumber
 PROSE   = $(wildcard *.md Makefile sh .ci bin lib mcp man packaging tests)

@@ -10,7 +10,7 @@
 #include <signal.h>
 
 #include "mcp/box/box.h"
-#include "mcp/box/landlock.h"
+#include "mcp/box/process/landlock.h"
 #include "mcp/box/resources.h"
 #include "mcp/box/syslog.h"
 #include "mcp/server.h"

@@ -38,7 +38,7 @@ done
 is "$(grep -rlE 'cJSON_Parse[A-Za-z]* *\(' bin lib mcp)" lib/json.c 'only lib/json.c parses JSON'
 none 'member names are never compared without case' grep -rnE 'cJSON_(GetObjectItem|HasObjectItem) *\(' bin lib mcp
 is "$(grep -rlE -- '(->|\.)run\(' bin lib mcp | grep -v '^lib/main.c$' |
-    grep -vE '^(mcp/[a-z]*|mcp/box/[a-z]*|bin/agent-box)\.c$' || :)" '' \
+    grep -vE '^(mcp/[a-z]*|mcp/box/[a-z_/]*|bin/agent-box)\.c$' || :)" '' \
     'only the frames call a verb: lib/main.c, the server and agent-box'
 none 'no verb prints or exits by itself' grep -nE '\b(_exit|exit|err|errx|warn|warnx|perror)\(' bin/cnt-*.c
 is "$(grep -rlE '\bsetns\(F|\bsetns\([a-z]' bin lib mcp --include='*.c')" lib/entrant.c 'one way into a box: setns(2) in one file'
@@ -49,7 +49,7 @@ none 'descriptors are opened close-on-exec' sh -c 'grep -rnE "\bopen(at)?\(" lib
 
 # shellcheck disable=SC2016
 named() { perl -ne 'next if m{^\s*(/\*|\*)}; while (/"((?:[^"\\]|\\.)*)"/g) { my $s = $1;
-    print "$ARGV: cnt $1\n" while $s =~ /(?:^|`)cnt ([a-z][a-z-]*)/g }' bin/*.c lib/*.c mcp/*.c mcp/box/*.c; }
+    print "$ARGV: cnt $1\n" while $s =~ /(?:^|`)cnt ([a-z][a-z-]*)/g }' bin/*.c lib/*.c mcp/*.c mcp/box/*.c mcp/box/*/*.c; }
 isnt "$(named)" '' 'hints name verbs'
 unknown() { named | while read -r where cnt verb; do [ -e "bin/$cnt-$verb.c" ] || echo "$where $cnt $verb"; done; }
 none 'and each that is named exists' unknown

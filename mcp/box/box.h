@@ -9,7 +9,7 @@
 
 #include <sys/stat.h>
 
-#include "mcp/box/usage.h"
+#include "mcp/box/process/usage.h"
 
 extern const struct cnt_verb cnt_box_process_start, cnt_box_process_list, cnt_box_process_read,
     cnt_box_process_write, cnt_box_process_wait, cnt_box_process_kill, cnt_box_wait_for_port;

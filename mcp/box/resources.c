@@ -9,8 +9,8 @@
 
 #include <ctype.h>
 
-#include "mcp/box/mime.h"
-#include "mcp/box/process.h"
+#include "mcp/box/file/mime.h"
+#include "mcp/box/process/process.h"
 #include "mcp/box/syslog.h"
 
 #define FILE_URI	"file:///"

@@ -9,8 +9,8 @@
 
 #include "lib/file.h"
 #include "mcp/box/box.h"
-#include "mcp/box/trail.h"
-#include "mcp/box/walk.h"
+#include "mcp/box/search/trail.h"
+#include "mcp/box/search/walk.h"
 #include "tests/fuzz/fuzz.h"
 
 #define SORT(x)	(((x) > 0) - ((x) < 0))

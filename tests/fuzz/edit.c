@@ -4,7 +4,7 @@
  * the two are; one that is cut is no longer than its bound. An edit replaces what a plain count and
  * copy would, or leaves everything as it was.
  */
-#include "mcp/box/edit.h"
+#include "mcp/box/file/edit.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CUT_LINE	100U	/* what a cut diff says at its end */

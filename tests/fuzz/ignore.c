@@ -6,8 +6,8 @@
  */
 #include <ctype.h>
 
-#include "mcp/box/gitignore.h"
-#include "mcp/box/glob.h"
+#include "mcp/box/search/gitignore.h"
+#include "mcp/box/search/glob.h"
 #include "tests/fuzz/fuzz.h"
 
 #define LONGEST	24		/* the plain reading takes any time it likes */

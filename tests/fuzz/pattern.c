@@ -5,7 +5,7 @@
  */
 #include <ctype.h>
 
-#include "mcp/box/pattern.h"
+#include "mcp/box/search/pattern.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Nothing in it that the two read differently on purpose. */

@@ -4,11 +4,11 @@
  * with small files here, gives back exactly what was written, whatever was rotated away: at least
  * the last file's worth, and the exact number of bytes that are gone.
  */
-#include "mcp/box/process.h"
+#include "mcp/box/process/process.h"
 
 #undef CNT_LOG_SEGMENT
 #define CNT_LOG_SEGMENT	((int64_t)256)
-#include "mcp/box/process_log.c"	/* NOLINT(bugprone-suspicious-include) */
+#include "mcp/box/process/log.c"	/* NOLINT(bugprone-suspicious-include) */
 
 #include "lib/file.h"
 #include "tests/fuzz/fuzz.h"

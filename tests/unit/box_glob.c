@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "mcp/box/gitignore.h"
-#include "mcp/box/glob.h"
-#include "mcp/box/pattern.h"
+#include "mcp/box/search/gitignore.h"
+#include "mcp/box/search/glob.h"
+#include "mcp/box/search/pattern.h"
 
 static void
 test_match(void **state CNT_UNUSED)

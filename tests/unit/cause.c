@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "lib/file.h"
-#include "mcp/box/cause.h"
+#include "mcp/box/process/cause.h"
 
 #define KILLED		9		/* as waitpid(2) says it */
 #define EXITED(n)	((n) << 8)

@@ -12,7 +12,7 @@
 
 #include <time.h>
 
-#include "mcp/box/edit.h"
+#include "mcp/box/file/edit.h"
 
 #define NO_BOUND ((size_t)1 << 40)
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/file.h"
-#include "mcp/box/process.h"
+#include "mcp/box/process/process.h"
 
 #define MIB	((int64_t)1 << 20)
 

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What commands may touch with AGENTBOX_ENFORCE=1: everything below AGENTBOX_ROOT and a directory
+ * for temporary files of their own; the system's own directories for reading and executing; the
+ * harmless devices. Nothing else can be read, written, made, renamed, cut or removed, no device
+ * node be made, no mount be changed, and no process outside of the command be signalled, traced
+ * or spoken to by an abstract socket (as far as the kernel's Landlock goes). Of root's capabilities
+ * only those over files, processes and users are left: with the others the kernel itself could be
+ * changed. What an open socket in the file system does for its callers is not stopped, nor is the
+ * network.
+ *
+ * A kernel that could be cheated by truncate(2) (before 6.2) is refused like one without Landlock.
+ */
+#include "mcp/box/process/landlock.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+
+#include "mcp/box/box.h"
+
+/* Later than the headers that this is built with may be. */
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE	(1ULL << 14)		/* ABI 3, Linux 6.2 */
+#endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV	(1ULL << 15)		/* ABI 5, Linux 6.10 */
+#endif
+#define SCOPES				3ULL	/* abstract sockets, signals: ABI 6, Linux 6.12 */
+#define ABI_MIN				3
+#define ABI_IOCTL			5
+#define ABI_SCOPES			6
+
+#define READ	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
+	LANDLOCK_ACCESS_FS_READ_DIR)
+#define NODES	(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK)
+#define FS	(READ | NODES | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE | \
+	LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+	LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | \
+	LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | \
+	LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER)
+
+#define BIT(n)	(1U << (n))
+#define KEPT	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
+	BIT(CAP_KILL) | BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_SETPCAP) | \
+	BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_NET_RAW) | BIT(CAP_SYS_CHROOT) | \
+	BIT(CAP_AUDIT_WRITE) | BIT(CAP_SETFCAP))
+
+/* As the kernel has it from ABI 6 on; zeros are taken by all. */
+struct ruleset_attr {
+	__u64	fs, net, scoped;
+};
+
+static int abi;				/* 0: nothing is enforced */
+
+static const char *const system_directories[] = {
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix",
+	"/proc", "/sys", "/run/systemd/resolve", "/run/resolvconf",
+};
+
+static const char *const devices[] = {
+	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
+	"/dev/ptmx", "/dev/pts",
+};
+
+static int
+refuse(struct cnt_err *e, const char *why)
+{
+	cnt_fail(e, CNT_UNAVAILABLE, "AGENTBOX_ENFORCE: %s", why);
+	return cnt_hint(e, "Landlock of Linux 6.2 or later is needed, with `landlock` among the "
+	    "kernel's lsm=; without AGENTBOX_ENFORCE commands are not held to the root");
+}
+
+int
+cnt_landlock_init(struct cnt_err *e)
+{
+	const char *asked = getenv("AGENTBOX_ENFORCE");
+	long version = 0;
+
+	if (asked == NULL || asked[0] == '\0' || strcmp(asked, "0") == 0)
+		return 0;
+	if (strcmp(asked, "1") != 0)
+		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ENFORCE: expected 0 or 1, got \"%.32s\"",
+		    asked);
+	if (getenv("AGENTBOX_ROOT") == NULL) {
+		cnt_fail(e, CNT_INVALID, "AGENTBOX_ENFORCE: there is no AGENTBOX_ROOT to enforce");
+		return cnt_hint(e, "set AGENTBOX_ROOT to the directory that commands are held to");
+	}
+	version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (version == -1)
+		return refuse(e, "this kernel has no Landlock");
+	if (version < ABI_MIN)
+		return refuse(e, "this kernel's Landlock is too old");
+	abi = (int)version;
+	return 0;
+}
+
+/* What is not there needs no rule. */
+static int
+allow(int ruleset, const char *path, __u64 what)
+{
+	int fd CNT_CLOSE = open(path, O_PATH | O_CLOEXEC);
+	struct landlock_path_beneath_attr rule = { .allowed_access = what, .parent_fd = fd };
+
+	if (fd == -1)
+		return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -1;
+	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+static int
+allow_devices(int ruleset)
+{
+	__u64 use = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+	    LANDLOCK_ACCESS_FS_TRUNCATE | (abi >= ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0);
+
+	for (size_t i = 0; i < nitems(devices); i++)
+		if (allow(ruleset, devices[i], use) == -1)
+			return -1;
+	return allow(ruleset, "/dev", LANDLOCK_ACCESS_FS_READ_DIR);
+}
+
+int
+cnt_landlock_open(int *fd)
+{
+	const struct ruleset_attr attr = {
+		.fs = FS | (abi >= ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0),
+		.scoped = abi >= ABI_SCOPES ? SCOPES : 0,
+	};
+	char *tmp CNT_FREE = cnt_landlock_tmpdir();
+	int ruleset CNT_CLOSE = -1;
+
+	*fd = -1;
+	if (abi == 0)
+		return 0;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	/* The root is the working directory, as for every tool. */
+	if (ruleset == -1 || allow(ruleset, ".", FS & ~NODES) == -1 ||
+	    (tmp != NULL && allow(ruleset, tmp, FS & ~NODES) == -1) || allow_devices(ruleset) == -1)
+		return -1;
+	for (size_t i = 0; i < nitems(system_directories); i++)
+		if (allow(ruleset, system_directories[i], READ) == -1)
+			return -1;
+	*fd = take_fd(&ruleset);
+	return 0;
+}
+
+int
+cnt_landlock_enter(int fd)
+{
+	struct __user_cap_header_struct self = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    syscall(SYS_landlock_restrict_self, fd, 0) == -1 ||
+	    syscall(SYS_capget, &self, caps) == -1)
+		return -1;
+	for (size_t i = 0; i < nitems(caps); i++) {
+		__u32 kept = i == 0 ? KEPT : 0;
+
+		caps[i].effective &= kept;
+		caps[i].permitted &= kept;
+		caps[i].inheritable &= kept;
+	}
+	return (int)syscall(SYS_capset, &self, caps);
+}
+
+char *
+cnt_landlock_tmpdir(void)
+{
+	return abi != 0 ? cnt_state_directory("tmp") : NULL;
+}

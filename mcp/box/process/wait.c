@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * process_wait: until a process has ended, has written (a line that matches), listens, or rests. It
+ * asks the keeper, who says so when something happens; only ports and rest are looked for at
+ * intervals. That the time was over first is an answer: met=false and why.
+ */
+#include "mcp/box/process/keep.h"
+
+#include <regex.h>
+#include <time.h>
+
+#include "mcp/box/process/port.h"
+
+#define CHUNK		65536
+#define LINE_MAX_BYTES	65536		/* a longer line is matched by its parts */
+#define SHOWN		200
+#define LOOK_US		100000		/* between looks at ports and rest */
+#define IDLE_US		1000000
+#define IDLE_SHARE	20		/* a twentieth of one processor is rest */
+#define PROGRESS_US	500000
+
+static const char *const conditions[] = { "exit", "output", "port", "idle", NULL };
+
+static const struct cnt_field wait_params[] = {
+	{ .name = "id", .type = CNT_STRING, .flags = CNT_REQUIRED },
+	{ .name = "until", .type = CNT_STRING, .flags = CNT_REQUIRED, .choices = conditions,
+	    .help = "idle: 1 s without output or CPU" },
+	{ .name = "pattern", .type = CNT_STRING, .min = 1, .max = 4096,
+	    .help = "of a line: POSIX extended regex" },
+	{ .name = "since", .type = CNT_INTEGER, .def = "0", .min = 0, .max = 9e15,
+	    .help = "output: only from this byte on" },
+	{ .name = "port", .type = CNT_INTEGER, .min = 1, .max = 65535,
+	    .help = "default: any it listens on" },
+	{ .name = "timeout_seconds", .type = CNT_NUMBER, .def = "30", .min = 0.1, .max = 600 },
+	{ 0 },
+};
+
+static const struct cnt_field wait_results[] = {
+	{ .name = "met", .type = CNT_BOOLEAN },
+	{ .name = "reason", .type = CNT_STRING },
+	{ .name = "state", .type = CNT_STRING },
+	{ .name = "exit_code", .type = CNT_INTEGER, .flags = CNT_NULLABLE },
+	{ .name = "next", .type = CNT_INTEGER },
+	{ 0 },
+};
+
+struct wait {
+	struct cnt_call		*call;
+	struct cnt_process	 p;
+	const char		*until;
+	regex_t			 re;
+	bool			 has_pattern, met;
+	int			 port;
+	struct cnt_addresses	 local;
+	int64_t			 deadline, started, next_progress;
+	int64_t			 seen;		/* output has been looked at up to here */
+	int64_t			 next;		/* cursor of the answer; -1: the log's end */
+	struct cnt_buf		 line;		/* what stands before `seen` without its newline */
+	struct cnt_told		 told;
+	int64_t			 quiet, cpu_us, bytes;	/* rest: since when, with what */
+	int			 foreign;	/* looks that found the port open, but not by it */
+	char			*reason;
+};
+
+static int
+compile(struct wait *w)
+{
+	const char *pattern = cnt_json_str(w->call->in, "pattern");
+	char text[256];
+	int r = pattern != NULL ? regcomp(&w->re, pattern, REG_EXTENDED) : 0;
+
+	w->has_pattern = pattern != NULL && r == 0;
+	if (r == 0)
+		return 0;
+	regerror(r, &w->re, text, sizeof(text));
+	return cnt_fail(w->call->err, CNT_INVALID, "pattern: %s", text);
+}
+
+static void
+meet(struct wait *w, char *reason)
+{
+	free(w->reason);
+	w->reason = reason;
+	w->met = true;
+}
+
+/* What was collected of one line, which ends before byte `end`. */
+static bool
+match_line(struct wait *w, int64_t end)
+{
+	struct cnt_buf shown CNT_BUF = { 0 };
+	regmatch_t m[1];
+	const char *line = w->line.p != NULL ? w->line.p : "";
+
+	if (regexec(&w->re, line, 1, m, 0) != 0)
+		return false;
+	cnt_text_add(&shown, line, w->line.n, false);
+	w->next = end - (int64_t)w->line.n + (m[0].rm_eo > 0 ? m[0].rm_eo : 1);
+	w->next = w->next > end ? end : w->next;
+	meet(w, cnt_format("output: %.*s", (int)cnt_text_prefix(shown.p != NULL ? shown.p : "",
+	    shown.n, SHOWN), shown.p != NULL ? shown.p : ""));
+	return true;
+}
+
+/* A NUL would end the line for regexec. */
+static void
+collect(struct wait *w, const char *s, size_t n)
+{
+	size_t at = w->line.n;
+
+	cnt_buf_add(&w->line, s, n);
+	for (char *p = w->line.p; (p = memchr(p + at, '\0', w->line.n - at)) != NULL; p = w->line.p)
+		*p = ' ';
+	w->seen += (int64_t)n;
+}
+
+/* Lines are matched when they are whole; what stands at the log's end without a newline as it is: a
+ * prompt. */
+static bool
+match_bytes(struct wait *w, const char *s, size_t n, bool last)
+{
+	for (size_t i = 0; i < n; ) {
+		const char *end = memchr(s + i, '\n', n - i);
+		size_t part = end != NULL ? (size_t)(end - s) - i : n - i;
+		bool whole = false;
+
+		collect(w, s + i, part);
+		whole = end != NULL || w->line.n >= LINE_MAX_BYTES;
+		if ((whole || last) && match_line(w, w->seen))
+			return true;
+		if (whole && w->line.p != NULL)
+			w->line.p[w->line.n = 0] = '\0';
+		w->seen += end != NULL ? 1 : 0;
+		i += part + (end != NULL ? 1 : 0);
+	}
+	return false;
+}
+
+static int
+look_at_output(struct wait *w)
+{
+	for (;;) {
+		struct cnt_log_part part = { 0 };
+		struct cnt_buf bytes CNT_BUF = { 0 };
+
+		if (cnt_log_read(w->p.dir, w->seen, CHUNK, w->p.r.log_bytes, &part) == -1)
+			return cnt_fail_sys(w->call->err, "%s: log", w->p.r.id);
+		bytes = part.bytes;
+		if (bytes.n == 0)
+			return 0;
+		if (!w->has_pattern) {
+			meet(w, cnt_format("output: %lld bytes", (long long)part.end -
+			    (long long)w->seen));
+			return 0;
+		}
+		if (part.gone > 0 && w->line.p != NULL)
+			w->line.p[w->line.n = 0] = '\0';
+		w->seen = part.from;
+		if (match_bytes(w, bytes.p, bytes.n, part.from + (int64_t)bytes.n == part.end))
+			return 0;
+	}
+}
+
+static void
+look_at_ports(struct wait *w)
+{
+	size_t n = (size_t)w->told.left < nitems(w->told.pids) ? (size_t)w->told.left :
+	    nitems(w->told.pids);
+	int port = cnt_port_of(w->told.pids, n, w->port);
+
+	if (port != 0)
+		meet(w, cnt_format("listens on port %d", port));
+	else if (w->port != 0 && cnt_port_connects(&w->local, w->deadline) && w->foreign++ > 0)
+		meet(w, cnt_format("port %d takes connections, but no process of %s is seen to "
+		    "listen on it", w->port, w->p.r.id));
+}
+
+static void
+look_at_rest(struct wait *w)
+{
+	int64_t now = cnt_ticks_us();
+	int64_t used = w->told.cpu_us - w->cpu_us;
+
+	if (w->quiet == 0 || w->told.bytes != w->bytes || used > (now - w->quiet) / IDLE_SHARE) {
+		w->quiet = now;
+		w->bytes = w->told.bytes;
+		w->cpu_us = w->told.cpu_us;
+	} else if (now - w->quiet >= IDLE_US) {
+		meet(w, cnt_strdup("no output and no CPU for 1 s"));
+	}
+}
+
+static void
+tell_progress(struct wait *w)
+{
+	int64_t now = cnt_ticks_us();
+	char *text CNT_FREE = NULL;
+
+	if (w->call->progress == NULL || now < w->next_progress)
+		return;
+	text = cnt_format("%s, %lld B of output", w->p.state, (long long)cnt_log_end(w->p.dir));
+	cnt_progress(w->call, (double)(now - w->started) / 1e6, 0, text);
+	w->next_progress = now + PROGRESS_US;
+}
+
+/* Asks and waits: 1 told, 0 a pause is over, -1 its keeper is gone. */
+static int
+ask(struct wait *w, int keeper, int op)
+{
+	struct cnt_ask q = { .op = op, .bytes = INT64_MAX };
+	int64_t until = cnt_ticks_us() + PROGRESS_US;
+	int r = 0;
+
+	if (strcmp(w->until, "output") == 0)
+		q.bytes = w->seen;
+	if (cnt_keep_ask(keeper, &q) == -1)
+		return -1;
+	while (r == 0 && cnt_ticks_us() < w->deadline) {
+		r = cnt_keep_hear(keeper, until < w->deadline ? until : w->deadline, &w->told,
+		    NULL);
+		tell_progress(w);
+		until = cnt_ticks_us() + PROGRESS_US;
+	}
+	return r;
+}
+
+static void
+pause_until_next_look(const struct wait *w)
+{
+	int64_t left = w->deadline - cnt_ticks_us();
+
+	left = left < LOOK_US ? left : LOOK_US;
+	if (left > 0)
+		nanosleep(&(struct timespec){ 0, left * 1000 }, NULL);
+}
+
+static int
+look(struct wait *w)
+{
+	if (strcmp(w->until, "output") == 0)
+		return look_at_output(w);
+	if (strcmp(w->until, "exit") == 0)
+		w->met = w->p.r.ended != 0;
+	if (strcmp(w->until, "port") == 0)
+		look_at_ports(w);
+	if (strcmp(w->until, "idle") == 0)
+		look_at_rest(w);
+	return 0;
+}
+
+/* Its keeper is gone: what the record says is final as soon as the lock is free. */
+static int
+look_at_end(struct wait *w)
+{
+	for (int i = 0; i < 100; i++) {
+		if (cnt_process_look(&w->p, w->call->err) == -1)
+			return -1;
+		if (!w->p.kept)
+			break;
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	}
+	return 0;
+}
+
+/* -1 with the call's error made. */
+static int
+wait_for_it(struct wait *w)
+{
+	bool polls = strcmp(w->until, "port") == 0 || strcmp(w->until, "idle") == 0;
+	bool tree = strcmp(w->until, "port") == 0;	/* it may outlive the command */
+	int keeper CNT_CLOSE = cnt_keep_connect(w->p.dir);
+
+	for (;;) {
+		bool gone = keeper == -1 || (polls && ask(w, keeper, CNT_ASK_NOW) == -1);
+
+		if ((gone ? look_at_end(w) : cnt_process_look(&w->p, w->call->err)) == -1 ||
+		    (!(polls && gone) && look(w) == -1))
+			return -1;
+		if (w->met || gone || (w->p.r.ended != 0 && !tree) ||
+		    cnt_ticks_us() >= w->deadline)
+			return 0;
+		if (polls)
+			pause_until_next_look(w);
+		else if (ask(w, keeper, CNT_ASK_OUTPUT) == -1)
+			close(take_fd(&keeper));
+		tell_progress(w);
+	}
+}
+
+static void
+answer(struct wait *w)
+{
+	cJSON *out = w->call->out;
+	bool over = w->p.r.ended != 0 || !w->p.kept;
+	char *shown CNT_FREE = over ? cnt_process_shown(&w->p) : cnt_format("timed out after %g s",
+	    cnt_json_num(w->call->in, "timeout_seconds", 0));
+
+	cnt_json_set_bool(out, "met", w->met);
+	cnt_process_facts(&w->p, out, false);
+	cnt_json_set_str(out, "reason", w->reason != NULL ? w->reason : shown);
+	cnt_json_set_int(out, "next", w->next != -1 ? w->next : cnt_log_end(w->p.dir));
+	w->call->status = w->met ? 0 : cnt_code_exit(CNT_TIMEOUT);
+}
+
+static int
+process_wait(struct cnt_call *c)
+{
+	struct wait w = { .call = c, .p.dir = -1, .until = cnt_json_str(c->in, "until"),
+	    .port = (int)cnt_json_int(c->in, "port", 0), .started = cnt_ticks_us(), .next = -1,
+	    .seen = cnt_json_int(c->in, "since", 0) };
+	int r = cnt_process_find(cnt_json_str(c->in, "id"), &w.p, c->err);
+
+	w.deadline = w.started + (int64_t)(cnt_json_num(c->in, "timeout_seconds", 30) * 1e6);
+	w.next_progress = w.started + PROGRESS_US;
+	if (r == 0)
+		r = compile(&w);
+	if (r == 0 && w.port != 0)
+		r = cnt_port_resolve("localhost", w.port, &w.local, c->err);
+	if (r == 0)
+		r = wait_for_it(&w);
+	if (r == 0)
+		answer(&w);
+	if (w.has_pattern)
+		regfree(&w.re);
+	cnt_buf_free(&w.line);
+	free(w.reason);
+	cnt_process_free(&w.p);
+	return r;
+}
+
+const struct cnt_verb cnt_box_process_wait = {
+	.name = "process_wait", .tool = "process_wait", .title = "Wait for a process",
+	.group = "Commands",
+	.summary = "wait until a process ends, writes, listens or rests",
+	.about = "Wait until a background process exits, writes a line, listens on a port or is "
+	    "idle.",
+	.effects = CNT_READS, .storeless = true,
+	.params = wait_params, .results = wait_results, .run = process_wait,
+};

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads an expression and writes it as regcomp(3) takes it. Own code since that takes \d for a d,
+ * a backslash in brackets for itself and (?: for an error, and would never come back from some
+ * expressions: what would match something else than meant, or repeats without measure, is
+ * refused. On the way it finds a string that every match must hold.
+ */
+#include "mcp/box/search/expression.h"
+
+#include <ctype.h>
+
+#define NODES_MAX	20000		/* of a pattern with its repetitions written out */
+#define OPTIONAL_MAX	1000		/* parts that may be absent, loops of loops counted thus: */
+#define LOOP_COST	8		/* regcomp(3)'s time is exponential in their nesting */
+#define DEPTH_MAX	64
+
+/* Reads a pattern and writes it as regcomp(3) takes it. */
+struct reader {
+	const char	*p;
+	struct cnt_buf	 out;
+	struct cnt_buf	 run, best;	/* literals in a row; the longest that every match holds */
+	bool		 ignore_case, plain, alternatives;
+	int		 depth;
+	double		 nodes[DEPTH_MAX];	/* size of each open group */
+	double		 atom;			/* size of the last one */
+	double		 optional[DEPTH_MAX], absent;	/* parts of them that may be absent */
+	struct cnt_err	*e;
+};
+
+static int
+refuse(struct reader *r, const char *what, const char *hint)
+{
+	cnt_fail(r->e, CNT_INVALID, "pattern: %s", what);
+	return cnt_hint(r->e, "%s", hint);
+}
+
+static void
+end_run(struct reader *r)
+{
+	if (r->depth == 0 && r->run.n > r->best.n) {
+		struct cnt_buf b = r->best;
+
+		r->best = r->run;
+		r->run = b;
+	}
+	r->run.n = 0;
+}
+
+static void
+add_atom(struct reader *r)
+{
+	r->atom = 1;
+	r->absent = 0;
+	r->nodes[r->depth]++;
+}
+
+static void
+add_literal(struct reader *r, char c)
+{
+	if (strchr("^.[$()|*+?{\\", c) != NULL)
+		cnt_buf_add(&r->out, "\\", 1);
+	cnt_buf_add(&r->out, &c, 1);
+	if (r->depth == 0)
+		cnt_buf_add(&r->run, &c, 1);
+	add_atom(r);
+}
+
+static void
+add_special(struct reader *r, const char *text)
+{
+	r->plain = false;
+	end_run(r);
+	cnt_buf_adds(&r->out, text);
+	add_atom(r);
+}
+
+static int
+read_escape(struct reader *r)
+{
+	char c = r->p[1], known[3] = { '\\', c, '\0' };
+
+	r->p += c != '\0' ? 2 : 1;
+	if (c == 'd' || c == 'D')
+		add_special(r, c == 'd' ? "[0-9]" : "[^0-9]");
+	else if (c != '\0' && strchr("wWsSbB<>", c) != NULL)
+		add_special(r, known);
+	else if (c == 't')
+		add_literal(r, '\t');
+	else if (c == '\0')
+		return refuse(r, "ends in a backslash", "write \\\\ for a backslash");
+	else if (c == '\n')
+		return refuse(r, "a match lies within one line", "search for a part of it");
+	else if (isdigit((unsigned char)c))
+		return refuse(r, "back references are not supported",
+		    "search for the parts, or use shell_exec with grep -P");
+	else if (isalpha((unsigned char)c))
+		return refuse(r, "an unknown escape", "POSIX extended, and \\d \\w \\s \\b \\t");
+	else
+		add_literal(r, c);
+	return 0;
+}
+
+static void
+set_where(bool set[256], int (*is)(int c), bool wanted)
+{
+	for (int c = 1; c < 256; c++)
+		set[c] |= (c < 0x80 && is(c) != 0) == wanted;
+}
+
+static int
+is_word(int c)
+{
+	return isalnum(c) || c == '_';
+}
+
+/* An escape or a [:class:] in brackets; false when it is neither. */
+static bool
+read_class(const char **p, bool set[256])
+{
+	static const struct { const char *name; int (*is)(int c); } classes[] = {
+		{ "[:alnum:]", isalnum }, { "[:alpha:]", isalpha }, { "[:blank:]", isblank },
+		{ "[:cntrl:]", iscntrl }, { "[:digit:]", isdigit }, { "[:graph:]", isgraph },
+		{ "[:lower:]", islower }, { "[:print:]", isprint }, { "[:punct:]", ispunct },
+		{ "[:space:]", isspace }, { "[:upper:]", isupper }, { "[:xdigit:]", isxdigit },
+		{ "\\d", isdigit }, { "\\w", is_word }, { "\\s", isspace },
+	};
+
+	for (size_t i = 0; i < nitems(classes); i++) {
+		size_t n = strlen(classes[i].name);
+		bool negated = n == 2 && (*p)[0] == '\\' &&
+		    (*p)[1] == toupper((unsigned char)classes[i].name[1]);
+
+		if (!negated && strncmp(*p, classes[i].name, n) != 0)
+			continue;
+		set_where(set, classes[i].is, !negated);
+		*p += n;
+		return true;
+	}
+	return false;
+}
+
+/* One character in brackets, after its backslash where it has one. -1: none that can stand. */
+static int
+read_member(const char **p)
+{
+	char c = **p;
+
+	if (c == '\\' && (*p)[1] != '\0') {
+		c = *++*p;
+		if (c == 't')
+			c = '\t';
+		else if (c == 'n' || c == 'r')
+			c = c == 'n' ? '\n' : '\r';
+		else if (isalnum((unsigned char)c))
+			return -1;
+	}
+	if (c == '[' && ((*p)[1] == '.' || (*p)[1] == '=' || (*p)[1] == ':'))
+		return -1;
+	++*p;
+	return (unsigned char)c;
+}
+
+/* Reads to the bracket's end; *wide becomes the code points beyond ASCII, each after a `|`. */
+static int
+read_set(struct reader *r, bool set[256], struct cnt_buf *wide)
+{
+	const char *p = r->p, *start = p;
+
+	while (*p != '\0' && (*p != ']' || p == start)) {
+		int low = 0, high = 0;
+		size_t n = 1;
+
+		if (read_class(&p, set))
+			continue;
+		if ((*p & 0x80) != 0) {
+			while ((p[n] & 0xc0) == 0x80)
+				n++;
+			cnt_buf_add(wide, "|", 1);
+			cnt_buf_add(wide, p, n);
+			p += n;
+			if (p[0] == '-' && p[1] != ']')
+				return -1;
+			continue;
+		}
+		low = high = read_member(&p);
+		if (p[0] == '-' && p[1] != ']' && p[1] != '\0') {
+			p++;
+			high = (*p & 0x80) != 0 ? -1 : read_member(&p);
+		}
+		if (low == -1 || high < low)
+			return -1;
+		for (; low <= high; low++)
+			set[low] = true;
+	}
+	r->p = p + 1;
+	return *p == ']' ? 0 : -1;
+}
+
+/* As POSIX wants it: `]` first, `^` not first, `-` last, and no `[` before `.`, `=` or `:`. */
+static void
+write_set(struct reader *r, const bool set[256], bool negated)
+{
+	struct cnt_buf b CNT_BUF = { 0 };
+
+	cnt_buf_adds(&b, set[']'] ? "]" : "");
+	for (int c = 1; c < 256; c++) {
+		char byte = (char)c;
+
+		if (set[c] && c != '\n' && strchr("]^-[", c) == NULL)
+			cnt_buf_add(&b, &byte, 1);
+	}
+	cnt_buf_adds(&b, set['['] ? "[" : "");
+	if (set['^'] && b.n == 0 && !negated)
+		cnt_buf_adds(&r->out, set['-'] ? "[-^]" : "\\^");
+	else if (b.n == 0 && !set['^'] && !set['-'])	/* nothing, or all but a line's end */
+		cnt_buf_adds(&r->out, negated ? "." : "[^\x01-\xff]");
+	else
+		cnt_buf_addf(&r->out, "[%s%s%s%s]", negated ? "^" : "", b.p != NULL ? b.p : "",
+		    set['^'] ? "^" : "", set['-'] ? "-" : "");
+}
+
+static int
+read_bracket(struct reader *r)
+{
+	bool set[256] = { false }, negated = r->p[1] == '^';
+	struct cnt_buf wide CNT_BUF = { 0 };
+
+	r->p += negated ? 2 : 1;
+	if (read_set(r, set, &wide) == -1)
+		return refuse(r, "a bracket expression that is none",
+		    "close it with ]; ranges go upwards and are of ASCII characters");
+	if (negated && wide.n > 0)
+		return refuse(r, "[^...] knows ASCII characters only",
+		    "leave out the others, or use shell_exec with grep -P");
+	add_special(r, wide.n > 0 ? "(" : "");
+	write_set(r, set, negated);
+	cnt_buf_adds(&r->out, wide.n > 0 ? wide.p : "");
+	cnt_buf_adds(&r->out, wide.n > 0 ? ")" : "");
+	return 0;
+}
+
+static int
+open_group(struct reader *r)
+{
+	end_run(r);
+	r->plain = false;
+	if (strncmp(r->p, "(?i)", 4) == 0 && r->out.n == 0) {
+		r->ignore_case = true;
+		r->p += 4;
+		return 0;
+	}
+	if (r->p[1] == '?' && r->p[2] != ':')
+		return refuse(r, "look-around and named groups are not supported",
+		    "search for the parts, or use shell_exec with grep -P");
+	if (r->depth == DEPTH_MAX - 1)
+		return refuse(r, "groups are nested too deeply", "write it without some of them");
+	r->p += r->p[1] == '?' ? 3 : 1;
+	r->nodes[++r->depth] = 0;
+	r->optional[r->depth] = 0;
+	cnt_buf_adds(&r->out, "(");
+	return 0;
+}
+
+static int
+close_group(struct reader *r)
+{
+	r->p++;
+	if (r->depth == 0)
+		return refuse(r, "a ) without a (", "write \\) for the character itself");
+	r->absent = r->optional[r->depth];
+	r->atom = r->nodes[r->depth--] + 1;
+	r->nodes[r->depth] += r->atom;
+	r->optional[r->depth] += r->absent;
+	r->run.n = 0;
+	cnt_buf_adds(&r->out, ")");
+	return 0;
+}
+
+/* What may be absent is no part of what every match holds. */
+static void
+end_optional(struct reader *r)
+{
+	r->plain = false;
+	if (r->depth == 0 && r->run.n > 0)
+		r->run.n--;
+	end_run(r);
+}
+
+/* The last atom stands so many times more, and with a loop around it may be absent. */
+static int
+repeat(struct reader *r, double times, bool loop)
+{
+	double absent = loop ? r->absent * LOOP_COST + 1 : r->absent * (times + 1);
+
+	r->nodes[r->depth] += r->atom * times;
+	r->atom *= times + 1;
+	r->optional[r->depth] += absent - r->absent;
+	r->absent = absent;
+	if (r->nodes[r->depth] > NODES_MAX ||
+	    (r->absent > 1 && r->optional[r->depth] > OPTIONAL_MAX))
+		return refuse(r, "repeats too much",
+		    "smaller counts in {}, or * and + in place of them");
+	return 0;
+}
+
+/* {n}, {n,} or {n,m}; any other brace means itself. */
+static int
+read_bounds(struct reader *r)
+{
+	long low = 0, high = 0;
+	int n = 0;
+
+	if (sscanf(r->p, "{%5ld}%n", &low, &n) == 1 && n > 0)
+		high = low;
+	else if (sscanf(r->p, "{%5ld,}%n", &low, &n) != 1 || n == 0)
+		sscanf(r->p, "{%5ld,%5ld}%n", &low, &high, &n);
+	if (n == 0 || !isdigit((unsigned char)r->p[1])) {
+		add_literal(r, '{');
+		r->p++;
+		return 0;
+	}
+	high = high > low ? high : low;
+	end_optional(r);
+	if (repeat(r, (double)high, false) == -1)
+		return -1;
+	cnt_buf_add(&r->out, r->p, (size_t)n);
+	r->p += n;
+	return 0;
+}
+
+static int
+read_one(struct reader *r)
+{
+	char c = *r->p;
+
+	switch (c) {
+	case '\\':
+		return read_escape(r);
+	case '[':
+		return read_bracket(r);
+	case '(':
+		return open_group(r);
+	case ')':
+		return close_group(r);
+	case '{':
+		return read_bounds(r);
+	case '*': case '?':
+		end_optional(r);
+		if (repeat(r, 0, true) == -1)
+			return -1;
+		break;
+	case '+':			/* regcomp(3) writes x+ as xx* */
+		r->plain = false;
+		end_run(r);
+		if (repeat(r, 1, true) == -1)
+			return -1;
+		break;
+	case '|':
+		r->alternatives |= r->depth == 0;
+		__attribute__((fallthrough));
+	case '.': case '^': case '$':
+		r->plain = false;
+		end_run(r);
+		add_atom(r);
+		break;
+	case '\n':
+		return refuse(r, "a match lies within one line", "search for a part of it");
+	default:
+		add_literal(r, c);
+		r->p++;
+		return 0;
+	}
+	cnt_buf_add(&r->out, &c, 1);
+	r->p++;
+	return 0;
+}
+
+int
+cnt_expression_read(struct cnt_expression *x, const char *text, struct cnt_err *e)
+{
+	struct reader r = { .p = text, .plain = true, .ignore_case = x->ignore_case, .e = e };
+	int bad = 0;
+
+	while (bad == 0 && *r.p != '\0')
+		bad = read_one(&r);
+	end_run(&r);
+	if (bad == 0 && r.best.n > 0 && !r.alternatives && r.depth == 0) {
+		r.best.p[r.best.n] = '\0';
+		x->literal = r.best;
+		memset(&r.best, 0, sizeof(r.best));
+	}
+	x->plain = r.plain && x->literal.n > 0;
+	x->ignore_case = r.ignore_case;
+	cnt_buf_adds(&r.out, "");
+	x->ere = r.out.p;
+	cnt_buf_free(&r.run);
+	cnt_buf_free(&r.best);
+	return bad;
+}
