@@ -63,6 +63,6 @@ is "$(field state) $(field memory)" 'stopped 335544320' 'leaves it stopped'
 cnt start "$box" >/dev/null
 is "$(kernel)" '335544320 300' 'and counts from its start'
 
-answer=$(printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"resize_container","arguments":{"name":"'"$box"'","pids":250,"memory":"300m"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}' |
-    cnt mcp)
-is "$(echo "$answer" | jq -r '.result.structuredContent | "\(.name) \(.pids) \(.memory)"')" "$box 250 314572800" 'over MCP it is resize_container'
+answer=$(perl -I "$tests/box" -MSession -e 'my $d = Session->new(command => ["cnt", "mcp"])->tool("resize_container",
+    { name => shift, pids => 250, memory => "300m" }, 60)->{data}; print "$d->{name} $d->{pids} $d->{memory}"' "$box")
+is "$answer" "$box 250 314572800" 'over MCP it is resize_container'
