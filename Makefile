@@ -157,8 +157,8 @@ check: all faults $(FUZZERS) $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
 		tests/run $(TESTS)
 
 # What takes longer than continuous integration's share: the analyzer as far as it goes by itself, a build
-# by clang, more rounds of the tests that know CNT_LONG, the suite with ASan and UBSan, and ten times
-# beside a load.
+# by clang, more rounds of the tests that know CNT_LONG, the suite with ASan and UBSan, agent-box emulated,
+# and the suite ten times beside a load.
 check-long:
 	$(MAKE) NODES=225000 lint-analyze
 	$(MAKE) O='$(O)-clang' CC=clang DEV=1 all

@@ -88,6 +88,7 @@ is run('echo x >$TMPDIR/t; cat $(mktemp) $TMPDIR/t; stat -c %a $TMPDIR')->{body}
 is run('sleep 30 & kill $!; wait $! 2>/dev/null; echo $?')->{body}, "143\n", 'a command signals its own processes';
 
 # What they may not.
+my ($left) = run('sleep 300 >/dev/null 2>&1 & echo $!')->{body} =~ /^(\d+)$/ or die 'nothing was left running';
 my %denied = (
 	read => "cat $out/secret", list => "ls $out", execute => "$out/program", write => "echo x >$out/secret",
 	append => "echo x >>$out/secret", create => "echo x >$out/new", truncate => "truncate -s 0 $out/secret",
@@ -97,12 +98,13 @@ my %denied = (
 	'by ..' => 'cat ../out/secret', 'by /proc' => "cat /proc/self/root$out/secret",
 	'by a directory of another' => "cat /proc/$$/cwd/../$out/secret", 'system file' => ': >>/etc/passwd',
 	'system directory' => "mkdir /usr/cnt-landlock-$$", '/tmp' => "mkdir /tmp/cnt-landlock-$$", '/' => 'ls /', home => "ls $home",
-	'/dev' => "mkdir /dev/cnt-landlock-$$", disk => 'head -c 1 /dev/vda', sysctl => ': >/proc/sys/kernel/randomize_va_space',
+	'/dev' => "mkdir /dev/cnt-landlock-$$", '/dev/shm' => "mkdir /dev/shm/cnt-landlock-$$", disk => 'head -c 1 /dev/vda', sysctl => ': >/proc/sys/kernel/randomize_va_space',
 	'device' => 'mknod null c 1 3', mount => "unshare -m mount --bind $out below", chroot => "chroot $out /program",
 	'environment of the server' => 'tr "\0" "\n" </proc/$PPID/environ', 'memory of the server' => 'head -c 1 /proc/$PPID/mem',
 	'signal to the supervisor' => 'kill -STOP $PPID', "signal to others" => "kill -CONT $$",
+	'signal to what another command left' => "kill -CONT $left",
 );
-delete @denied{'signal to the supervisor', 'signal to others'} if $abi < 6;
+delete @denied{'signal to the supervisor', 'signal to others', 'signal to what another command left'} if $abi < 6;
 for my $what (sort keys %denied) {
 	my $r = run("$denied{$what} 2>&1 && echo DONE");
 	ok $r->{body} !~ /DONE|secret\z|^ran$|CNT_TEST_MARK/m && $r->{facts}{exit_code} != 0, "denied: $what" or diag $r->{text};
@@ -110,7 +112,7 @@ for my $what (sort keys %denied) {
 my $listen;
 is tree(), $before, 'nothing has changed there';
 is slurp("$out/secret"), 'secret', 'nor in the file';
-is join(' ', grep { rmdir } map { "/$_/cnt-landlock-$$" } qw(usr tmp dev)), '', 'nor elsewhere';
+is join(' ', grep { rmdir } map { "/$_/cnt-landlock-$$" } qw(usr tmp dev dev/shm)), '', 'nor elsewhere';
 socket($listen, AF_UNIX, SOCK_STREAM, 0) && bind($listen, pack 'S a*', AF_UNIX, "\0cnt-landlock-$$") && listen $listen, 5
     or die "socket: $!";
 my $speak = q{perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, pack "S a*", AF_UNIX, "\0cnt-landlock-} . $$ .
