@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <time.h>
 
 #include <sqlite3.h>
 
@@ -23,7 +24,7 @@
 #define APPLICATION	0x636e7431	/* "cnt1" */
 #define MARK		"PRAGMA application_id = 0x636e7431;"
 #define VERSION		2
-#define BUSY_MS		5000
+#define BUSY_US		5000000
 /* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
 #define LOG_PAGES	32
 #define LOG_ROOM	(1 << 20)
@@ -77,6 +78,7 @@ static const char *const states[] = { "creating", "ready", "deleting" };
 
 struct cnt_store {
 	sqlite3	*db;
+	int64_t	 busy_since;
 };
 
 /* The last error of SQLite's. */
@@ -421,20 +423,34 @@ check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
 	return cnt_hint(e, "run `cnt setup`");
 }
 
+/* SQLite's own waits grow up to a tenth of a second, so that whoever came last is served first and
+ * some of many never are. These stay the same, each a little different. */
+static int
+wait_for_turn(void *arg, int waits)
+{
+	struct cnt_store *s = arg;
+	int64_t now = cnt_ticks_us();
+
+	if (waits == 0)
+		s->busy_since = now;
+	nanosleep(&(struct timespec){ 0, 1000000 + now % 1000 * 1000 }, NULL);
+	return now - s->busy_since < BUSY_US;
+}
+
 /* A process that opens a log cannot tell that it was copied into the database and would go on
  * after its end: a change right after the copying begins the log anew; a header written as it is
  * will do. A row would not: one that stays as it is, is not written, and sqlite3_changes() tells of
  * it instead of the change that brought us here. The log is not cut, since a file that grows again
  * makes every change slower. Readers are not waited for; the next change tries again. */
 static int
-trim_log(void *arg CNT_UNUSED, sqlite3 *db, const char *name, int pages)
+trim_log(void *arg, sqlite3 *db, const char *name, int pages)
 {
 	if (pages < LOG_PAGES)
 		return SQLITE_OK;
-	sqlite3_busy_timeout(db, 0);
+	sqlite3_busy_handler(db, NULL, NULL);
 	if (sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK)
 		sqlite3_exec(db, MARK, NULL, NULL, NULL);
-	sqlite3_busy_timeout(db, BUSY_MS);
+	sqlite3_busy_handler(db, wait_for_turn, arg);
 	return SQLITE_OK;
 }
 
@@ -487,12 +503,12 @@ check_marks(struct cnt_store *s, struct cnt_err *e)
 static int
 configure(struct cnt_store *s, struct cnt_err *e)
 {
-	sqlite3_busy_timeout(s->db, BUSY_MS);
+	sqlite3_busy_handler(s->db, wait_for_turn, s);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-	sqlite3_wal_hook(s->db, trim_log, NULL);
+	sqlite3_wal_hook(s->db, trim_log, s);
 	if (check_marks(s, e) == -1)
 		return -1;
 	return cnt_sql_durable(s, true, e);

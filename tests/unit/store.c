@@ -8,8 +8,11 @@
 #include "lib/sql.h"
 #include "tests/unit/root.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#include <limits.h>
 
 #include <sqlite3.h>
 
@@ -340,6 +343,41 @@ intend(struct cnt_store *s, const char *verb)
 	return r.seq;
 }
 
+/* Whoever came last is not served first: two dozen that write for two seconds write about as much. */
+static void
+each_of_many_writers_gets_its_turn(void **state CNT_UNUSED)
+{
+	enum { WRITERS = 24 };
+	int *wrote = mmap(NULL, WRITERS * sizeof(*wrote), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0), least = INT_MAX, all = 0, status;
+	int64_t until = cnt_ticks_us() + 2000000, n;
+
+	for (int i = 0; i < WRITERS; i++)
+		if (fork() == 0) {
+			while (cnt_ticks_us() < until) {
+				struct cnt_store *s CNT_STORE = opened();
+
+				intend(s, "create");
+				wrote[i]++;
+			}
+			_exit(0);
+		}
+	for (int i = 0; i < WRITERS; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	for (int i = 0; i < WRITERS; i++) {
+		least = wrote[i] < least ? wrote[i] : least;
+		all += wrote[i];
+	}
+	munmap(wrote, WRITERS * sizeof(*wrote));
+	struct cnt_store *s CNT_STORE = opened();
+	assert_int_equal(cnt_store_audit_verify(s, &n, &e), 0);
+	assert_int_equal(n, all);
+	if (least < all / WRITERS / 4)
+		fail_msg("one wrote %d of %d", least, all);
+}
+
 static int
 outcome(struct cnt_store *s, int64_t intent)
 {
@@ -495,6 +533,7 @@ main(void)
 		TEST(an_image_is_found_by_the_first_digits_of_its_id),
 		TEST(an_image_in_use_stays),
 		TEST(what_is_half_done_is_seen),
+		TEST(each_of_many_writers_gets_its_turn),
 		TEST(an_intent_has_one_outcome),
 		TEST(the_chain_verifies_and_lasts),
 		TEST(a_changed_record_is_named),
