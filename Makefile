@@ -23,11 +23,12 @@ ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffuncti
 
 # CROSS=aarch64-linux-gnu- makes agent-box, and nothing else, for another machine, with its libcrypto (sh/cross).
 # Headers that are the same everywhere are this host's.
-PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base check crypto describe err file json print \
-          process utf8 value)) mcp/*.c)
+PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base check check-result crypto describe err file json \
+          landlock print process utf8 value)) mcp/*.c)
 LIBSRC  = $(if $(CROSS),$(PARTS),$(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c)))
 BOXSRC  = $(wildcard mcp/box/*.c mcp/box/*/*.c)
-VERBS   = $(patsubst bin/%.c,%,$(wildcard bin/cnt*.c))
+OTHERS  = cnt-dropin
+VERBS   = $(filter-out $(OTHERS),$(patsubst bin/%.c,%,$(wildcard bin/cnt*.c)))
 UNIT    = $(patsubst %.c,$(O)/%,$(wildcard tests/unit/*.c))
 MAN     = $(patsubst man/%.in,$(O)/man/%,$(wildcard man/*.in))
 
@@ -38,6 +39,8 @@ LDFLAGS = -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(SANFLAGS)
 LDLIBS  = -lcjson -lsqlite3 -lseccomp -llxc -l:libcrypto.a -l:libbsd.a -l:libmd.a -lm
 
 PROGS   = $(VERBS:%=$(O)/bin/%)
+# What nobody types: programs find them by ../lib/cnt, in a build and where it is installed.
+PRIVATE = $(OTHERS:%=$(O)/lib/cnt/%)
 
 # What tests run: programs of their own; those in tests/host stand alone, for they run in boxes too.
 AIDS    = $(patsubst %.c,$(O)/%,$(wildcard tests/mcp/*.c tests/box/*.c tests/bench/*.c))
@@ -45,8 +48,9 @@ HOSTAIDS = $(patsubst %.c,$(O)/%,$(wildcard tests/host/*.c))
 FAULTED = $(addprefix $(O)/faults/bin/,cnt $(addprefix cnt-,create delete doctor image info list resize setup start stop))
 SUITE   = $(shell . /etc/os-release; echo $$VERSION_CODENAME)
 IMAGE   = $(O)/tests/image-$(SUITE).tar
-SCRIPTS = $(wildcard sh/check sh/ci-keep sh/cjson sh/cross sh/quickstart sh/image/* .ci/run) $(shell grep -lrE '^\#!/bin/(ba)?sh' \
-          tests --include=* --exclude='*.txt' --exclude-dir=node_modules)
+SCRIPTS = $(wildcard sh/check sh/ci-keep sh/cjson sh/cross sh/quickstart sh/image/* .ci/run) \
+          $(shell find tests -name node_modules -prune -o -type f ! -name '*.txt' -exec \
+          awk 'FNR == 1 && /^\#!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' {} +)
 
 all:
 
@@ -59,6 +63,10 @@ $(LIB): $(LIBSRC:%.c=$(O)/%.o)
 	$(Q)$(AR) crD $@ $^
 
 $(PROGS): $(O)/bin/%: $(O)/bin/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+$(PRIVATE): $(O)/lib/cnt/%: $(O)/bin/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
@@ -114,13 +122,15 @@ $(O)/cross/usr: sh/cross
 	@mkdir -p $(@D)
 	sh/cross $(@D) $(shell dpkg-architecture -f -t $(CROSS:-=) -qDEB_HOST_ARCH)
 else
-all: $(PROGS) $(O)/bin/agent-box $(MAN)
+all: $(PROGS) $(PRIVATE) $(O)/bin/agent-box $(MAN)
 endif
 
 # Harnesses for libFuzzer, by clang with ASan and UBSan whatever the rest is built with. tests/fuzz/run runs
-# them, two at a time.
+# them, or those that FUZZ names, two at a time: for so many seconds each, or with FUZZ_RUNS for so many inputs.
 FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
 FUZZ_SECONDS = 60
+FUZZ_RUNS    =
+FUZZ         =
 
 $(O)/fuzz/%: override SAN = 1
 $(O)/fuzz/%: override CC = clang
@@ -132,8 +142,9 @@ $(O)/fuzz/box.a: $(PARTS:%.c=$(O)/fuzz/%.o) $(BOXSRC:%.c=$(O)/fuzz/%.o)
 	@rm -f $@
 	$(Q)$(AR) crD $@ $^
 
+$(O)/fuzz/conversation: OWN_CLOCK = -Wl,--wrap=ppoll,--wrap=cnt_ticks_us
 $(FUZZERS): $(O)/fuzz/%: $(O)/fuzz/tests/fuzz/%.o $(O)/fuzz/box.a
-	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lcjson -lcrypto -lm
+	$(Q)$(CC) $(LDFLAGS) $(OWN_CLOCK) -fsanitize=fuzzer -o $@ $^ -lcjson -lcrypto -lm
 
 # A page's OPTIONS come from the table of the program it is about.
 $(MAN): $(O)/man/%: man/%.in man/options.awk $(PROGS) $(O)/bin/agent-box
@@ -150,7 +161,8 @@ faults:
 	+$(Q)$(MAKE) FAULTS=1 SAN= O='$(O)/faults' CFLAGS=-O1 $(FAULTED)
 
 fuzz: $(FUZZERS)
-	CORPUS='$(abspath $(O))/fuzz/corpus' BUILD='$(abspath $(O))' tests/fuzz/run $(FUZZ_SECONDS)
+	CORPUS='$(abspath $(O))/fuzz/corpus' BUILD='$(abspath $(O))' FUZZ_RUNS='$(FUZZ_RUNS)' \
+		tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
 check: all faults $(FUZZERS) $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
 	BUILD='$(abspath $(O))' SAN='$(SAN)' AGENT_BOX='$(abspath $(O))/$(if $(SAN),san,bin)/agent-box' \
@@ -158,14 +170,19 @@ check: all faults $(FUZZERS) $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
 
 # What takes longer than continuous integration's share: the analyzer as far as it goes by itself, a build
 # by clang, more rounds of the tests that know CNT_LONG, the suite with ASan and UBSan, agent-box emulated,
-# and the suite ten times beside a load.
+# ten million inputs for the JSON reader, and the suite ten times beside a load.
 check-long:
 	$(MAKE) NODES=225000 lint-analyze
 	$(MAKE) O='$(O)-clang' CC=clang DEV=1 all
 	CNT_LONG=1 $(MAKE) check
 	CNT_LONG=1 $(MAKE) O='$(O)-san' SAN=1 check
 	$(MAKE) check-aarch64
+	$(MAKE) FUZZ=json FUZZ_RUNS=10000000 fuzz
 	+BUILD='$(abspath $(O))' tests/flakes
+
+# Four agents from npm. Two of them are in the suite too.
+check-clients: all $(IMAGE)
+	BUILD='$(abspath $(O))' tests/run $(patsubst tests/%,./%,$(wildcard tests/agents/*.t tests/agents/more/*.t))
 
 # A machine of its own: cgroup v2 alone, AppArmor, a power cut.
 check-vm: all $(HOSTAIDS) $(IMAGE)
@@ -227,12 +244,14 @@ lint-spell:
 	codespell --skip='*/node_modules,*/seeds,*.json,*.jsonl' -L $(SPELT) $(PROSE)
 
 BIN     = $(DESTDIR)$(PREFIX)/bin
+LIBDIR  = $(DESTDIR)$(PREFIX)/lib/cnt
 SHARE   = $(DESTDIR)$(PREFIX)/share
 UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 install: all
-	install -d $(BIN) $(SHARE)/cnt/image $(UNITS)
+	install -d $(BIN) $(LIBDIR) $(SHARE)/cnt/image $(UNITS)
 	install -C -m 755 $(PROGS) $(O)/bin/agent-box $(BIN)
+	install -C -m 755 $(PRIVATE) $(LIBDIR)
 	install -C -m 755 sh/ci-keep $(BIN)/cnt-ci-keep
 	install -C -m 755 $(wildcard sh/image/*) $(SHARE)/cnt/image
 	sed 's,@PREFIX@,$(PREFIX),' packaging/cnt-boot.service >$(O)/cnt-boot.service
@@ -251,6 +270,6 @@ clean:
 	rm -rf $(O)
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
-.PHONY: all faults fuzz check check-long check-vm check-aarch64 bench lint lint-tidy lint-analyze lint-cppcheck lint-shell lint-man lint-spell install dist clean
+.PHONY: all faults fuzz check check-long check-clients check-vm check-aarch64 bench lint lint-tidy lint-analyze lint-cppcheck lint-shell lint-man lint-spell install dist clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -75,12 +75,12 @@ print_error(const char *what, const struct cnt_err *e, bool json)
 }
 
 static int
-serve(const struct cnt_verb *const *verbs, struct cnt_err *e)
+serve(const struct cnt_verb *const *verbs, bool one, struct cnt_err *e)
 {
 	struct cnt_verbs_offer o = {
 		.base = { .name = "agent-box", .title = "agent-box", .version = CNT_VERSION,
-		    .instructions = verbs == tools ? instructions : verbs[0]->about,
-		    .offered = verbs == tools ? &cnt_box_offered : NULL },
+		    .instructions = one ? verbs[0]->about : instructions,
+		    .offered = one ? NULL : &cnt_box_offered },
 		.verbs = verbs, .run = frame, .in_process = in_process,
 		.began = cnt_syslog_began, .ended = cnt_syslog_ended,
 	};
@@ -90,11 +90,23 @@ serve(const struct cnt_verb *const *verbs, struct cnt_err *e)
 }
 
 static int
+serve_reads(struct cnt_err *e)
+{
+	const struct cnt_verb *reads[nitems(tools)] = { NULL };
+	size_t n = 0;
+
+	for (size_t i = 0; tools[i] != NULL; i++)
+		if ((tools[i]->effects & CNT_READS) != 0)
+			reads[n++] = tools[i];
+	return serve(reads, false, e);
+}
+
+static int
 print_help(FILE *f)
 {
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
-	    "       agent-box [--mcp]\n\n"
+	    "       agent-box [--mcp | --read-only]\n\n"
 	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n",
 	    f);
 	for (size_t i = 0; tools[i] != NULL; i++) {
@@ -233,7 +245,7 @@ run_tool(int argc, char **argv)
 		cnt_fail(&e, CNT_INVALID, "not offered over MCP");
 	else if (!opt.mcp)
 		return run_once(v, args, opt.json);
-	else if (serve(one, &e) == 0)
+	else if (serve(one, true, &e) == 0)
 		return 0;
 	print_error(v->name, &e, opt.json);
 	return cnt_code_exit(e.code);
@@ -252,13 +264,13 @@ run(int argc, char **argv, struct cnt_err *e)
 		return describe("json");
 	if (strncmp(word, "--describe=", 11) == 0)
 		return describe(word + 11);
-	if (word[0] == '-' && strcmp(word, "--mcp") != 0)
+	if (word[0] == '-' && strcmp(word, "--mcp") != 0 && strcmp(word, "--read-only") != 0)
 		return print_help(stderr);
 	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1)
 		return -1;
 	if (word[0] != '-')
 		return run_tool(argc - 1, argv + 1);
-	return serve(tools, e);
+	return strcmp(word, "--mcp") == 0 ? serve(tools, false, e) : serve_reads(e);
 }
 
 int

@@ -4,6 +4,7 @@
  * down, which is no wish of their owners': what is to run again is left as it is. One box that
  * fails keeps no other from its turn.
  */
+#include "lib/cancel.h"
 #include "lib/life.h"
 #include "lib/main.h"
 #include "lib/net.h"
@@ -93,6 +94,8 @@ report(struct cnt_call *c, const struct failures *f)
 {
 	bool stop = cnt_json_bool(c->in, "stop");
 
+	if (cnt_cancel_check(c->err) == -1)
+		return -1;
 	if (f->names.n == 0)
 		return 0;
 	cnt_fail(c->err, f->first.code, "%s: not %s (%s)", f->names.p, stop ? "stopped" : "started",
@@ -110,7 +113,7 @@ start_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct fail
 	if (cnt_store_instance(c->store, &i, c->err) == -1 ||
 	    cnt_net_ensure(c->store, &i, c->err) == -1)
 		return -1;
-	for (size_t k = 0; k < n; k++)
+	for (size_t k = 0; k < n && cnt_cancel_check(c->err) == 0; k++)
 		if (boxes[k].state == CNT_READY && start(c, boxes[k].name) == -1)
 			note(f, boxes[k].name, c->err);
 	return report(c, f);
@@ -128,7 +131,7 @@ stop_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct failu
 	for (size_t k = 0; k < n; k++)
 		if (boxes[k].state == CNT_READY && cnt_box_ask(&i, boxes[k].name))
 			add(c, "stopped", boxes[k].name);
-	for (size_t k = 0; k < n; k++)
+	for (size_t k = 0; k < n && cnt_cancel_check(c->err) == 0; k++)
 		if (boxes[k].state == CNT_READY && stop(c, boxes[k].name, until) == -1)
 			note(f, boxes[k].name, c->err);
 	return report(c, f);

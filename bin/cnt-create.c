@@ -115,10 +115,12 @@ bring_up(struct cnt_call *c, struct cnt_life *l, struct cnt_net_change *net)
 
 	if (cnt_json_bool(c->in, "no_start"))
 		return cnt_net_end(net, c->err);
+	cnt_progress(c, 0, 0, "starting");
 	if (cnt_box_start(&l->instance, &l->box, net, c->err) == -1)
 		return -1;
 	if (strcmp(wait, "none") == 0)
 		return 0;
+	cnt_progress(c, 0, 0, "waiting for its ssh server");
 	return cnt_box_wait(&l->instance, &l->box, wait, WAIT_SECONDS, c->err);
 }
 
@@ -133,6 +135,7 @@ make(struct cnt_call *c, struct cnt_life *l)
 	struct cnt_err ignored;
 	pid_t flush = -1;
 
+	cnt_progress(c, 0, 0, "making the box's files");
 	if (cnt_net_begin(c->store, &l->instance, &net, c->err) == -1 ||
 	    cnt_box_make(&l->instance, &l->box, keys, n, c->err) == -1 ||
 	    cnt_flush_start(dir, &flush, c->err) == -1)
@@ -141,6 +144,7 @@ make(struct cnt_call *c, struct cnt_life *l)
 		cnt_flush_wait(flush, &ignored);
 		return -1;
 	}
+	cnt_progress(c, 0, 0, "writing to the disk");
 	if (cnt_flush_wait(flush, c->err) == -1)
 		return -1;
 	return CNT_STEP("the box is on the disk", c->err);

@@ -36,6 +36,7 @@ delete(struct cnt_call *c)
 		cnt_fail(c->err, CNT_NO, "%s: is running", l.box.name);
 		return cnt_hint(c->err, "stop it first, or delete it with force");
 	}
+	cnt_progress(c, 0, 0, "removing its files");
 	if (cnt_store_box_state(c->store, l.box.name, CNT_DELETING, c->err) == -1 ||
 	    CNT_STEP("the box's row says deleting", c->err) == -1 ||
 	    cnt_box_remove(c->store, &l.instance, l.box.name, c->err) == -1 ||

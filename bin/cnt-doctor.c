@@ -11,6 +11,7 @@
 #include "lib/conf.h"
 #include "lib/file.h"
 #include "lib/image.h"
+#include "lib/landlock.h"
 #include "lib/main.h"
 #include "lib/net.h"
 #include "lib/paths.h"
@@ -75,6 +76,19 @@ check_kernel(cJSON *checks, uint32_t first)
 
 		add_result(checks, p->name, cnt_probe(p, first, &e), &e, p->remedy);
 	}
+}
+
+/* The relay of `cnt mcp` (mcp/relay-confine.c) does without it. */
+static void
+check_landlock(cJSON *checks)
+{
+	int abi = cnt_landlock_abi();
+	char *detail CNT_FREE = abi != -1 ? cnt_format("ABI %d", abi) :
+	    cnt_strdup("this kernel has none: what boxes send to `cnt mcp` is read under seccomp "
+	    "alone");
+
+	add(checks, "landlock", abi != -1 ? OK : WARN, detail,
+	    "boot Linux 5.13 or newer with `landlock` among its lsm=");
 }
 
 static void
@@ -332,6 +346,7 @@ doctor(struct cnt_call *c)
 	check_programs(checks);
 	check_cgroups(checks);
 	check_kernel(checks, i.id_base);
+	check_landlock(checks);
 	cJSON_ArrayForEach(check, checks)
 		ok = ok && strcmp(cnt_json_str(check, "state"), states[FAIL]) != 0;
 	cnt_json_set_bool(c->out, "ok", ok);

@@ -4,25 +4,19 @@
  * are, and each call goes to one of them, or to the agent-box of a box. With --box it is that box's
  * agent-box on this standard input and output; that is also how it reaches a box itself.
  */
-#include "lib/enter.h"
-#include "lib/life.h"
+#include "lib/conf.h"
 #include "lib/main.h"
 #include "lib/paths.h"
 #include "mcp/catalogue.h"
+#include "mcp/entry.h"
+#include "mcp/guide.h"
 #include "mcp/peer.h"
 #include "mcp/relay.h"
 #include "mcp/session.h"
+#include "mcp/snippet.h"
 #include "mcp/undertaker.h"
 
 #define GRACE_US	2000000		/* for verbs that are cancelled by our end */
-
-#define INSTRUCTIONS \
-	"Linux boxes (system containers) on one host. create_container makes a box with its own " \
-	"init, users, apt and sudo; it persists until delete_container. Work in it with " \
-	"shell_exec, read_file, write_file and the other tools that take `box`, the box's name: " \
-	"commands run as the box's user, sudo needs no password. list_containers shows what " \
-	"exists. A failed operation answers with isError and {error:{code,message,hint}}; a " \
-	"command's non-zero exit status is an answer, not an error."
 
 struct mcp {
 	struct cnt_catalogue	 catalogue;
@@ -33,9 +27,22 @@ struct mcp {
 static cJSON *
 tools(void *arg)
 {
-	const struct mcp *m = arg;
+	struct mcp *m = arg;
 
+	cnt_catalogue_look(&m->catalogue);
 	return cJSON_Duplicate(m->catalogue.tools, true);
+}
+
+/* As tools/list has it. */
+static const cJSON *
+listed(const struct mcp *m, const char *tool)
+{
+	const cJSON *t = NULL;
+
+	cJSON_ArrayForEach(t, m->catalogue.tools)
+		if (strcmp(cnt_json_str(t, "name"), tool) == 0)
+			break;
+	return t;
 }
 
 static void
@@ -47,13 +54,14 @@ call_in_box(struct mcp *m, struct cnt_request *r, const char *tool, const cJSON 
 
 	cJSON_DeleteItemFromObjectCaseSensitive(rest, "box");
 	if (box == NULL) {
-		cnt_fail(&e, CNT_INVALID, "box: missing; expected the name of a box");
+		cnt_fail(&e, CNT_INVALID, "box: %s; expected the name of a box",
+		    cnt_json_get(arguments, "box") != NULL ? "not a string" : "missing");
 		cnt_hint(&e, "list_containers shows the boxes");
 		cnt_request_error(r, &e);
 	} else if (cnt_check_name(box, &e) == -1) {
 		cnt_request_error(r, &e);
 	} else {
-		cnt_session_call(m->sessions, r, box, tool, rest);
+		cnt_session_call(m->sessions, r, box, listed(m, tool), rest);
 	}
 }
 
@@ -64,9 +72,11 @@ call(struct cnt_request *r, const char *tool, const cJSON *arguments, void *arg)
 	const struct cnt_tool *t = cnt_catalogue_find(&m->catalogue, tool);
 
 	if (t == NULL)
+		cnt_catalogue_look(&m->catalogue);
+	if (t == NULL && (t = cnt_catalogue_find(&m->catalogue, tool)) == NULL)
 		return -1;
 	if (t->program != NULL)
-		cnt_peer_call(m->peers, r, t->program, tool, arguments);
+		cnt_peer_call(m->peers, r, t->program, t->first, tool, arguments);
 	else
 		call_in_box(m, r, tool, arguments);
 	return 0;
@@ -94,47 +104,34 @@ static int
 serve(struct cnt_call *c)
 {
 	const char *sets = cnt_json_str(c->in, "tools");
-	struct mcp m = { .peers = cnt_peers_new(), .sessions = cnt_sessions_new() };
+	CNT_CONF_END struct cnt_conf conf = { 0 };
+	struct cnt_ways ways = { .caller = c->caller, .start = cnt_json_bool(c->in, "start"),
+	    .read_only = cnt_json_bool(c->in, "read_only") };
+	struct mcp m = { .catalogue = { .platform = strstr(sets, "platform") != NULL,
+	    .box = strstr(sets, "box") != NULL, .read_only = cnt_json_bool(c->in, "read_only") } };
 	struct cnt_offer o = {
 		.name = "cnt", .title = "cnt: boxes for agents", .version = CNT_VERSION,
-		.instructions = INSTRUCTIONS,
+		.instructions = cnt_guide, .offered = &cnt_guide_offered,
 		.tools = tools, .call = call, .cancel = cancel, .ending = ending, .arg = &m,
 	};
-	char *dir CNT_FREE = cnt_path_beside(".");
 	pid_t *groups CNT_FREE = NULL;
 	size_t n = 0;
 	int r;
 
-	if (cnt_catalogue_read(&m.catalogue, dir, strstr(sets, "platform") != NULL,
-	    strstr(sets, "box") != NULL, cnt_json_bool(c->in, "read_only"), c->err) == -1)
+	if (ways.start && ways.read_only)
+		return cnt_fail(c->err, CNT_INVALID, "start: --read-only changes nothing");
+	if (cnt_conf_read(&conf, c->err) == -1)
 		return -1;
+	ways.patience = conf.mcp_box_wait;
+	m.peers = cnt_peers_new(conf.mcp_calls, (int64_t)(conf.mcp_deadline * 1e6));
+	m.sessions = cnt_sessions_new(&ways);
+	cnt_catalogue_look(&m.catalogue);
 	r = cnt_serve(&o, c->err);
 	groups = cnt_peers_free(m.peers, &n);
 	cnt_sessions_free(m.sessions);
 	cnt_catalogue_free(&m.catalogue);
 	cnt_undertaker(groups, n, GRACE_US);
 	return r;
-}
-
-static int
-enter(struct cnt_call *c)
-{
-	char *argv[] = { (char *)(uintptr_t)"agent-box", NULL };
-	char *agent CNT_FREE = cnt_path_beside("agent-box");
-	int memfd CNT_CLOSE = -1;
-	struct cnt_life l CNT_LIFE = { .lock = -1 };
-	struct cnt_ended ended = { 0 };
-	struct cnt_entry en = { .box = l.box.name, .argv = argv, .keep = true,
-	    .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
-
-	if (cnt_life_begin(c, &l, -1) == -1 || cnt_enter_seal(agent, &memfd, c->err) == -1)
-		return -1;
-	en.tag = l.instance.tag;
-	en.memfd = memfd;
-	if (cnt_enter(&en, &ended, c->err) == -1)
-		return -1;
-	c->status = ended.status;
-	return 0;
 }
 
 static const char *const sets[] = { "platform,box", "platform", "box", "box,platform", NULL };
@@ -145,6 +142,12 @@ static const struct cnt_field params[] = {
 	    .value = "SETS", .help = "which tools to offer" },
 	{ .name = "read_only", .type = CNT_BOOLEAN, .def = "false",
 	    .help = "offer only tools that change nothing" },
+	{ .name = "start", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "start a stopped box when a call needs it" },
+	{ .name = "config", .type = CNT_STRING, .choices = cnt_snippet_clients,
+	    .help = "print what connects this client instead" },
+	{ .name = "ssh", .type = CNT_STRING, .value = "HOST", .max = 255,
+	    .help = "with --config: the client is on another machine, this host is HOST to it" },
 	{ 0 }
 };
 
@@ -158,23 +161,39 @@ static const struct cnt_verb everything = {
 	.run = serve,
 };
 
-/* The same verb with --box: it enters a box, so it needs the store and is recorded. */
-static const struct cnt_verb one_box = {
-	.name = "mcp", .title = "MCP server", .group = "Agents",
-	.summary = "serve MCP on standard input and output", .about = ABOUT,
-	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_OPEN_WORLD,
-	.interactive = true, .passes_status = true, .params = params, .run = enter,
+static const struct cnt_verb snippet = {
+	.name = "mcp", .title = "MCP client", .group = "Agents",
+	.summary = "print what connects an MCP client",
+	.about = "Prints the lines that connect an MCP client, for the file that it reads.",
+	.effects = CNT_READS, .storeless = true, .unprivileged = true, .params = params,
+	.results = cnt_snippet_results, .run = cnt_snippet, .print = cnt_snippet_print,
 };
+
+static bool
+given(char **argv, const char *option)
+{
+	size_t n = strlen(option);
+
+	while (*argv != NULL && (strncmp(*argv, option, n) != 0 || strchr("=", (*argv)[n]) == NULL))
+		argv++;
+	return *argv != NULL;
+}
+
+/* With --box it enters a box, so it needs the store, is authorized and recorded. */
+static const struct cnt_verb *
+asked(char **argv)
+{
+	if (given(argv, "--config") || given(argv, "--ssh"))
+		return &snippet;
+	if (!given(argv, "--box"))
+		return &everything;
+	return given(argv, "--read-only") ? &cnt_entry_reads : &cnt_entry;
+}
 
 int
 main(int argc, char **argv)
 {
-	bool box = false;
-
 	if (argc == 2 && strcmp(argv[0], "cnt-mcp-relay") == 0)
-		return cnt_relay(argv[1]);
-	for (int i = 1; i < argc; i++)
-		box = box || strcmp(argv[i], "--box") == 0 || strncmp(argv[i], "--box=", 6) == 0;
-	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ box ? &one_box : &everything,
-	    NULL });
+		cnt_relay(argv[1]);
+	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ asked(argv), NULL });
 }

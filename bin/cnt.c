@@ -1,58 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cnt VERB ... executes cnt-VERB, found beside this program. It knows no verb: the list that it
- * prints, and what it suggests for a word it does not find, come from what the programs there say
- * of themselves.
+ * cnt VERB ... executes cnt-VERB, found beside this program, or what an operator dropped into
+ * /etc/cnt/verbs.d under that name. It knows no verb: the list that it prints, and what it suggests
+ * for a word it does not find, come from what the programs there say of themselves.
  */
 #include <errno.h>
+#include <fcntl.h>
 
-#include "lib/json.h"
+#include "lib/learn.h"
 #include "lib/paths.h"
-#include "lib/run.h"
-#include "lib/verb.h"
+#include "mcp/described.h"
 
-#define VERBS_MAX	64
+#define VERBS_MAX	128
 
 struct known {
-	cJSON	*verbs[VERBS_MAX];	/* as --describe has them */
-	size_t	 n;
+	cJSON		*programs;		/* owned by whoever learns */
+	const cJSON	*verbs[VERBS_MAX];	/* as --describe has them */
+	size_t		 n;
 };
 
-static int
-is_verb(const struct dirent *d)
-{
-	return strncmp(d->d_name, "cnt-", 4) == 0 && strchr(d->d_name, '.') == NULL;
-}
-
+/* agent-box is no verb. */
 static void
-ask(const char *dir, const char *program, struct known *k)
+learn(struct known *k)
 {
-	char *path CNT_FREE = cnt_format("%s/%s", dir, program);
-	char *argv[] = { path, (char[]){ "--describe" }, NULL };
-	struct cnt_buf out CNT_BUF = { 0 };
-	struct cnt_err e = { 0 };
-	cJSON *d CNT_JSON = NULL;
-	cJSON *verbs = NULL;
+	const cJSON *program = NULL, *verb = NULL;
 
-	if (cnt_run(argv, NULL, 0, &out, &e) == -1)
-		return;
-	d = cnt_json_parse(out.p != NULL ? out.p : "", out.n, &e);
-	verbs = cJSON_GetObjectItemCaseSensitive(d, "verbs");
-	while (cJSON_GetArraySize(verbs) > 0 && k->n < VERBS_MAX)
-		k->verbs[k->n++] = cJSON_DetachItemFromArray(verbs, 0);
-}
+	cnt_described_look(&k->programs);
+	cJSON_ArrayForEach(program, k->programs) {
+		const char *file = cnt_json_str(program, "name");
 
-static void
-learn(const char *dir, struct known *k)
-{
-	struct dirent **found = NULL;
-	int n = scandir(dir, &found, is_verb, alphasort);
-
-	for (int i = 0; i < n; i++) {
-		ask(dir, found[i]->d_name, k);
-		free(found[i]);
+		if (file == NULL || (strcmp(file, "agent-box") == 0 &&
+		    !cnt_json_bool(program, "dropin")))
+			continue;
+		cJSON_ArrayForEach(verb, cnt_json_get(program, "verbs"))
+			if (cnt_json_str(verb, "name") != NULL && k->n < VERBS_MAX)
+				k->verbs[k->n++] = verb;
 	}
-	free(found);
 }
 
 static void
@@ -64,10 +47,11 @@ print_group(const struct known *k, const char *group)
 	for (size_t i = 0; i < k->n; i++) {
 		const char *name = cnt_json_str(k->verbs[i], "name");
 		const char *own = cnt_json_str(k->verbs[i], "group");
+		const char *summary = cnt_json_str(k->verbs[i], "summary");
 
 		if (own == NULL || strcmp(own, group) != 0 || strcmp(name, last) == 0)
 			continue;
-		printf("  %-16s %s\n", name, cnt_json_str(k->verbs[i], "summary"));
+		printf("  %-16s %s\n", name, summary != NULL ? summary : "");
 		last = name;
 	}
 }
@@ -94,19 +78,20 @@ has_word(const char *words, const char *word)
 {
 	size_t n = strlen(word);
 
-	for (const char *p = words; p != NULL && (p = strstr(p, word)) != NULL; p += n)
+	for (const char *p = words; n > 0 && p != NULL && (p = strstr(p, word)) != NULL; p += n)
 		if ((p == words || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
 			return true;
 	return false;
 }
 
 static int
-unknown(const char *dir, const char *word)
+unknown(const char *word)
 {
 	struct known k = { 0 };
 	const char *names[VERBS_MAX] = { NULL }, *meant = NULL;
+	struct cnt_err e = { 0 };
 
-	learn(dir, &k);
+	learn(&k);
 	for (size_t i = 0; i < k.n; i++) {
 		names[i] = cnt_json_str(k.verbs[i], "name");
 		if (has_word(cnt_json_str(k.verbs[i], "also"), word))
@@ -114,21 +99,45 @@ unknown(const char *dir, const char *word)
 	}
 	if (meant == NULL)
 		meant = cnt_argv_nearest(word, names, k.n);
-	fprintf(stderr, "cnt: %.64s: no such verb\n", word);
+	cnt_fail(&e, CNT_INVALID, "%.64s: no such verb", word);
+	fprintf(stderr, "cnt: %s\n", e.text);
 	if (meant != NULL)
 		fprintf(stderr, "hint: did you mean `cnt %s`?\n", meant);
 	else
 		fprintf(stderr, "hint: `cnt` alone lists the verbs\n");
-	return cnt_code_exit(CNT_INVALID);
+	cJSON_Delete(k.programs);
+	return cnt_code_exit(e.code);
+}
+
+/* Returns when there is no such verb. */
+static void
+execute(const char *verb, int argc, char **argv)
+{
+	char *beside CNT_FREE = cnt_path_beside("cnt-");
+	char *own CNT_FREE = cnt_format("%s%s", beside, verb);
+	char *dropped CNT_FREE = cnt_path("%s/%s", CNT_VERBS, verb);
+	char *runner CNT_FREE = cnt_path_beside("../lib/cnt/cnt-dropin");
+	char **words CNT_FREE = cnt_alloc(((size_t)argc + 2) * sizeof(*words));
+
+	argv[1] = own;
+	execv(own, argv + 1);
+	if (errno == ENOENT) {
+		if (faccessat(AT_FDCWD, dropped, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+			return;
+		words[0] = runner;
+		words[1] = (char *)(uintptr_t)verb;
+		memcpy(words + 2, argv + 2, (size_t)(argc - 2) * sizeof(*words));
+		execv(runner, words);
+	}
+	fprintf(stderr, "cnt: %s: %s\n", verb, strerror(errno));
+	exit(cnt_code_exit(CNT_SYSTEM));
 }
 
 int
 main(int argc, char **argv)
 {
 	static char help[] = "--help";
-	char *dir CNT_FREE = cnt_path_beside(".");
 	const char *verb = argc > 1 ? argv[1] : NULL;
-	char *path CNT_FREE = NULL;
 	struct known k = { 0 };
 
 	if (verb != NULL && strcmp(verb, "help") == 0 && argc == 3) {
@@ -136,23 +145,16 @@ main(int argc, char **argv)
 		argv[2] = help;
 	} else if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
 	    strcmp(verb, "help") == 0) {
-		learn(dir, &k);
+		learn(&k);
 		print_list(&k);
+		cJSON_Delete(k.programs);
 		return ferror(stdout) != 0 || fflush(stdout) == EOF ? cnt_code_exit(CNT_SYSTEM) :
 		    verb != NULL ? 0 :
 		    cnt_code_exit(CNT_INVALID);
 	}
 	if (strcmp(verb, "--version") == 0)
 		verb = "version";
-	path = cnt_format("%s/cnt-%s", dir, verb);
-	if (strspn(verb, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(verb) &&
-	    verb[0] != '-') {
-		argv[1] = path;
-		execv(path, argv + 1);
-		if (errno != ENOENT) {
-			fprintf(stderr, "cnt: %s: %s\n", path, strerror(errno));
-			return cnt_code_exit(CNT_SYSTEM);
-		}
-	}
-	return unknown(dir, verb);
+	if (cnt_learn_name(verb))
+		execute(verb, argc, argv);
+	return unknown(verb);
 }

@@ -62,7 +62,8 @@ int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b,
 bool	cnt_box_ask(const struct cnt_instance *i, const char *name);
 
 /* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once.
- * Returns when monitor, cgroups and veth are gone. Not running: 0. */
+ * Returns when monitor, cgroups and veth are gone. Not running: 0. Cancelled as it waits: -1, and
+ * nothing is killed. */
 int	cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double timeout,
 	    bool *killed, struct cnt_err *e);
 

@@ -25,7 +25,10 @@ cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, struct cnt_
 {
 	if (c->admin || (v->scope == NULL && v->boxes == CNT_NO_BOX))
 		return 0;
-	if (v->scope == NULL)
+	if (v->scope == NULL || v->boxes == CNT_ADMIN)
 		return cnt_fail(e, CNT_DENIED, "%s: only root may use it", v->name);
+	for (const char *const *scope = c->scopes; scope != NULL && *scope != NULL; scope++)
+		if (strcmp(*scope, v->scope) == 0)
+			return 0;
 	return cnt_fail(e, CNT_DENIED, "%s: %s lacks the scope %s", v->name, c->subject, v->scope);
 }

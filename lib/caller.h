@@ -13,12 +13,14 @@ struct cnt_caller {
 	char		subject[33];	/* account name */
 	const char	*via;		/* "root" */
 	bool		admin;
+	const char *const *scopes;	/* exact strings, ended by NULL; NULL: none */
 };
 
 /* Real and effective uid 0: admin, via root; anyone else has no way in yet: CNT_DENIED. */
 int	cnt_caller_find(struct cnt_caller *c, struct cnt_err *e);
 
-/* Default deny: may this caller use this verb at all? Its scope, and admin where it says so. */
+/* Default deny: may this caller use this verb at all? Its scope, and admin where it says so. Whose
+ * box it is, is another question. */
 int	cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, struct cnt_err *e);
 
 #endif

@@ -20,6 +20,8 @@
 
 #define PIDS_MAX	4194304		/* kernel's own bound of pid_max */
 #define CPU_MAX		1024
+#define CALLS_MAX	256		/* a process or two each */
+#define DEADLINE_MAX	(30 * 86400)
 
 static int
 set_memory(struct cnt_conf *c, const char *value, struct cnt_err *e)
@@ -87,6 +89,31 @@ set_subnet(struct cnt_conf *c, const char *value, struct cnt_err *e)
 	return 0;
 }
 
+static int
+set_mcp_box_wait(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	return cnt_parse_duration(value, &c->mcp_box_wait, e);
+}
+
+static int
+set_mcp_calls(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	const char *wrong = NULL;
+
+	c->mcp_calls = (unsigned)strtonum(value, 1, CALLS_MAX, &wrong);
+	return wrong == NULL ? 0 : cnt_fail(e, CNT_INVALID,
+	    "expected a number from 1 to %d, got \"%s\"", CALLS_MAX, value);
+}
+
+static int
+set_mcp_deadline(struct cnt_conf *c, const char *value, struct cnt_err *e)
+{
+	if (cnt_parse_duration(value, &c->mcp_deadline, e) == -1)
+		return -1;
+	return c->mcp_deadline > 0 && c->mcp_deadline <= DEADLINE_MAX ? 0 :
+	    cnt_fail(e, CNT_INVALID, "expected a duration up to 30d, got \"%s\"", value);
+}
+
 static const struct {
 	const char	*name;
 	int		(*set)(struct cnt_conf *c, const char *value, struct cnt_err *e);
@@ -98,6 +125,9 @@ static const struct {
 	{ "cpu",	set_cpu,	"2" },
 	{ "image",	set_image,	NULL },
 	{ "subnet",	set_subnet,	NULL },
+	{ "mcp-calls",	set_mcp_calls,	"16" },
+	{ "mcp-deadline", set_mcp_deadline, "1h" },
+	{ "mcp-box-wait", set_mcp_box_wait, "60s" },
 };
 
 /* The part after the word, which is ended; white space around both is gone. */

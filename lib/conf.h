@@ -12,6 +12,9 @@ struct cnt_conf {
 	char			*image;		/* of new boxes; NULL: not set */
 	uint32_t		subnet;		/* host byte order */
 	unsigned		prefix;		/* 0: not set */
+	unsigned		mcp_calls;	/* of `cnt mcp`: verbs that run at once */
+	double			mcp_deadline;	/* and seconds for each */
+	double			mcp_box_wait;	/* seconds that a box's answer may be late */
 };
 
 /* Reads the file. There need not be one. Unknown key, bad value, or a file that another than root

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256 and random bytes. libcrypto's low-level SHA256_* calls are used on purpose, though
- * OpenSSL 3 calls them deprecated: agent-box is static and links this file, and they bring 16 kB
- * where EVP brings megabytes and fetches a provider at every start.
+ * SHA-256, HMAC with it, and random bytes. libcrypto's low-level SHA256_* calls are used on
+ * purpose, though OpenSSL 3 calls them deprecated: agent-box is static and links this file, and
+ * they bring 16 kB where EVP and HMAC bring megabytes and fetch a provider at every start.
  */
 #include "lib/crypto.h"
 
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sysexits.h>
 
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 /* Where libcrypto is static, the linker (Makefile) has its start call the first of these, so that
@@ -50,6 +51,38 @@ void
 cnt_sha256_end(struct cnt_sha256 *c, uint8_t digest[32])
 {
 	SHA256_Final(digest, (SHA256_CTX *)c->state.bytes);
+}
+
+/* One of the two hashes of RFC 2104: the padded key, then the bytes. */
+static void
+keyed(const uint8_t *key, uint8_t pad, const void *bytes, size_t n, uint8_t digest[32])
+{
+	struct cnt_sha256 c;
+	uint8_t block[64];
+
+	memset(block, pad, sizeof(block));
+	for (size_t i = 0; i < 32; i++)
+		block[i] ^= key[i];
+	cnt_sha256_start(&c);
+	cnt_sha256_add(&c, block, sizeof(block));
+	cnt_sha256_add(&c, bytes, n);
+	cnt_sha256_end(&c, digest);
+	explicit_bzero(block, sizeof(block));
+}
+
+void
+cnt_hmac_sha256(const uint8_t *key, const void *bytes, size_t n, uint8_t mac[32])
+{
+	uint8_t inner[32];
+
+	keyed(key, 0x36, bytes, n, inner);
+	keyed(key, 0x5c, inner, sizeof(inner), mac);
+}
+
+bool
+cnt_same(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
 }
 
 void

@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-#define UNBOUNDED	9e15		/* what no answer to a sensible question reaches */
-
 static const char *const json_types[] = {
 	[CNT_STRING] = "string", [CNT_INTEGER] = "integer", [CNT_NUMBER] = "number",
 	[CNT_BOOLEAN] = "boolean", [CNT_SIZE] = "string", [CNT_DURATION] = "string",
@@ -74,8 +72,9 @@ field_schema(const struct cnt_field *f, bool result)
 			cJSON_AddItemToArray(all, cJSON_CreateString(*c));
 	}
 	if ((f->type == CNT_INTEGER || f->type == CNT_NUMBER) && (f->min != 0 || f->max != 0)) {
-		cnt_json_set_num(s, "minimum", f->min);
-		if (f->max < UNBOUNDED)
+		if (f->min > -CNT_UNBOUNDED)
+			cnt_json_set_num(s, "minimum", f->min);
+		if (f->max < CNT_UNBOUNDED)
 			cnt_json_set_num(s, "maximum", f->max);
 	}
 	if (f->def != NULL && !result)
@@ -164,6 +163,7 @@ cnt_describe(const struct cnt_verb *const *verbs)
 {
 	cJSON *d = cJSON_CreateObject(), *all = cJSON_AddArrayToObject(d, "verbs");
 
+	cnt_json_set_bool(d, "mcp", verbs[0]->tool != NULL);
 	for (; *verbs != NULL; verbs++) {
 		const struct cnt_verb *v = *verbs;
 		cJSON *j = cnt_json_add_object(all), *output = output_schema(v);

@@ -21,7 +21,8 @@
 
 #define SETUP_US	10000000	/* a box can stall its own files, and stop what enters */
 #define GRACE_MS	2000		/* from TERM to KILL */
-#define KEEP_US		5000000		/* from end of input to agent-box's exit */
+#define KEEP_US		5000000		/* from end of input to agent-box's exit; then TERM */
+#define TOLD_US		1000000		/* from that, which ends its wait for a reader too */
 #define DRAIN_US	2000000		/* output left in a relay after the end */
 
 struct session {
@@ -35,6 +36,7 @@ struct session {
 	size_t			 pumps_n;
 	int64_t			 timeout_at, kill_at;	/* ticks; 0: none */
 	bool			 gone;		/* the client, or its time */
+	bool			 told;		/* agent-box, that its time is over */
 };
 
 static int
@@ -245,6 +247,15 @@ client_left(struct session *s)
 		s->kill_at = cnt_ticks_us() + KEEP_US;
 }
 
+static void
+time_over(struct session *s)
+{
+	s->gone = s->told;
+	s->told = true;
+	s->kill_at += TOLD_US;
+	kill(s->pid, SIGTERM);
+}
+
 enum { W_SIGNALS, W_CHILD, W_OUT, W_IN, W_PUMPS };
 
 /* One turn; false when the session is over. A descriptor whose end was seen is not asked again. */
@@ -274,7 +285,7 @@ turn(struct session *s, struct pollfd w[W_PUMPS + 3], struct cnt_ended *ended)
 	if (s->timeout_at != 0 && cnt_ticks_us() >= s->timeout_at)
 		ended->timed_out = s->gone = true;
 	if (s->kill_at != 0 && cnt_ticks_us() >= s->kill_at)
-		s->gone = true;
+		time_over(s);
 	return !s->gone && w[W_CHILD].revents == 0;
 }
 
@@ -388,5 +399,6 @@ cnt_enter(const struct cnt_entry *en, struct cnt_ended *ended, struct cnt_err *e
 	if (cnt_filter_read(en->box, &filter, e) == -1)
 		return -1;
 	x.pidfd = pidfd;
+	ended->init = x.init;
 	return enter(&s, &x, ended, e);
 }

@@ -27,6 +27,7 @@ struct cnt_entry {
 struct cnt_ended {
 	int	status;		/* exit status, 128+n: signal, 126 not executable, 127 not found */
 	bool	timed_out;
+	pid_t	init;		/* the box's, when it was entered; 0: it was not running */
 };
 
 /* Enters, runs, waits, ends the session's leaf. INT, TERM, HUP that the calling process receives

@@ -23,6 +23,7 @@ static const struct {
 	[CNT_SYSTEM]		= { "system", 71 },
 	[CNT_BUSY]		= { "busy", 75 },
 	[CNT_TIMEOUT]		= { "timeout", 75 },
+	[CNT_CANCELLED]		= { "cancelled", 75 },
 	[CNT_DENIED]		= { "denied", 77 },
 };
 
@@ -42,10 +43,12 @@ cnt_code_exit(enum cnt_code code)
 static void
 put(char *to, size_t size, const char *from)
 {
+	struct cnt_buf text CNT_BUF = { 0 };
 	size_t n = 0;
 
-	for (; *from != '\0' && n + 5 < size; from++) {
-		unsigned char c = (unsigned char)*from;
+	cnt_utf8_add(&text, from, strlen(from));
+	for (const char *p = text.p; *p != '\0' && n + 5 < size; p++) {
+		unsigned char c = (unsigned char)*p;
 
 		if (c < 0x20 || c == 0x7f)
 			n += (size_t)snprintf(to + n, size - n, "\\x%02x", c);

@@ -21,6 +21,7 @@ enum cnt_code {
 	CNT_SYSTEM,		/* 71: a system call failed */
 	CNT_BUSY,		/* 75: locked or limited, try again */
 	CNT_TIMEOUT,		/* 75 */
+	CNT_CANCELLED,		/* 75, or by the signal that asked for it */
 	CNT_DENIED,		/* 77 */
 };
 

@@ -5,7 +5,8 @@
  * kernel adds is denied until it is named here. Denied on purpose are, among others, bpf,
  * perf_event_open, userfaultfd, io_uring_*, keyctl and its kin, kexec*, *_module,
  * open_by_handle_at, move_pages, mbind. A denied call answers ENOSYS: EPERM would break libc's
- * fall-backs from a new call to an old one.
+ * fall-backs from a new call to an old one. Last, a filter by a list of the caller's, for a process
+ * of ours that reads what an enemy sends: there a denied call is the end.
  */
 #include "lib/filter.h"
 
@@ -117,4 +118,27 @@ cnt_filter_build(struct cnt_buf *b, struct cnt_err *e)
 		return cnt_fail(e, CNT_BUG, "seccomp filter: %s", strerror(-r));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return cnt_file_read(path, 1 << 16, b, e);
+}
+
+int
+cnt_filter_only(const char *const *calls, size_t n, struct cnt_err *e)
+{
+	__attribute__((cleanup(release))) scmp_filter_ctx filter =
+	    seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r = 0;
+
+	if (filter == NULL)
+		return cnt_fail_sys(e, "seccomp filter");
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		int call = seccomp_syscall_resolve_name(calls[i]);
+
+		if (call == SCMP_SYS(mmap))
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+			    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		else if (call >= 0)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+	}
+	if (r == 0)
+		r = seccomp_load(filter);
+	return r == 0 ? 0 : cnt_fail(e, CNT_SYSTEM, "seccomp filter: %s", strerror(-r));
 }

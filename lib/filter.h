@@ -6,7 +6,7 @@
  * Building the BPF costs about 2 ms, loading it 0.2 ms: start builds it once and keeps it in
  * boxes/NAME/filter.bpf (root's, 0600), so that what enters a running box has the filter that the
  * box was started with. The two functions that enter needs are in lib/confine.c, without
- * libseccomp.
+ * libseccomp. And the filter of a program that needs almost nothing.
  */
 #ifndef CNT_FILTER_H
 #define CNT_FILTER_H
@@ -25,6 +25,10 @@ void	cnt_filter_profile(struct cnt_buf *b);
 /* The same filter as BPF (an array of struct sock_filter), appended to b: other calls answer
  * ENOSYS, calls by a foreign ABI (i386, x32) end the process. */
 int	cnt_filter_build(struct cnt_buf *b, struct cnt_err *e);
+
+/* Loads a filter of its own into the calling process, for ever: these n calls are allowed, mmap
+ * only where nothing may be executed; any other ends the process. no_new_privs is set before. */
+int	cnt_filter_only(const char *const *calls, size_t n, struct cnt_err *e);
 
 /* lib/confine.c */
 

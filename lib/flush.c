@@ -6,11 +6,12 @@
 #include "lib/flush.h"
 
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+
+#include "lib/cancel.h"
 
 static CNT_NORETURN void
 flush(int fd, pid_t parent)
@@ -45,9 +46,8 @@ cnt_flush_wait(pid_t pid, struct cnt_err *e)
 {
 	int status = 0;
 
-	while (pid != -1 && waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return cnt_fail_sys(e, "wait");
+	if (pid != -1 && cnt_cancel_waitpid(pid, &status, e) == -1)
+		return -1;
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 	return status == 0 ? 0 : cnt_fail_sys(e, "syncfs");
 }

@@ -13,7 +13,8 @@
 /* Begins for the file system that holds path; *pid is the child that does it. */
 int	cnt_flush_start(const char *path, pid_t *pid, struct cnt_err *e);
 
-/* Waits for its end. 0: all that was written before the start is on the disk. -1 as pid: 0. */
+/* Waits for its end. 0: all that was written before the start is on the disk. -1 as pid: 0. A verb
+ * that is cancelled meanwhile leaves it to end with the verb, when the disk lets it. */
 int	cnt_flush_wait(pid_t pid, struct cnt_err *e);
 
 #endif

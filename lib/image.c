@@ -17,9 +17,11 @@
 
 #include <libutil.h>
 
+#include "lib/cancel.h"
 #include "lib/crypto.h"
 #include "lib/fault.h"
 #include "lib/file.h"
+#include "lib/flush.h"
 #include "lib/paths.h"
 #include "lib/recipe.h"
 #include "lib/scrub.h"
@@ -225,6 +227,17 @@ check_name(const char *name, struct cnt_err *e)
 	    " . _ -, at most 64", name);
 }
 
+/* To the disk, however long that takes. */
+static int
+flush(const char *path, int64_t bytes, struct cnt_call *c, struct cnt_err *e)
+{
+	pid_t pid = -1;
+
+	if (c != NULL)
+		cnt_progress(c, (double)bytes, 0, "writing to the disk");
+	return cnt_flush_start(path, &pid, e) == -1 ? -1 : cnt_flush_wait(pid, e);
+}
+
 static int
 import(struct cnt_store *s, const char *name, struct cnt_source *source, struct cnt_image *i,
     struct cnt_call *c, struct cnt_err *e)
@@ -247,11 +260,9 @@ import(struct cnt_store *s, const char *name, struct cnt_source *source, struct 
 	    CNT_STEP("the image is scrubbed", e) == -1)
 		return -1;
 	cnt_hex(digest, sizeof(digest), i->id);
-	if (c != NULL)
-		cnt_progress(c, (double)i->bytes, (double)i->bytes, "writing to the disk");
-	if (syncfs(t.fd) == -1)
-		return cnt_fail_sys(e, "%s", t.path);
-	return CNT_STEP("the image is on the disk", e) == -1 ? -1 : enter(s, &t, i, e);
+	if (flush(t.path, i->bytes, c, e) == -1 || CNT_STEP("the image is on the disk", e) == -1)
+		return -1;
+	return enter(s, &t, i, e);
 }
 
 int
@@ -273,6 +284,8 @@ cnt_image_build(struct cnt_store *s, const char *name, const char *recipe, const
 	struct cnt_source source;
 	int r;
 
+	if (c != NULL)
+		cnt_progress(c, 0, 0, "starting the recipe");
 	if (check_name(name, e) == -1 || make_tmp(&work, state, 0711, e) == -1 ||
 	    CNT_STEP("the recipe has a place to work in", e) == -1 ||
 	    cnt_recipe_start(recipe, suite, work.path, &source, e) == -1)

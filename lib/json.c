@@ -61,7 +61,7 @@ scan_escape(struct scan *s)
 {
 	int unit, low = -1;
 
-	if (s->at >= s->n || s->text[s->at] != 'u')
+	if (s->text[s->at] != 'u')
 		return 0;
 	unit = hex4(s, s->at + 1);
 	if (unit == -1)
@@ -81,20 +81,17 @@ scan_escape(struct scan *s)
 static int
 scan_string(struct scan *s)
 {
-	for (s->at++; s->at < s->n; s->at++) {
-		unsigned char c = (unsigned char)s->text[s->at];
-
-		if (c == '"') {
+	for (s->at++; (s->at += cnt_json_plain(s->text + s->at, s->n - s->at)) < s->n; s->at++) {
+		if (s->text[s->at] == '"') {
 			s->at++;
 			return 0;
 		}
-		if (c < 0x20)
+		if (s->text[s->at] != '\\')
 			return wrong(s, "control character in a string");
-		if (c == '\\') {
-			s->at++;
-			if (scan_escape(s) == -1)
-				return -1;
-		}
+		if (++s->at == s->n)
+			break;
+		if (scan_escape(s) == -1)
+			return -1;
 	}
 	return wrong(s, "unterminated string");
 }
@@ -135,11 +132,11 @@ scan_number(struct scan *s)
 	return 0;
 }
 
-/* Tokens and depth only: that they stand in a grammatical order is cJSON's to check. */
+/* Tokens, how deep and how many: that they stand in a grammatical order is cJSON's to check. */
 static int
 scan(struct scan *s)
 {
-	int depth = 0;
+	int depth = 0, values = 1;
 
 	while (s->at < s->n) {
 		unsigned char c = (unsigned char)s->text[s->at];
@@ -157,6 +154,8 @@ scan(struct scan *s)
 				return wrong(s, "nested too deeply");
 			if (c == ']' || c == '}')
 				depth--;
+			if ((c == ',' || c == '[' || c == '{') && ++values > CNT_JSON_VALUES)
+				return wrong(s, "too many values");
 			s->at++;
 		}
 	}

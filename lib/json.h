@@ -14,12 +14,13 @@
 
 #define CNT_JSON	__attribute__((cleanup(cnt_json_free)))
 #define CNT_JSON_DEPTH	64
+#define CNT_JSON_VALUES	500000		/* a tree of 16 MiB of zeros would take 640 MB */
 
 void	cnt_json_free(cJSON **j);
 
 /* Parses n bytes. Refused with CNT_INVALID and the offset: invalid UTF-8, NUL, a BOM, depth above
- * CNT_JSON_DEPTH, duplicate names in an object, numbers that are not finite, \u0000, anything
- * after the value. Returns an owned value or NULL. */
+ * CNT_JSON_DEPTH, more than CNT_JSON_VALUES values, duplicate names in an object, numbers that are
+ * not finite, \u0000, anything after the value. Returns an owned value or NULL. */
 cJSON	*cnt_json_parse(const char *text, size_t n, struct cnt_err *e);
 
 /* One line, malloc'd; integers up to 2^53 print exactly. */

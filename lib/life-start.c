@@ -12,6 +12,7 @@ cnt_life_start(struct cnt_call *c, struct cnt_life *l)
 {
 	CNT_NET_CHANGE struct cnt_net_change net = { .lock = -1 };
 
+	cnt_progress(c, 0, 0, "starting");
 	if (cnt_life_autostart(c, l, true) == -1 ||
 	    cnt_net_begin(c->store, &l->instance, &net, c->err) == -1 ||
 	    cnt_box_start(&l->instance, &l->box, &net, c->err) == -1)

@@ -17,6 +17,7 @@ cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *name, i
 	l->lock = -1;
 	if (cnt_store_instance(c->store, &l->instance, c->err) == -1)
 		return -1;
+	cnt_progress(c, 0, 0, "waiting for the box");
 	/* Looked up first, so that a name which is no box's leaves no lock file. */
 	if (cnt_store_box_get(c->store, name, &l->box, c->err) == -1)
 		return -1;
@@ -51,6 +52,7 @@ cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *kill
 	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1 ||
 	    cnt_life_autostart(c, l, autostart) == -1)
 		return -1;
+	cnt_progress(c, 0, 0, "stopping");
 	return cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
 	    cnt_json_num(c->in, "timeout", 0), killed, c->err);
 }

@@ -23,6 +23,7 @@
 #include <lxc/lxccontainer.h>
 
 #include "lib/apparmor.h"
+#include "lib/cancel.h"
 #include "lib/cgroup.h"
 #include "lib/fault.h"
 #include "lib/file.h"
@@ -36,76 +37,6 @@
 
 #define DEADLINE_MS	60000		/* a start takes some 30 ms, on a loaded host a second */
 #define LOG_MAX		(1 << 20)
-#define IPV6_OFF	"/proc/sys/net/ipv6/conf/all/disable_ipv6"
-/* For liblxc's own shell, so that no second one is started: it is told `exec`, which with a
- * redirection alone goes on, then this, then arguments. */
-#define HOOK(commands)	"</dev/null; " commands " || exit; :"
-
-static void
-add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct cnt_lxc_host *h,
-    struct cnt_buf *c)
-{
-	struct cnt_cgroup_key keys[CNT_CGROUP_KEYS];
-	size_t n = cnt_cgroup_limits(&b->limits, h->v2, keys);
-
-	cnt_buf_addf(c, "lxc.idmap = u 0 %u %d\nlxc.idmap = g 0 %u %d\n", (unsigned)p->id, CNT_IDS,
-	    (unsigned)p->id, CNT_IDS);
-	cnt_buf_adds(c, "lxc.cap.keep =");
-	for (size_t k = 0; k < cnt_box_caps_n; k++)
-		cnt_buf_addf(c, " %s", cnt_box_caps[k].name);
-	cnt_buf_addf(c, "\nlxc.seccomp.profile = %s/seccomp\n", h->dir);
-	if (h->apparmor)
-		cnt_apparmor_config(c);
-	for (size_t k = 0; k < n; k++)
-		cnt_buf_addf(c, "lxc.cgroup%s.%s = %s\n", h->v2 ? "2" : "", keys[k].file,
-		    keys[k].value);
-	/* Again, as they are by then: liblxc sets at a reboot what it read at the start. */
-	cnt_buf_addf(c, "lxc.hook.start-host = " HOOK(". '%s/limits'") "\n", h->dir);
-	cnt_buf_adds(c, "lxc.proc.oom_score_adj = 0\n");	/* not the monitor's */
-}
-
-/* The gateway is outside of the /32: every neighbour is reached through the host, which refuses.
- * IPv6 is turned off by a hook, which at every start and reboot runs in the box's namespaces with
- * the host's /proc in sight: liblxc makes its own sysctl settings when the box's is read-only. */
-static void
-add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_buf *c)
-{
-	cnt_buf_addf(c,
-	    "lxc.net.0.type = veth\n"
-	    "lxc.net.0.link = %s\n"
-	    "lxc.net.0.veth.pair = %s\n"
-	    "lxc.net.0.name = eth0\n"
-	    "lxc.net.0.hwaddr = %s\n"
-	    "lxc.net.0.mtu = %u\n"
-	    "lxc.net.0.ipv4.address = %s/32\n"
-	    "lxc.net.0.ipv4.gateway = %s\n"
-	    "lxc.net.0.flags = up\n"
-	    "lxc.hook.mount = " HOOK("! test -e " IPV6_OFF " || echo 1 >" IPV6_OFF) "\n",
-	    p->bridge, p->veth, p->mac, h->mtu, p->address, p->gateway);
-}
-
-void
-cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place *p,
-    const struct cnt_lxc_host *h, struct cnt_buf *c)
-{
-	cnt_buf_addf(c,
-	    "lxc.uts.name = %s\n"
-	    "lxc.rootfs.path = dir:%s/rootfs\n"
-	    "lxc.cgroup.dir.monitor = %s/%s.mon\n"
-	    "lxc.cgroup.dir.container = %s/%s\n"
-	    "lxc.cgroup.dir.container.inner = box\n"
-	    "lxc.mount.auto = cgroup:mixed proc:mixed sys:mixed\n"
-	    "lxc.tty.max = 0\n"
-	    "lxc.pty.max = 1024\n"
-	    "lxc.console.logfile = %s/console.log\n"
-	    "lxc.console.size = 1MB\n"
-	    "lxc.log.file = %s/lxc.log\n"
-	    "lxc.log.level = ERROR\n"
-	    "lxc.signal.halt = SIGRTMIN+3\n",
-	    b->name, h->dir, tag, b->name, tag, b->name, h->dir, h->dir);
-	add_confinement(b, p, h, c);
-	add_network(p, h, c);
-}
 
 /* NULL: there is none. */
 static char *
@@ -342,6 +273,7 @@ await(const char *box, pid_t pid, int starter, struct cnt_err *e)
 	CNT_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd p[] = {
 		{ .fd = starter, .events = POLLIN }, { .fd = pidfd, .events = POLLIN },
+		{ .fd = cnt_cancel_fd(), .events = POLLIN },
 	};
 	int64_t until = cnt_ticks_us() + DEADLINE_MS * INT64_C(1000), left;
 	struct cnt_err said = { 0 };
@@ -353,6 +285,8 @@ await(const char *box, pid_t pid, int starter, struct cnt_err *e)
 	if (r < 1)
 		return cnt_fail(e, CNT_TIMEOUT, "%s: liblxc did not start it in %d s", box,
 		    DEADLINE_MS / 1000);
+	if (cnt_cancel_check(e) == -1)
+		return -1;
 	if ((p[0].revents & POLLIN) == 0 || read(starter, &said, sizeof(said)) != sizeof(said))
 		return cnt_fail(e, CNT_SYSTEM, "%s: its start was killed", box);
 	if (said.code == CNT_OK)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From main() to exit status, for every verb and for both faces: the command line and --mcp. The
- * order is fixed: check, caller, authorize (default deny), audit intent, run, check the result,
- * audit outcome, print. Nothing else in cnt calls a verb's function.
+ * From main() to exit status: which verb of the program the words mean, its arguments checked, one
+ * run for each operand, what is printed, and the other faces: help, --describe, --mcp.
  */
 #include "lib/main.h"
 
@@ -12,18 +11,12 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "lib/audit.h"
-#include "lib/caller.h"
-#include "lib/crypto.h"
-#include "lib/fault.h"
-#include "lib/paths.h"
-#include "lib/recover.h"
-#include "lib/store.h"
+#include "lib/cancel.h"
+#include "lib/frame.h"
 #include "mcp/server.h"
 
 #define EXIT_TIMED_OUT	124	/* as timeout(1) */
 #define EXIT_OWN	125	/* as env(1), timeout(1) */
-#define ARGS_MAX	4096	/* longer arguments stand in the audit as length and hash */
 
 /* A descriptor that is closed would be given to the database. What replaces it cannot be written
  * to, so that lost output is noticed. */
@@ -34,108 +27,6 @@ hold_standard_descriptors(void)
 		if (fcntl(fd, F_GETFD) == -1 &&
 		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
 			_exit(cnt_code_exit(CNT_SYSTEM));
-}
-
-static const char *
-box_of(const struct cnt_call *c)
-{
-	for (const struct cnt_field *f = c->verb->params; f != NULL && f->name != NULL; f++)
-		if (f->type == CNT_BOX && cnt_json_str(c->in, f->name) != NULL)
-			return cnt_json_str(c->in, f->name);
-	return "";
-}
-
-static char *
-args_for_audit(const struct cnt_call *c)
-{
-	cJSON *args CNT_JSON = cJSON_Duplicate(c->in, true);
-	char *text CNT_FREE = NULL;
-	struct cnt_sha256 sha;
-	uint8_t digest[32];
-	char hex[65];
-
-	for (const struct cnt_field *f = c->verb->params; f != NULL && f->name != NULL; f++)
-		if ((f->flags & CNT_SECRET) != 0)
-			cJSON_DeleteItemFromObjectCaseSensitive(args, f->name);
-	text = cnt_json_print(args);
-	if (strlen(text) <= ARGS_MAX)
-		return take(&text);
-	cnt_sha256_start(&sha);
-	cnt_sha256_add(&sha, text, strlen(text));
-	cnt_sha256_end(&sha, digest);
-	cnt_hex(digest, sizeof(digest), hex);
-	return cnt_format("{\"bytes\":%zu,\"sha256\":\"%s\"}", strlen(text), hex);
-}
-
-static int
-record(struct cnt_call *c, const char *args, int64_t intent, int r, int64_t *seq, struct cnt_err *e)
-{
-	struct cnt_audit a = {
-		.kind = args != NULL ? CNT_INTENT : CNT_OUTCOME, .intent = intent,
-		.subject = c->caller->subject, .via = c->caller->via, .verb = c->verb->name,
-		.box = box_of(c), .args = args != NULL ? args : "",
-		.result = args != NULL ? "" : r == 0 ? "ok" : cnt_code_name(c->err->code),
-		.text = args == NULL && r == -1 ? c->err->text : "",
-	};
-
-	if (cnt_store_audit(c->store, &a, e) == -1)
-		return -1;
-	*seq = a.seq;
-	return 0;
-}
-
-static int
-run_recorded(struct cnt_call *c)
-{
-	char *args CNT_FREE = NULL;
-	struct cnt_err late = { 0 };
-	int64_t intent = 0, outcome = 0;
-	int r = 0;
-
-	if (c->store == NULL || (c->verb->effects & CNT_READS) != 0)
-		return c->verb->run(c);
-	args = args_for_audit(c);
-	if (record(c, args, 0, 0, &intent, c->err) == -1 ||
-	    CNT_STEP("the intent is recorded", c->err) == -1)
-		return -1;
-	r = c->verb->run(c);
-	if ((CNT_STEP("the verb has done its work", &late) == -1 ||
-	    record(c, NULL, intent, r, &outcome, &late) == -1) && r == 0) {
-		*c->err = late;
-		return -1;
-	}
-	return r;
-}
-
-/* Everything between checked arguments and a checked result. */
-static int
-frame(struct cnt_call *c)
-{
-	struct cnt_store *store CNT_STORE = NULL;
-	struct cnt_caller caller = { 0 };
-	int r = 0;
-
-	if (!c->verb->unprivileged && (cnt_caller_find(&caller, c->err) == -1 ||
-	    cnt_caller_may(&caller, c->verb, c->err) == -1))
-		return -1;
-	if (c->verb->makes_store && cnt_paths_make(c->err) == -1)
-		return -1;
-	/* After a reboot of the host what lies in /run is made again. */
-	if (!c->verb->storeless &&
-	    (cnt_store_open(&store, c->verb->makes_store, c->err) == -1 ||
-	    cnt_paths_make(c->err) == -1))
-		return -1;
-	if (store != NULL && (r = cnt_recover(store, c->err)) != 0 &&
-	    (r == -1 || (c->verb->effects & CNT_READS) == 0))
-		return -1;
-	c->store = store;
-	c->caller = &caller;
-	r = run_recorded(c);
-	if (r == 0 && !c->verb->interactive)
-		r = cnt_check_result(c->verb, c->out, c->err);
-	c->store = NULL;
-	c->caller = NULL;
-	return r;
 }
 
 /* Is a line of progress on the terminal? It goes before anything else is written there. */
@@ -170,9 +61,30 @@ static void
 progress_line(struct cnt_call *c CNT_UNUSED, double done CNT_UNUSED, double total CNT_UNUSED,
     const char *text)
 {
+	char line[80] = "";
+
+	snprintf(line, sizeof(line), "%s", text);
+	line[cnt_utf8_valid(line, strlen(line))] = '\0';
+	for (char *p = line; *p != '\0'; p++)	/* a script's own words, or what it read */
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
 	erase_progress();
-	fprintf(stderr, "%s", text);
+	fputs(line, stderr);
 	progress_shown = true;
+}
+
+/* What a verb says as text is, as JSON, one member. */
+static void
+print_body(const struct cnt_buf *body, bool json)
+{
+	struct cnt_buf quoted CNT_BUF = { 0 };
+
+	if (json) {
+		cnt_json_quote(&quoted, body->p, body->n);
+		printf("{\"text\":%s}\n", quoted.p);
+	} else {
+		fwrite(body->p, 1, body->n, stdout);
+	}
 }
 
 static void
@@ -183,7 +95,9 @@ print_call(const struct cnt_call *c, bool json)
 	erase_progress();
 	if (c->verb->interactive)
 		return;
-	if (json) {
+	if (c->verb->bulk) {
+		print_body(&c->body, json);
+	} else if (json) {
 		text = cnt_json_print(c->out);
 		printf("%s\n", text);
 	} else {
@@ -206,14 +120,16 @@ run_once(const struct cnt_verb *v, const cJSON *args, bool json)
 	struct cnt_err e = { 0 };
 	cJSON *in CNT_JSON = cnt_check_args(v, args, &e);
 	cJSON *out CNT_JSON = cJSON_CreateObject();
+	bool shown = !v->interactive && isatty(STDERR_FILENO);
 	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e,
-	    .progress = isatty(STDERR_FILENO) ? progress_line : NULL };
+	    .progress = shown ? progress_line : NULL };
 
-	if (in == NULL || frame(&c) == -1) {
+	if (in == NULL || cnt_frame_run(&c) == -1) {
 		print_error(&e, json);
 		return exit_of(v, &e);
 	}
 	print_call(&c, json);
+	cnt_buf_free(&c.body);
 	return c.status;
 }
 
@@ -239,7 +155,8 @@ each(const struct cnt_verb *v, const cJSON *args)
 	return runs;
 }
 
-/* All are checked before the first runs; the first failure is the exit status. */
+/* All are checked before the first runs; the first failure is the exit status. One that is
+ * cancelled is the last. */
 static int
 run_each(const struct cnt_verb *v, const cJSON *args, bool json)
 {
@@ -257,9 +174,12 @@ run_each(const struct cnt_verb *v, const cJSON *args, bool json)
 		}
 	}
 	cJSON_ArrayForEach(one, runs) {
+		struct cnt_err e = { 0 };
 		int s = run_once(v, one, json);
 
 		status = status != 0 ? status : s;
+		if (s != 0 && cnt_cancel_check(&e) == -1)
+			break;
 	}
 	return status;
 }
@@ -289,7 +209,7 @@ serve(const struct cnt_verb *const *verbs)
 	struct cnt_verbs_offer o = {
 		.base = { .name = "cnt", .title = "cnt", .version = CNT_VERSION,
 		    .instructions = verbs[0]->about },
-		.verbs = verbs, .run = frame,
+		.verbs = verbs, .run = cnt_frame_run, .death_signal = SIGTERM,
 	};
 
 	if (verbs[0]->interactive) {
@@ -432,5 +352,7 @@ cnt_main(int argc, char **argv, const struct cnt_verb *const *verbs)
 		    "could not be written" : strerror(errno));
 		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
 	}
+	if (status != 0)
+		cnt_cancel_die();
 	return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one frame around every verb. A verb cannot skip scope or audit: it never sees them.
+ * What the main() of every verb's program is: the command line, and the other faces behind options.
  */
 #ifndef CNT_MAIN_H
 #define CNT_MAIN_H

@@ -15,6 +15,7 @@
 #define CNT_RUN		"/run/cnt"
 #define CNT_LOCKS	CNT_RUN "/lock"
 #define CNT_CONF	"/etc/cnt/cnt.conf"
+#define CNT_VERBS	"/etc/cnt/verbs.d"
 
 /* CNT_ROOT or "". */
 const char	*cnt_root(void);

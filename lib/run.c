@@ -20,7 +20,7 @@
 
 #define PATH_OF_HOST "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static char *const clean_env[] = {
+char *const cnt_run_env[] = {
 	(char *)"PATH=" PATH_OF_HOST, (char *)"LC_ALL=C.UTF-8", (char *)"HOME=/root", NULL,
 };
 
@@ -58,13 +58,13 @@ execute(char *const argv[])
 	const char *dir = PATH_OF_HOST;
 
 	if (strchr(argv[0], '/') != NULL) {
-		execve(argv[0], argv, clean_env);
+		execve(argv[0], argv, cnt_run_env);
 		return;
 	}
 	for (size_t n = 0; *dir != '\0'; dir += n + (dir[n] == ':')) {
 		n = strcspn(dir, ":");
 		snprintf(path, sizeof(path), "%.*s/%s", (int)n, dir, argv[0]);
-		execve(path, argv, clean_env);
+		execve(path, argv, cnt_run_env);
 		if (errno != ENOENT)
 			return;
 	}

@@ -7,6 +7,9 @@
 
 #include "lib/err.h"
 
+/* The fixed environment, ended by NULL. */
+extern char *const cnt_run_env[];
+
 /* Feeds n bytes of in to its standard input, collects standard output into out (NULL: /dev/null)
  * and at most the last 1 KiB of standard error into the error's text. Exit status not 0:
  * CNT_SYSTEM. Not installed: CNT_UNAVAILABLE naming the program. The program dies with us. */

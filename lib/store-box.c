@@ -149,7 +149,7 @@ static int
 no_such_box(const char *name, struct cnt_err *e)
 {
 	cnt_fail(e, CNT_NOTFOUND, "%s: no such box", name);
-	return cnt_hint(e, "`cnt list` shows the boxes there are");
+	return cnt_hint(e, "list_containers shows the boxes (`cnt list`)");
 }
 
 int

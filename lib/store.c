@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one file that speaks to SQLite; lib/store-*.c put their statements through it. The schema
- * stands here whole. The database is trusted only
- * when it is root's, closed to everybody else and marked as cnt's; one that is missing, damaged or
- * from a newer version is refused and never replaced. A change is one BEGIN IMMEDIATE transaction,
- * on the disk when the function returns. Audit records can be appended and nothing else.
+ * The one file that speaks to SQLite; lib/store-*.c put their statements through it. A database
+ * that is not marked as cnt's, is damaged or from a newer version is refused and never replaced. A
+ * change is one BEGIN IMMEDIATE transaction, on the disk when the function returns.
  */
-#include "lib/store.h"
+#include "lib/store-own.h"
 
-#include <sys/stat.h>
-
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <time.h>
 
 #include <sqlite3.h>
@@ -21,58 +14,9 @@
 #include "lib/paths.h"
 #include "lib/sql.h"
 
-#define APPLICATION	0x636e7431	/* "cnt1" */
-#define MARK		"PRAGMA application_id = 0x636e7431;"
-#define VERSION		2
 #define BUSY_US		5000000
 /* Each process reads the log whole when it opens and leaves it when it ends: keep it short. */
 #define LOG_PAGES	32
-#define LOG_ROOM	(1 << 20)
-
-#define ANEW		"or begin anew: move its directory away and run `cnt setup`"
-#define PUT_BACK	"put it back, " ANEW
-#define REPLACE		"put a copy in the place of all of cnt.db*, " ANEW
-
-/* The default is for a process of an older cnt that is at work while a newer one migrates. */
-#define AUTOSTART "autostart INTEGER NOT NULL DEFAULT 1 CHECK (autostart IN (0, 1))"
-
-static const char schema[] =
-MARK " PRAGMA user_version = 2;"
-"CREATE TABLE instance ("
-"  one INTEGER PRIMARY KEY CHECK (one = 1),"
-"  tag TEXT NOT NULL, id_base INTEGER NOT NULL, id_count INTEGER NOT NULL,"
-"  subnet INTEGER NOT NULL, prefix INTEGER NOT NULL) STRICT;"
-"CREATE TABLE image ("
-"  id TEXT PRIMARY KEY CHECK (length(id) = 64),"
-"  name TEXT NOT NULL,"			/* '': another image has taken it */
-"  state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),"
-"  bytes INTEGER NOT NULL, created_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-"CREATE UNIQUE INDEX image_name ON image (name) WHERE state = 'ready' AND name <> '';"
-"CREATE TABLE box ("
-"  slot INTEGER PRIMARY KEY CHECK (slot >= 0),"
-"  name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,"
-"  image TEXT NOT NULL REFERENCES image (id), image_name TEXT NOT NULL,"
-"  state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'deleting')),"
-"  memory INTEGER NOT NULL, swap INTEGER NOT NULL, pids INTEGER NOT NULL, cpu REAL NOT NULL,"
-"  created_us INTEGER NOT NULL, " AUTOSTART ") STRICT;"
-"CREATE INDEX box_image ON box (image);"
-"CREATE INDEX box_unfinished ON box (state) WHERE state <> 'ready';"
-"CREATE TABLE audit ("
-"  seq INTEGER PRIMARY KEY CHECK (seq > 0), time_us INTEGER NOT NULL,"
-"  kind INTEGER NOT NULL CHECK (kind IN (1, 2)), intent INTEGER NOT NULL,"
-"  subject TEXT NOT NULL, via TEXT NOT NULL, verb TEXT NOT NULL, box TEXT NOT NULL,"
-"  args TEXT NOT NULL, result TEXT NOT NULL, text TEXT NOT NULL,"
-"  prev BLOB NOT NULL CHECK (length(prev) = 32),"
-"  hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;"
-"CREATE TRIGGER audit_append BEFORE INSERT ON audit"
-"  WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)"
-"  BEGIN SELECT RAISE(ABORT, 'audit: records are appended in order'); END;"
-"CREATE TRIGGER audit_update BEFORE UPDATE ON audit"
-"  BEGIN SELECT RAISE(ABORT, 'audit: records are never changed'); END;"
-"CREATE TRIGGER audit_delete BEFORE DELETE ON audit"
-"  BEGIN SELECT RAISE(ABORT, 'audit: records are never removed'); END;"
-"CREATE TABLE pending ("				/* intents without an outcome */
-"  seq INTEGER PRIMARY KEY, pid INTEGER NOT NULL, start INTEGER NOT NULL) STRICT;";
 
 static const char *const states[] = { "creating", "ready", "deleting" };
 
@@ -95,7 +39,7 @@ fail(sqlite3 *db, struct cnt_err *e)
 	/* cnt's own statements are right: one that cannot be compiled lacks its table. */
 	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_ERROR) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s)", why);
-		return cnt_hint(e, REPLACE);
+		return cnt_hint(e, CNT_STORE_REPLACE);
 	}
 	if (rc == SQLITE_CONSTRAINT) {
 		(void)cnt_fail(e, CNT_BUG, "cnt.db: %s", why);
@@ -292,54 +236,6 @@ cnt_sql_roll_back(struct cnt_store **tx)
 		sqlite3_exec((*tx)->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* A file of the database: root's and nobody else's. O_PATH, since closing any other descriptor
- * would drop the locks that this process holds on it (fcntl(2)). 1: it is there, 0: it is not. */
-static int
-check_file(const char *path, struct stat *st, struct cnt_err *e)
-{
-	int fd CNT_CLOSE = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd == -1 && errno == ENOENT)
-		return 0;
-	if (fd == -1 || fstat(fd, st) == -1)
-		return cnt_fail_sys(e, "%s", path);
-	if (!S_ISREG(st->st_mode)) {
-		(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's", path);
-		return cnt_hint(e, "see who put that there; " REPLACE);
-	}
-	if (st->st_uid == 0 && (st->st_mode & 077) == 0)
-		return 1;
-	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's with mode 0600", path);
-	return cnt_hint(e, "see who could change it, then: chown root:root %s; chmod 0600 %s", path,
-	    path);
-}
-
-/* Both header bytes (18, 19: file format, section 1.3) say WAL from the first moment, so that no
- * two processes race to convert it. An unnamed file: nobody ever sees half of it, and the one who
- * comes second finds the name taken. */
-static int
-write_new(const char *dir, const char *path, unsigned char *bytes, size_t n, struct cnt_err *e)
-{
-	char self[32];
-	int at CNT_CLOSE = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int fd CNT_CLOSE = openat(at, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	bytes[18] = bytes[19] = 2;
-	if (fd == -1 || fchmod(fd, 0600) == -1)
-		return cnt_fail_sys(e, "%s", path);
-	ssize_t r = write(fd, bytes, n);
-	if (r != (ssize_t)n) {
-		errno = r == -1 ? errno : ENOSPC;
-		return cnt_fail_sys(e, "%s", path);
-	}
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (fsync(fd) == -1)
-		return cnt_fail_sys(e, "%s", path);
-	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == -1 && errno != EEXIST)
-		return cnt_fail_sys(e, "%s", path);
-	return fsync(at) == -1 ? cnt_fail_sys(e, "%s", dir) : 0;
-}
-
 static int
 make_new(const char *dir, const char *path, struct cnt_err *e)
 {
@@ -349,78 +245,15 @@ make_new(const char *dir, const char *path, struct cnt_err *e)
 	int r = -1;
 
 	if (sqlite3_open(":memory:", &db) != SQLITE_OK ||
-	    sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(db, cnt_store_schema, NULL, NULL, NULL) != SQLITE_OK)
 		(void)fail(db, e);
 	else if ((bytes = sqlite3_serialize(db, "main", &n, 0)) == NULL)
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: SQLite cannot serialize");
 	else
-		r = write_new(dir, path, bytes, (size_t)n, e);
+		r = cnt_store_files_make(dir, path, bytes, (size_t)n, e);
 	sqlite3_free(bytes);
 	sqlite3_close(db);
 	return r;
-}
-
-/* Has that directory an entry? Not counted: hidden ones, which are left-overs, and a file system's
- * own. */
-static bool
-is_filled(const char *dir, const char *name)
-{
-	char *path CNT_FREE = cnt_format("%s/%s", dir, name);
-	DIR *d = opendir(path);
-	const struct dirent *entry = NULL;
-
-	while (d != NULL && (entry = readdir(d)) != NULL)
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lost+found") != 0)
-			break;
-	if (d != NULL)
-		closedir(d);
-	return entry != NULL;
-}
-
-/* Blocks for more changes than fit between two trimmings, as far as the file system can: on a full
- * disk the log cannot be copied, and what frees the disk is a change too. */
-static void
-reserve(const char *log, const struct stat *st)
-{
-	int fd CNT_CLOSE = -1;
-
-	if (st->st_blocks * 512 < LOG_ROOM &&
-	    (fd = open(log, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)) != -1)
-		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LOG_ROOM);
-}
-
-/* Its files are there and fit to be trusted, or are made. A log without its database would be
- * played into a new one, which would know nothing of the boxes and images that are there. Of an
- * empty database SQLite would remove the log. */
-static int
-check_files(const char *dir, const char *path, bool create, struct cnt_err *e)
-{
-	char *log CNT_FREE = cnt_format("%s-wal", path), *shm CNT_FREE = cnt_format("%s-shm", path);
-	struct stat of_db = { 0 }, of_log = { 0 }, any;
-	int db = check_file(path, &of_db, e), wal = db == -1 ? -1 : check_file(log, &of_log, e);
-
-	if (wal == -1 || check_file(shm, &any, e) == -1)
-		return -1;
-	if (db == 1 && of_db.st_size == 0) {
-		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's: empty");
-		return cnt_hint(e, REPLACE);
-	}
-	if (db == 1 && wal == 1)
-		reserve(log, &of_log);
-	if (db == 1)
-		return 0;
-	if (wal == 1 || is_filled(dir, "boxes") || is_filled(dir, "images")) {
-		/* Another process may have made it meanwhile, and they are of that one. */
-		if ((db = check_file(path, &any, e)) != 0)
-			return db == 1 ? 0 : -1;
-		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s", wal == 1 ?
-		    "its log is there" : "there are boxes or images");
-		return cnt_hint(e, PUT_BACK);
-	}
-	if (create)
-		return make_new(dir, path, e);
-	(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: this host has not been set up");
-	return cnt_hint(e, "run `cnt setup`");
 }
 
 /* SQLite's own waits grow up to a tenth of a second, so that whoever came last is served first and
@@ -449,21 +282,21 @@ trim_log(void *arg, sqlite3 *db, const char *name, int pages)
 		return SQLITE_OK;
 	sqlite3_busy_handler(db, NULL, NULL);
 	if (sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK)
-		sqlite3_exec(db, MARK, NULL, NULL, NULL);
+		sqlite3_exec(db, CNT_STORE_MARK, NULL, NULL, NULL);
 	sqlite3_busy_handler(db, wait_for_turn, arg);
 	return SQLITE_OK;
 }
 
-/* A version that this cnt knows; less than VERSION: to be migrated. */
+/* A version that this cnt knows; less than CNT_STORE_VERSION: to be migrated. */
 static int
 read_version(struct cnt_store *s, int64_t *version, struct cnt_err *e)
 {
 	if (cnt_sql_number(s, version, 0, e, "PRAGMA user_version", "") == -1)
 		return -1;
-	if (*version >= 1 && *version <= VERSION)
+	if (*version >= 1 && *version <= CNT_STORE_VERSION)
 		return 0;
 	(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: of version %lld, this cnt knows %d",
-	    (long long)*version, VERSION);
+	    (long long)*version, CNT_STORE_VERSION);
 	return cnt_hint(e, "install the cnt that wrote it, or a newer one");
 }
 
@@ -478,7 +311,8 @@ migrate(struct cnt_store *s, struct cnt_err *e)
 	if (cnt_sql_begin(s, &tx, e) == -1 || read_version(s, &version, e) == -1 ||
 	    cnt_sql_number(s, &has, 0, e, "SELECT 1 FROM pragma_table_info('box')"
 	    " WHERE name = 'autostart'", "") == -1 ||
-	    (!has && cnt_sql_change(s, e, "ALTER TABLE box ADD COLUMN " AUTOSTART, "") == -1) ||
+	    (!has && cnt_sql_change(s, e, "ALTER TABLE box ADD COLUMN " CNT_STORE_AUTOSTART,
+	    "") == -1) ||
 	    cnt_sql_change(s, e, "PRAGMA user_version = 2", "") == -1)
 		return -1;
 	return cnt_sql_commit(s, e);
@@ -491,13 +325,13 @@ check_marks(struct cnt_store *s, struct cnt_err *e)
 
 	if (cnt_sql_number(s, &application, 0, e, "PRAGMA application_id", "") == -1)
 		return -1;
-	if (application != APPLICATION) {
+	if (application != CNT_STORE_APPLICATION) {
 		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's");
-		return cnt_hint(e, REPLACE);
+		return cnt_hint(e, CNT_STORE_REPLACE);
 	}
 	if (read_version(s, &version, e) == -1)
 		return -1;
-	return version < VERSION ? migrate(s, e) : 0;
+	return version < CNT_STORE_VERSION ? migrate(s, e) : 0;
 }
 
 static int
@@ -519,6 +353,7 @@ cnt_store_open(struct cnt_store **out, bool create, struct cnt_err *e)
 {
 	char *state_dir CNT_FREE = cnt_path(CNT_STATE), *dir CNT_FREE = NULL, *path CNT_FREE = NULL;
 	struct cnt_store *s CNT_STORE = NULL;
+	int there = -1;
 
 	*out = NULL;
 	if (create && cnt_paths_make(e) == -1)
@@ -527,7 +362,12 @@ cnt_store_open(struct cnt_store **out, bool create, struct cnt_err *e)
 	if ((dir = realpath(state_dir, NULL)) == NULL)
 		dir = take(&state_dir);
 	path = cnt_format("%s/cnt.db", dir);
-	if (check_files(dir, path, create, e) == -1)
+	there = cnt_store_files_check(dir, path, e);
+	if (there == 0 && !create) {
+		(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: this host has not been set up");
+		return cnt_hint(e, "run `cnt setup`");
+	}
+	if (there == -1 || (there == 0 && make_new(dir, path, e) == -1))
 		return -1;
 	s = cnt_alloc(sizeof(*s));
 	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW |
@@ -561,7 +401,7 @@ static int
 damaged(const char *why, const char *what, struct cnt_err *e)
 {
 	(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: damaged (%s%s)", why, what);
-	return cnt_hint(e, REPLACE);
+	return cnt_hint(e, CNT_STORE_REPLACE);
 }
 
 /* Is all there that the schema makes? A trigger that is gone is missed by no statement. */
@@ -573,7 +413,7 @@ check_schema(struct cnt_store *s, struct cnt_err *e)
 	int r = -1;
 
 	if (sqlite3_open(":memory:", &model->db) != SQLITE_OK ||
-	    sqlite3_exec(model->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(model->db, cnt_store_schema, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(model->db, e);
 	r = cnt_sql_ask(model, &st, e, "SELECT type, name FROM sqlite_schema", "");
 	while (r != -1 && (r = cnt_sql_next(model, st, e)) == 1) {

@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,12 +22,14 @@
 #include <sched.h>
 #include <signal.h>
 
+#include "lib/cancel.h"
 #include "lib/crypto.h"
 #include "lib/fault.h"
 
 #define CHUNK		65536
 #define MAGIC		6		/* bytes of the longest below */
-#define REPORT_BYTES	(8 << 20)
+#define MB		INT64_C(1000000)
+#define REPORT_BYTES	(4 * MB)
 
 /* tar detects compression only in files it can seek in. */
 static const struct {
@@ -54,16 +57,21 @@ struct flow {
 };
 
 /* Outside the namespaces: keeps what the parent had locked until everything in them is dead, and
- * kills it when the parent ends. */
+ * kills it when the parent ends or sends TERM. All signals are blocked here. */
 static CNT_NORETURN void
 watch(pid_t pid, int parent)
 {
-	struct pollfd p[2] = { { parent, POLLIN, 0 }, { pidfd_open(pid, 0), POLLIN, 0 } };
+	sigset_t term;
 	int status = 0;
 
-	while (poll(p, 2, -1) == -1 && errno == EINTR)
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	struct pollfd p[3] = { { parent, POLLIN, 0 }, { pidfd_open(pid, 0), POLLIN, 0 },
+	    { signalfd(-1, &term, SFD_CLOEXEC), POLLIN, 0 } };
+
+	while (poll(p, nitems(p), -1) == -1 && errno == EINTR)
 		continue;
-	if (p[0].revents != 0)
+	if (p[1].revents == 0)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		continue;
@@ -98,6 +106,7 @@ cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool c
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		return pid;
 	}
+	setpgid(0, 0);		/* what a terminal or a server sends to all is for the verb alone */
 	if (contained)
 		contain(self);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || (!contained && getppid() != parent))
@@ -144,32 +153,46 @@ start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cn
 }
 
 /* A tar that reads no more has its reason: its exit status says it. The hash goes on. */
-static void
-feed(struct flow *f, const char *bytes, size_t n)
+static int
+feed(struct flow *f, const char *bytes, size_t n, struct cnt_err *e)
 {
 	cnt_sha256_add(&f->sha, bytes, n);
 	f->bytes += (int64_t)n;
 	while (n > 0 && f->tar != -1) {
-		ssize_t w = send(f->tar, bytes, n, MSG_NOSIGNAL);
+		struct pollfd p[2] = { { f->tar, POLLOUT, 0 }, { cnt_cancel_fd(), POLLIN, 0 } };
+		ssize_t w = send(f->tar, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (w == -1 && errno == EINTR)
-			continue;
-		if (w == -1) {
-			close(f->tar);
-			f->tar = -1;
-			return;
-		}
-		bytes += w;
-		n -= (size_t)w;
+		if (w == -1 && errno == EAGAIN)
+			poll(p, nitems(p), -1);
+		else if (w == -1 && errno != EINTR)
+			close(take_fd(&f->tar));
+		if (cnt_cancel_check(e) == -1)
+			return -1;
+		bytes += w > 0 ? w : 0;
+		n -= w > 0 ? (size_t)w : 0;
 	}
+	return 0;
 }
 
+/* Bytes of the archive out of those and what the disk then takes as its time; without a total
+ * nobody knows. */
 static void
 report(struct flow *f, const char *text)
 {
 	if (f->call != NULL)
-		cnt_progress(f->call, (double)f->bytes, (double)f->total, text);
+		cnt_progress(f->call, (double)f->bytes, (double)f->total * 1.125, text);
 	f->reported = f->bytes;
+}
+
+static void
+report_bytes(struct flow *f)
+{
+	char of[32] = "", text[64];
+
+	if (f->total > 0)
+		snprintf(of, sizeof(of), " of %lld", (long long)f->total / MB);
+	snprintf(text, sizeof(text), "unpacking: %lld%s MB", (long long)f->bytes / MB, of);
+	report(f, text);
 }
 
 /* The program's standard error: whole lines, control characters shown as dots. */
@@ -193,7 +216,7 @@ take_lines(struct flow *f, struct cnt_buf *line)
 		}
 		if (line->n > 0) {
 			strlcpy(f->source->last, line->p, sizeof(f->source->last));
-			report(f, f->source->last);
+			report(f, f->source->last + (strncmp(line->p, "I: ", 3) == 0 ? 3 : 0));
 		}
 		line->n = 0;
 	}
@@ -209,11 +232,13 @@ pump(struct flow *f, const char *dir, struct cnt_err *e)
 	size_t have = 0;
 
 	while (open_end || f->source->lines != -1) {
-		struct pollfd p[2] = { { open_end ? f->source->archive : -1, POLLIN, 0 },
-		    { f->source->lines, POLLIN, 0 } };
+		struct pollfd p[3] = { { open_end ? f->source->archive : -1, POLLIN, 0 },
+		    { f->source->lines, POLLIN, 0 }, { cnt_cancel_fd(), POLLIN, 0 } };
 
-		if (poll(p, 2, -1) == -1 && errno != EINTR)
+		if (poll(p, nitems(p), -1) == -1 && errno != EINTR)
 			return cnt_fail_sys(e, "archive");
+		if (cnt_cancel_check(e) == -1)
+			return -1;
 		if (p[1].revents != 0)
 			take_lines(f, &line);
 		if (p[0].revents == 0)
@@ -230,33 +255,23 @@ pump(struct flow *f, const char *dir, struct cnt_err *e)
 		if (f->pid == 0 && (start_tar(f, dir, chunk, have, e) == -1 ||
 		    CNT_STEP("the archive's kind is known", e) == -1))
 			return -1;
-		feed(f, chunk, have);
-		if (CNT_STEP("the archive is unpacked in part", e) == -1)
+		if (feed(f, chunk, have, e) == -1 ||
+		    CNT_STEP("the archive is unpacked in part", e) == -1)
 			return -1;
 		have = 0;
 		if (f->bytes - f->reported >= REPORT_BYTES)
-			report(f, "unpacking");
+			report_bytes(f);
 	}
 	return 0;
 }
 
 static int
-wait_for(pid_t pid)
+check_source(struct cnt_source *s, struct cnt_err *e)
 {
 	int status = 0;
 
-	while (waitpid(pid, &status, 0) == -1) {
-		if (errno != EINTR)
-			return -1;
-	}
-	return status;
-}
-
-static int
-check_source(struct cnt_source *s, struct cnt_err *e)
-{
-	int status = s->pid == 0 ? 0 : wait_for(s->pid);
-
+	if (s->pid != 0 && cnt_cancel_waitpid(s->pid, &status, e) == -1)
+		return -1;
 	s->pid = 0;
 	if (status == 0)
 		return 0;
@@ -269,14 +284,15 @@ check_tar(struct flow *f, struct cnt_err *e)
 {
 	char text[513] = "";
 	enum cnt_code code = CNT_INVALID;
-	int status;
+	int status = 0;
 
 	if (f->tar != -1)
 		close(f->tar);
 	f->tar = -1;
 	if (f->pid == 0)
 		return cnt_fail(e, CNT_INVALID, "archive: empty");
-	status = wait_for(f->pid);
+	if (cnt_cancel_waitpid(f->pid, &status, e) == -1)
+		return -1;
 	f->pid = 0;
 	if (status == 0)
 		return 0;
@@ -293,14 +309,20 @@ check_tar(struct flow *f, struct cnt_err *e)
 }
 
 static void
+end_child(pid_t pid, int signo)
+{
+	while (pid > 0 && kill(pid, signo) == 0 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		continue;
+}
+
+/* A source that is contained has a process which ends all there is of it. */
+static void
 end_flow(struct flow *f)
 {
 	if (f->tar != -1)
 		close(f->tar);
-	if (f->pid > 0 && kill(f->pid, SIGKILL) == 0)
-		(void)wait_for(f->pid);
-	if (f->source->pid > 0 && kill(f->source->pid, SIGKILL) == 0)
-		(void)wait_for(f->source->pid);
+	end_child(f->pid, SIGKILL);
+	end_child(f->source->pid, SIGTERM);
 	f->source->pid = 0;
 	if (f->error_fd != -1)
 		close(f->error_fd);

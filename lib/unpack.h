@@ -17,12 +17,13 @@ struct cnt_source {
 	char	last[512];	/* the last line */
 };
 
-/* Starts argv with this environment and fds as 0, 1 and 2. It dies with us; contained: with all
- * that it started, and its mounts. A program that cannot be executed ends with status 127. */
+/* Starts argv with this environment and fds as 0, 1 and 2, in a process group of its own. It dies
+ * with us; contained: with all that it started, and its mounts, by TERM too, and what was locked
+ * stays so until then. A program that cannot be executed ends with status 127. */
 pid_t	cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool contained);
 
 /* Extracts into the directory, whole, with numeric owners. Gives the sha256 of the archive and its
- * size. An error leaves what was extracted. c may be NULL. */
+ * size. An error, and cancelling, leaves what was extracted, and no process. c may be NULL. */
 int	cnt_unpack(struct cnt_source *s, const char *dir, uint8_t digest[32], int64_t *bytes,
 	    struct cnt_call *c, struct cnt_err *e);
 

@@ -40,6 +40,8 @@ enum cnt_flag {
 	CNT_NULLABLE	= 1 << 2,
 };
 
+#define CNT_UNBOUNDED	9e15	/* as max, or less this as min: no bound */
+
 struct cnt_field {
 	const char *name;		/* in JSON; `_` is `-` on the command line */
 	enum cnt_type type;
@@ -118,7 +120,7 @@ void	cnt_progress(struct cnt_call *c, double done, double total, const char *tex
  * error names the field, what was expected and what came. */
 cJSON	*cnt_check_args(const struct cnt_verb *v, const cJSON *args, struct cnt_err *e);
 
-/* A result against its own table: -1 with CNT_BUG when a verb breaks its word. */
+/* check-result.c: a result against its own table: -1 with CNT_BUG when a verb breaks its word. */
 int	 cnt_check_result(const struct cnt_verb *v, const cJSON *out, struct cnt_err *e);
 
 /* lib/value.c */

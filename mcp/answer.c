@@ -6,7 +6,8 @@
  */
 #include "mcp/serving.h"
 
-#define SERVER_INFO	"io.modelcontextprotocol/serverInfo"
+#define SERVER_INFO	CNT_META "serverInfo"
+#define BATCH_BYTES	((size_t)64 << 20)	/* of answers to one; they wait here */
 
 void
 cnt_server_send(struct cnt_server *s, struct cnt_batch *batch, struct cnt_buf *b)
@@ -99,6 +100,16 @@ add_meta(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revisi
 	return more;
 }
 
+/* May this member of a result go out? What says which kind of result it is, is ours to say. */
+static bool
+is_known(const struct cnt_raw *it, enum cnt_revision revision)
+{
+	if (cnt_raw_is(it->name, "structuredContent"))
+		return revision == CNT_R_2026_07_28 ||
+		    (revision >= CNT_R_2025_06_18 && *it->value.p == '{');
+	return !cnt_raw_is(it->name, "resultType");
+}
+
 static int
 add_result(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revision,
     struct cnt_span result, int keep_ms)
@@ -111,17 +122,18 @@ add_result(struct cnt_buf *b, const struct cnt_server *s, enum cnt_revision revi
 		return -1;
 	cnt_buf_add(b, "{", 1);
 	if (revision == CNT_R_2026_07_28)
-		cnt_buf_adds(b, "\"resultType\":\"complete\",");
+		cnt_buf_adds(b, keep_ms == CNT_KEEP_ASKS ? "\"resultType\":\"input_required\"," :
+		    "\"resultType\":\"complete\",");
 	while ((more = cnt_raw_next(&it)) == 1) {
 		if (cnt_raw_is(it.name, "_meta"))
 			meta = it.value;
-		else if (!cnt_raw_is(it.name, "resultType") &&
-		    (revision >= CNT_R_2025_06_18 || !cnt_raw_is(it.name, "structuredContent")))
+		else if (is_known(&it, revision) && (revision >= CNT_R_2025_06_18 ||
+		    !cnt_older_content(b, &it, revision)))
 			add_member(b, &it);
 	}
 	if (more == -1)
 		return -1;
-	if (keep_ms != CNT_KEEP_NONE && revision == CNT_R_2026_07_28)
+	if (keep_ms >= 0 && revision == CNT_R_2026_07_28)
 		cnt_buf_addf(b, "\"ttlMs\":%d,\"cacheScope\":\"private\",", keep_ms);
 	if (add_meta(b, s, revision, meta) == -1)
 		return -1;
@@ -135,6 +147,11 @@ send_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
 {
 	struct cnt_buf b = { 0 };
 
+	if (batch != NULL && batch->out.n + result.n > BATCH_BYTES) {
+		cnt_server_error(s, batch, id, CNT_RPC_INTERNAL,
+		    "The answers to this batch are more than 64 MiB", NULL);
+		return;
+	}
 	b.cap = result.n + id.n + 384;
 	b.p = cnt_realloc(NULL, b.cap);
 	cnt_rpc_result(&b, id);
@@ -166,12 +183,38 @@ cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int ke
 }
 
 void
-cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n)
+cnt_asked_done(const struct cnt_asked *a)
+{
+	cnt_asked_result(a, &(struct cnt_buf){ .p = (char *)(uintptr_t)"{}", .n = 2 },
+	    CNT_KEEP_NONE);
+}
+
+void
+cnt_request_refuse(struct cnt_request *r, int code, const char *text, const char *data)
 {
 	if (!r->dropped)
-		send_result(r->server, r->batch, r->id, r->revision,
-		    (struct cnt_span){ result, n }, CNT_KEEP_NONE);
+		cnt_server_error(r->server, r->batch, r->id, code, text, data);
 	cnt_request_free(r);
+}
+
+static void
+answer(struct cnt_request *r, struct cnt_span result, int keep_ms)
+{
+	if (!r->dropped)
+		send_result(r->server, r->batch, r->id, r->revision, result, keep_ms);
+	cnt_request_free(r);
+}
+
+void
+cnt_request_result(struct cnt_request *r, const struct cnt_buf *result, int keep_ms)
+{
+	answer(r, (struct cnt_span){ result->p, result->n }, keep_ms);
+}
+
+void
+cnt_request_answer_raw(struct cnt_request *r, const char *result, size_t n)
+{
+	answer(r, (struct cnt_span){ result, n }, CNT_KEEP_NONE);
 }
 
 void
@@ -182,6 +225,10 @@ cnt_request_error(struct cnt_request *r, const struct cnt_err *err)
 	char *inner CNT_FREE = cnt_format("{\"error\":%s}", text);
 	struct cnt_buf b CNT_BUF = { 0 };
 
+	if (strcmp(r->method, "tools/call") != 0) {
+		cnt_request_refuse(r, CNT_RPC_INTERNAL, err->text, text);
+		return;
+	}
 	cnt_buf_adds(&b, "{\"content\":[{\"type\":\"text\",\"text\":");
 	cnt_json_quote(&b, inner, strlen(inner));
 	cnt_buf_adds(&b, "}],\"isError\":true}");

@@ -1,109 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tools of the programs beside us. Asking twenty programs costs twenty milliseconds, so their
- * answers are kept; the file that keeps them is believed only when it is our own account's and
- * nobody else may write it. One that cannot be read or written is done without.
+ * The tools of the platform, of boxes, and those that an operator dropped in: in this order, so
+ * that of two with one name ours is the tool.
  */
 #include "mcp/catalogue.h"
 
-#include <sys/stat.h>
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-
-#include "lib/file.h"
-#include "lib/paths.h"
-#include "lib/run.h"
-
-#define CACHE		CNT_RUN "/verbs.json"
-#define CACHE_MAX	((size_t)1 << 20)
-
-static int
-candidate(const struct dirent *d)
-{
-	return (strncmp(d->d_name, "cnt-", 4) == 0 && strcmp(d->d_name, "cnt-mcp") != 0) ||
-	    strcmp(d->d_name, "agent-box") == 0;
-}
-
-static cJSON *
-read_cache(void)
-{
-	char *path CNT_FREE = cnt_path("%s", CACHE);
-	int fd CNT_CLOSE = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct cnt_buf b CNT_BUF = { 0 };
-	struct cnt_err e = { 0 };
-	char chunk[16384];
-	struct stat st;
-	ssize_t n;
-
-	if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    (st.st_mode & 022) != 0 || (size_t)st.st_size > CACHE_MAX)
-		return NULL;
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && b.n <= CACHE_MAX)
-		cnt_buf_add(&b, chunk, (size_t)n);
-	return b.n > 0 ? cnt_json_parse(b.p, b.n, &e) : NULL;
-}
-
-static void
-write_cache(const cJSON *cache)
-{
-	char *path CNT_FREE = cnt_path("%s", CACHE);
-	char *temp CNT_FREE = cnt_format("%s.XXXXXX", path);
-	char *text CNT_FREE = cnt_json_print(cache);
-	int fd CNT_CLOSE = mkostemp(temp, O_CLOEXEC);
-	size_t n = strlen(text);
-
-	if (fd == -1)
-		return;
-	if (write(fd, text, n) != (ssize_t)n || rename(temp, path) == -1)
-		unlink(temp);
-}
-
-/* What a program says of itself, cut to what is used here: [{"tool":...}]. A program that says
- * nothing sensible has no tools. */
-static cJSON *
-ask(const char *path)
-{
-	char *argv[] = { (char *)(uintptr_t)path, (char *)(uintptr_t)"--describe", NULL };
-	struct cnt_buf out CNT_BUF = { 0 };
-	struct cnt_err e = { 0 };
-	cJSON *said CNT_JSON = NULL, *tools = cJSON_CreateArray();
-	const cJSON *v = NULL;
-
-	if (cnt_run(argv, NULL, 0, &out, &e) == 0 && out.n > 0)
-		said = cnt_json_parse(out.p, out.n, &e);
-	cJSON_ArrayForEach(v, cnt_json_get(said, "verbs")) {
-		const cJSON *tool = cnt_json_get(v, "tool");
-
-		if (cnt_json_str(tool, "name") != NULL &&
-		    cJSON_IsObject(cnt_json_get(tool, "inputSchema")))
-			cJSON_AddItemToArray(tools, cJSON_Duplicate(tool, true));
-	}
-	return tools;
-}
-
-/* {"size":...,"mtime":"...","tools":[...]} of one program, from the cache or anew. */
-static cJSON *
-entry(const cJSON *cache, const char *name, const char *path, const struct stat *st, bool *changed)
-{
-	const cJSON *had = cnt_json_get(cache, name);
-	char *mtime CNT_FREE = cnt_format("%lld.%09ld", (long long)st->st_mtim.tv_sec,
-	    st->st_mtim.tv_nsec);
-	const char *was = cnt_json_str(had, "mtime"), *at = cnt_json_str(had, "path");
-	cJSON *j;
-
-	if (was != NULL && at != NULL && strcmp(was, mtime) == 0 && strcmp(at, path) == 0 &&
-	    cnt_json_int(had, "size", -1) == st->st_size)
-		return cJSON_Duplicate(had, true);
-	*changed = true;
-	j = cJSON_CreateObject();
-	cnt_json_set_str(j, "path", path);
-	cnt_json_set_int(j, "size", st->st_size);
-	cnt_json_set_str(j, "mtime", mtime);
-	cnt_json_set(j, "tools", ask(path));
-	return j;
-}
+#include "mcp/described.h"
 
 /* A tool of agent-box's gets the box it is for, before everything else. What it answers stands in
  * the schema of agent-box itself: here it would be paid for by each turn of the model. */
@@ -128,62 +30,66 @@ add_box(cJSON *tool)
 	cJSON_DeleteItemFromObjectCaseSensitive(tool, "outputSchema");
 }
 
-static void
-add_tools(struct cnt_catalogue *c, const cJSON *tools, const char *program, bool read_only)
+static bool
+in_box(const cJSON *entry)
 {
-	const cJSON *t = NULL;
+	const char *name = cnt_json_str(entry, "name");
 
-	cJSON_ArrayForEach(t, tools) {
-		cJSON *tool;
-
-		if ((read_only && !cnt_json_bool(cnt_json_get(t, "annotations"), "readOnlyHint")) ||
-		    cnt_catalogue_find(c, cnt_json_str(t, "name")) != NULL)
-			continue;
-		tool = cJSON_Duplicate(t, true);
-		if (program == NULL)
-			add_box(tool);
-		cJSON_AddItemToArray(c->tools, tool);
-		c->of = cnt_realloc(c->of, (c->n + 1) * sizeof(*c->of));
-		c->of[c->n++] = (struct cnt_tool){ cnt_strdup(cnt_json_str(t, "name")),
-		    program != NULL ? cnt_strdup(program) : NULL };
-	}
+	return name != NULL && strcmp(name, "agent-box") == 0 && !cnt_json_bool(entry, "dropin");
 }
 
-int
-cnt_catalogue_read(struct cnt_catalogue *c, const char *dir, bool platform, bool box,
-    bool read_only, struct cnt_err *e)
+static void
+add_tool(struct cnt_catalogue *c, const cJSON *entry, const cJSON *said)
 {
-	cJSON *cache CNT_JSON = read_cache(), *now CNT_JSON = cJSON_CreateObject();
-	struct dirent **names = NULL;
-	int n = scandir(dir, &names, candidate, alphasort);
-	bool changed = false;
+	const char *name = cnt_json_str(said, "name");
+	cJSON *tool;
 
-	if (n == -1)
-		return cnt_fail_sys(e, "%s", dir);
+	if (name == NULL || !cJSON_IsObject(cnt_json_get(said, "inputSchema")) ||
+	    (c->read_only && !cnt_json_bool(cnt_json_get(said, "annotations"), "readOnlyHint")) ||
+	    cnt_catalogue_find(c, name) != NULL)
+		return;
+	tool = cJSON_Duplicate(said, true);
+	c->of = cnt_realloc(c->of, (c->n + 1) * sizeof(*c->of));
+	c->of[c->n] = (struct cnt_tool){ .name = cnt_strdup(name) };
+	if (in_box(entry))
+		add_box(tool);
+	else
+		c->of[c->n].program = cnt_described_program(entry, &c->of[c->n].first);
+	cJSON_AddItemToArray(c->tools, tool);
+	c->n++;
+}
+
+static void
+empty(struct cnt_catalogue *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		free(c->of[i].name);
+		free(c->of[i].program);
+		free(c->of[i].first);
+	}
+	free(take(&c->of));
+	c->n = 0;
+	cJSON_Delete(take(&c->tools));
+}
+
+void
+cnt_catalogue_look(struct cnt_catalogue *c)
+{
+	const cJSON *entry = NULL, *verb = NULL;
+
+	if (!cnt_described_look(&c->known))
+		return;
+	empty(c);
 	c->tools = cJSON_CreateArray();
-	for (int pass = 0; pass < 2; pass++)		/* the platform's tools first */
-		for (int i = 0; i < n; i++) {
-			const char *name = names[i]->d_name;
-			bool in_box = strcmp(name, "agent-box") == 0;
-			char *path CNT_FREE = cnt_format("%s/%s", dir, name);
-			struct stat st;
-			cJSON *j;
+	for (int pass = 0; pass < 3; pass++)
+		cJSON_ArrayForEach(entry, c->known) {
+			int its = in_box(entry) ? 1 : cnt_json_bool(entry, "dropin") ? 2 : 0;
 
-			if (in_box != (pass == 1) || stat(path, &st) == -1 ||
-			    !S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
+			if (its != pass || !(its == 1 ? c->box : c->platform))
 				continue;
-			j = entry(cache, name, path, &st, &changed);
-			cJSON_AddItemToObject(now, name, j);
-			if (in_box ? box : platform)
-				add_tools(c, cnt_json_get(j, "tools"), in_box ? NULL : path,
-				    read_only);
+			cJSON_ArrayForEach(verb, cnt_json_get(entry, "verbs"))
+				add_tool(c, entry, cnt_json_get(verb, "tool"));
 		}
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	if (changed)
-		write_cache(now);
-	return 0;
 }
 
 const struct cnt_tool *
@@ -198,11 +104,6 @@ cnt_catalogue_find(const struct cnt_catalogue *c, const char *name)
 void
 cnt_catalogue_free(struct cnt_catalogue *c)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		free(c->of[i].name);
-		free(c->of[i].program);
-	}
-	free(c->of);
-	cJSON_Delete(c->tools);
-	*c = (struct cnt_catalogue){ 0 };
+	empty(c);
+	cJSON_Delete(take(&c->known));
 }

@@ -2,8 +2,8 @@
  *
  * Lines in, lines out. Standard input and output belong to the client, and their open descriptions
  * may be shared with others: their flags are left alone. A write that would block is avoided by
- * RWF_NOWAIT, or, where the kernel does not know it for a pipe (before 6.4), by writing PIPE_BUF
- * bytes at most and only after POLLOUT.
+ * RWF_NOWAIT, or, where the kernel does not know it for a pipe (before 6.4) or a file, by writing
+ * PIPE_BUF bytes at most and only after POLLOUT.
  */
 #include "mcp/frame.h"
 
@@ -22,7 +22,9 @@ struct chunk {
 };
 
 struct cnt_writer {
+	struct cnt_loop	*loop;
 	struct cnt_watch *watch;
+	struct cnt_timer *telling;		/* that it is broken */
 	struct chunk	*head, *tail;
 	size_t		 queued;
 	int		 fd;
@@ -107,13 +109,23 @@ cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line)
 }
 
 static void
+tell_broken(void *arg)
+{
+	struct cnt_writer *w = arg;
+
+	w->telling = NULL;
+	w->fn(w->arg);
+}
+
+/* Told later: whoever writes now is in the middle of something. */
+static void
 writer_break(struct cnt_writer *w)
 {
 	if (w->broken)
 		return;
 	w->broken = true;
 	cnt_loop_unwatch(take(&w->watch));
-	w->fn(w->arg);
+	w->telling = cnt_loop_timer(w->loop, 0, tell_broken, w);
 }
 
 static void
@@ -121,7 +133,7 @@ writer_ready(int fd CNT_UNUSED, short revents, void *arg)
 {
 	struct cnt_writer *w = arg;
 
-	if (revents & (POLLERR | POLLNVAL))
+	if (revents & (POLLERR | POLLHUP | POLLNVAL))
 		writer_break(w);
 	else
 		cnt_writer_flush(w);
@@ -132,7 +144,7 @@ cnt_writer_new(struct cnt_loop *l, int fd, void (*broken)(void *), void *arg)
 {
 	struct cnt_writer *w = cnt_alloc(sizeof(*w));
 
-	*w = (struct cnt_writer){ .fd = fd, .fn = broken, .arg = arg };
+	*w = (struct cnt_writer){ .loop = l, .fd = fd, .fn = broken, .arg = arg };
 	w->watch = cnt_loop_watch(l, fd, 0, writer_ready, w);
 	return w;
 }
@@ -147,6 +159,8 @@ cnt_writer_free(struct cnt_writer *w)
 	}
 	if (w->watch != NULL)
 		cnt_loop_unwatch(w->watch);
+	if (w->telling != NULL)
+		cnt_loop_untimer(w->telling);
 	free(w);
 }
 
@@ -194,9 +208,12 @@ write_some(struct cnt_writer *w)
 		v[i++] = (struct iovec){ c->b.p + c->done, c->b.n - c->done };
 	if (!w->polled) {
 		n = pwritev2(w->fd, v, i, -1, RWF_NOWAIT);
-		if (n != -1 || (errno != EOPNOTSUPP && errno != EINVAL && errno != ENOSYS))
+		if (n != -1)
 			return n;
-		w->polled = true;
+		if (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS)
+			w->polled = true;
+		else if (errno != EAGAIN)	/* btrfs says so for a file, without end */
+			return n;
 	}
 	return write_polled(w, v);
 }

@@ -1,51 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One call of a verb in its own program. Result bytes are passed on as they came, after a walk over
- * the line that checks its grammar; only progress is read into a tree.
+ * The life of a call: it waits for its place, its program is started, told, listened to, and ended,
+ * whatever that program does.
  */
-#include "mcp/peer.h"
+#include "mcp/peer-own.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
-#include "mcp/frame.h"
-#include "mcp/program.h"
 #include "mcp/rpc.h"
 
-#define AT_ONCE		16
-#define OUTPUT_MAX	((size_t)64 << 20)
-#define DEADLINE_US	((int64_t)3600 * 1000000)
 #define TERM_US		200000		/* after cancelling; it ends by itself before */
 #define KILL_US		2000000
-
-struct peer {
-	struct peer		*prev, *next;
-	struct cnt_peers	*all;
-	struct cnt_request	*r;		/* NULL: answered or dropped */
-	char			*program;
-	struct cnt_buf		 line;		/* the request, until it is written */
-	struct cnt_program	 process;
-	struct cnt_writer	*in;
-	struct cnt_reader	 reader;
-	struct cnt_watch	*out_watch;
-	struct cnt_timer	*deadline;
-	int			 in_fd, out_fd;
-	size_t			 seen;		/* bytes of output */
-};
-
-struct cnt_peers {
-	struct peer	*first, *last;		/* in the order they came */
-	size_t		 running;
-};
+#define SILENT_US	1000000		/* from the end of its output to its own */
 
 static void start_waiting(struct cnt_peers *ps);
 
 struct cnt_peers *
-cnt_peers_new(void)
+cnt_peers_new(unsigned at_once, int64_t deadline_us)
 {
-	return cnt_alloc(sizeof(struct cnt_peers));
+	struct cnt_peers *ps = cnt_alloc(sizeof(*ps));
+
+	*ps = (struct cnt_peers){ .at_once = at_once, .deadline_us = deadline_us };
+	return ps;
+}
+
+static void
+free_words(struct peer *p)
+{
+	for (size_t i = 0; i < nitems(p->argv); i++)
+		free(p->argv[i]);
+	cnt_buf_free(&p->line);
+	cnt_reader_free(&p->reader);
 }
 
 static void
@@ -74,26 +62,46 @@ peer_free(struct peer *p)
 	if (p->out_fd != -1)
 		close(p->out_fd);
 	cnt_program_free(&p->process);
-	cnt_reader_free(&p->reader);
-	free(p->program);
-	cnt_buf_free(&p->line);
+	free_words(p);
 	free(p);
 }
 
-/* Answers with an error, and ends the program. */
-static void
-fail(struct peer *p, enum cnt_code code, const char *what)
+/* What was dropped in goes by its own name, not by that of the program that runs it. */
+static const char *
+name_of(const struct peer *p)
 {
-	const char *name = strrchr(p->program, '/');
+	const char *slash = strrchr(p->argv[0], '/');
+
+	return p->argv[2] != NULL ? p->argv[1] : slash != NULL ? slash + 1 : p->argv[0];
+}
+
+void
+cnt_peer_fail(struct peer *p, enum cnt_code code, const char *hint, const char *fmt, ...)
+{
+	char *what CNT_FREE = NULL;
 	struct cnt_err e = { 0 };
+	va_list ap;
 
 	close_input(p);
 	cnt_program_stop(&p->process, 0, KILL_US);
 	if (p->r == NULL)
 		return;
-	cnt_fail(&e, code, "%s: %s", name != NULL ? name + 1 : p->program, what);
+	va_start(ap, fmt);
+	what = cnt_vformat(fmt, ap);
+	va_end(ap);
+	cnt_fail(&e, code, "%s: %s", name_of(p), what);
+	cnt_hint(&e, "%s", hint);
 	cnt_request_error(take(&p->r), &e);
 }
+
+void
+cnt_peer_answered(struct peer *p)
+{
+	close_input(p);
+	cnt_program_stop(&p->process, KILL_US, 2L * KILL_US);
+}
+
+#define LOOK	"part of its work may be done: look at the result before calling it again"
 
 static void
 on_deadline(void *arg)
@@ -101,79 +109,37 @@ on_deadline(void *arg)
 	struct peer *p = arg;
 
 	p->deadline = NULL;
-	fail(p, CNT_TIMEOUT, "no answer for an hour");
+	cnt_peer_fail(p, CNT_TIMEOUT, "mcp-deadline in cnt.conf(5) is the limit; " LOOK,
+	    "no answer in %.15g s, so it was ended", (double)p->all->deadline_us / 1e6);
 }
 
 static void
-progress(const struct peer *p, struct cnt_span line)
-{
-	struct cnt_err e = { 0 };
-	cJSON *j CNT_JSON = cnt_json_parse(line.p, line.n, &e);
-	const cJSON *params = cnt_json_get(j, "params");
-
-	if (j != NULL)
-		cnt_request_progress(p->r, cnt_json_num(params, "progress", 0),
-		    cnt_json_num(params, "total", 0), cnt_json_str(params, "message"));
-}
-
-static void
-on_line(struct peer *p, struct cnt_span line)
-{
-	struct cnt_span result = { 0 }, method = { 0 }, id = { 0 };
-	struct cnt_raw it;
-	int more = -1;
-
-	if (cnt_utf8_valid(line.p, line.n) == line.n && cnt_raw_walk(&it, line)) {
-		while ((more = cnt_raw_next(&it)) == 1) {
-			if (cnt_raw_is(it.name, "result"))
-				result = it.value;
-			else if (cnt_raw_is(it.name, "method"))
-				method = it.value;
-			else if (cnt_raw_is(it.name, "id"))
-				id = it.value;
-		}
-	}
-	if (more == -1) {
-		fail(p, CNT_BUG, "what it sent is not JSON");
-	} else if (method.p != NULL) {
-		if (cnt_raw_is(method, "notifications/progress"))
-			progress(p, line);
-	} else if (result.p != NULL && id.n == 1 && *id.p == '1') {
-		cnt_request_answer_raw(take(&p->r), result.p, result.n);
-		close_input(p);
-		cnt_program_stop(&p->process, KILL_US, 2L * KILL_US);
-	} else {
-		fail(p, CNT_BUG, "it did not take the call");
-	}
-}
-
-/* False when nothing more will come. */
-static bool
-drain(struct peer *p)
-{
-	struct cnt_span line;
-	ssize_t n;
-
-	while ((n = cnt_reader_fill(&p->reader, p->out_fd)) > 0) {
-		p->seen += (size_t)n;
-		if (p->seen > OUTPUT_MAX)
-			fail(p, CNT_BUG, "more than 64 MiB of output");
-		while (p->r != NULL &&
-		    cnt_reader_next(&p->reader, false, &line) == CNT_LINE_READY)
-			on_line(p, line);
-		if (p->r == NULL)
-			return false;		/* it may babble on; nobody listens */
-	}
-	return n == -1 && (errno == EAGAIN || errno == EINTR);
-}
-
-static void
-on_output(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+on_silent(void *arg)
 {
 	struct peer *p = arg;
 
-	if (!drain(p))
-		cnt_loop_unwatch(take(&p->out_watch));
+	p->deadline = NULL;
+	cnt_peer_fail(p, CNT_BUG, LOOK, "closed its output without an answer, so it was ended");
+}
+
+/* One read, so that a flood leaves room for others. It may babble on when nobody listens. */
+static void
+on_output(int fd, short revents CNT_UNUSED, void *arg)
+{
+	struct peer *p = arg;
+	ssize_t n = cnt_reader_fill(&p->reader, fd);
+
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		cnt_peer_heard(p, (size_t)n);
+	if (n > 0 && p->r != NULL)
+		return;
+	cnt_loop_unwatch(take(&p->out_watch));
+	if (p->r == NULL)
+		return;
+	cnt_loop_untimer(p->deadline);
+	p->deadline = cnt_loop_timer(cnt_request_loop(p->r), SILENT_US, on_silent, p);
 }
 
 static void
@@ -181,15 +147,16 @@ on_ended(void *arg)
 {
 	struct peer *p = arg;
 	struct cnt_peers *ps = p->all;
-	char *how CNT_FREE = NULL, *what CNT_FREE = NULL;
+	char *how CNT_FREE = cnt_program_how(&p->process);
+	ssize_t n;
 
-	if (p->out_watch != NULL)
-		drain(p);
-	if (p->r != NULL) {
-		how = cnt_program_how(&p->process);
-		what = cnt_format("ended without an answer (%s)", how);
-		fail(p, CNT_BUG, what);
-	}
+	while (p->out_watch != NULL && p->r != NULL &&
+	    (n = cnt_reader_fill(&p->reader, p->out_fd)) > 0)
+		cnt_peer_heard(p, (size_t)n);
+	if (p->r != NULL && cnt_program_status(&p->process) == CNT_PROGRAM_NO_EXEC)
+		cnt_peer_fail(p, CNT_UNAVAILABLE, "list the tools again", "could not be executed");
+	if (p->r != NULL)
+		cnt_peer_fail(p, CNT_BUG, LOOK, "ended without an answer (%s)", how);
 	peer_free(p);
 	start_waiting(ps);
 }
@@ -204,7 +171,6 @@ static int
 start(struct peer *p, struct cnt_err *e)
 {
 	struct cnt_loop *l = cnt_request_loop(p->r);
-	char *argv[] = { p->program, (char *)(uintptr_t)"--mcp", NULL };
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
 
 	if (pipe2(in, O_CLOEXEC) == -1)
@@ -220,7 +186,7 @@ start(struct peer *p, struct cnt_err *e)
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 	p->process.ended = on_ended;
 	p->process.arg = p;
-	r = cnt_program_start(&p->process, l, p->program, argv,
+	r = cnt_program_start(&p->process, l, p->argv[0], p->argv,
 	    (int[]){ in[0], out[1], STDERR_FILENO }, SIGTERM, e);
 	close(in[0]);
 	close(out[1]);
@@ -228,7 +194,7 @@ start(struct peer *p, struct cnt_err *e)
 		return -1;
 	p->all->running++;
 	p->out_watch = cnt_loop_watch(l, p->out_fd, POLLIN, on_output, p);
-	p->deadline = cnt_loop_timer(l, DEADLINE_US, on_deadline, p);
+	p->deadline = cnt_loop_timer(l, p->all->deadline_us, on_deadline, p);
 	p->in = cnt_writer_new(l, p->in_fd, on_input_broken, p);
 	cnt_writer_add(p->in, &p->line);
 	cnt_writer_flush(p->in);
@@ -240,7 +206,7 @@ start_waiting(struct cnt_peers *ps)
 {
 	struct peer *next;
 
-	for (struct peer *p = ps->first; p != NULL && ps->running < AT_ONCE; p = next) {
+	for (struct peer *p = ps->first; p != NULL && ps->running < ps->at_once; p = next) {
 		struct cnt_err e = { 0 };
 
 		next = p->next;
@@ -252,14 +218,19 @@ start_waiting(struct cnt_peers *ps)
 }
 
 void
-cnt_peer_call(struct cnt_peers *ps, struct cnt_request *r, const char *program, const char *tool,
-    const cJSON *arguments)
+cnt_peer_call(struct cnt_peers *ps, struct cnt_request *r, const char *program, const char *first,
+    const char *tool, const cJSON *arguments)
 {
 	struct peer *p = cnt_alloc(sizeof(*p));
+	size_t n = 0;
 
-	*p = (struct peer){ .all = ps, .r = r, .program = cnt_strdup(program), .prev = ps->last,
+	*p = (struct peer){ .all = ps, .r = r, .prev = ps->last,
 	    .line = cnt_rpc_call(1, cnt_request_wants_progress(r), tool, arguments),
-	    .in_fd = -1, .out_fd = -1, .reader.max = OUTPUT_MAX };
+	    .in_fd = -1, .out_fd = -1, .reader.max = CNT_PEER_LINE };
+	p->argv[n++] = cnt_strdup(program);
+	if (first != NULL)
+		p->argv[n++] = cnt_strdup(first);
+	p->argv[n] = cnt_strdup("--mcp");
 	*(ps->last != NULL ? &ps->last->next : &ps->first) = p;
 	ps->last = p;
 	start_waiting(ps);
@@ -312,9 +283,7 @@ cnt_peers_free(struct cnt_peers *ps, size_t *n)
 		next = p->next;
 		if (p->process.pid != 0)
 			groups[(*n)++] = p->process.pid;
-		free(p->program);
-		cnt_buf_free(&p->line);
-		cnt_reader_free(&p->reader);
+		free_words(p);
 		free(p);
 	}
 	free(ps);

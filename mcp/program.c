@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A program on three descriptors, in a process group of its own. Its zombie is kept until it is
- * freed, so that the group's number cannot become another's before its last signal.
+ * A program on three descriptors or four, in a process group of its own. Its zombie is kept until
+ * it is freed, so that the group's number cannot become another's before its last signal.
  */
 #include "mcp/program.h"
 
@@ -16,22 +16,24 @@
 #include "mcp/child.h"
 
 CNT_NORETURN static void
-become(const char *path, char *const argv[], const int fds[3])
+become(const struct cnt_program *p, const char *path, char *const argv[], const int fds[3])
 {
-	int high[3];
+	const int all[] = { fds[0], fds[1], fds[2], p->extra };
+	const int n = p->extra != 0 ? 4 : 3;
+	int high[4];
 
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
-	for (int i = 0; i < 3; i++)
-		if ((high[i] = fcntl(fds[i], F_DUPFD, 3)) == -1)
-			_exit(127);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < n; i++)
+		if ((high[i] = fcntl(all[i], F_DUPFD, n)) == -1)
+			_exit(CNT_PROGRAM_NO_EXEC);
+	for (int i = 0; i < n; i++)
 		if (dup2(high[i], i) == -1)
-			_exit(127);
-	if (syscall(SYS_close_range, 3, ~0U, 0) == -1)
-		_exit(127);
-	execv(path, argv);
-	_exit(127);
+			_exit(CNT_PROGRAM_NO_EXEC);
+	if (syscall(SYS_close_range, n, ~0U, 0) == -1 || (p->env != NULL && chdir("/") == -1))
+		_exit(CNT_PROGRAM_NO_EXEC);
+	execve(path, argv, p->env != NULL ? p->env : environ);
+	_exit(CNT_PROGRAM_NO_EXEC);
 }
 
 static void
@@ -51,7 +53,7 @@ cnt_program_start(struct cnt_program *p, struct cnt_loop *l, const char *path, c
 	pid_t pid = cnt_child_fork(death_signal);
 
 	if (pid == 0)
-		become(path, argv, fds);
+		become(p, path, argv, fds);
 	if (pid == -1)
 		return cnt_fail_sys(e, "fork");
 	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -105,15 +107,24 @@ cnt_program_stop(struct cnt_program *p, int64_t term_us, int64_t kill_us)
 	p->timer = cnt_loop_timer(p->loop, term_us, on_term, p);
 }
 
-char *
-cnt_program_how(const struct cnt_program *p)
+int
+cnt_program_status(const struct cnt_program *p)
 {
 	siginfo_t si = { 0 };
 
-	if (waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOWAIT | WNOHANG) == -1 || si.si_pid == 0)
-		return cnt_strdup("still running");
-	return cnt_format("%s %d", si.si_code == CLD_EXITED ? "exit status" : "signal",
-	    si.si_status);
+	(void)waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOWAIT);
+	return si.si_code == CLD_EXITED ? si.si_status : -si.si_status;
+}
+
+char *
+cnt_program_how(const struct cnt_program *p)
+{
+	int status = cnt_program_status(p);
+
+	if (status < 0)
+		return cnt_format("signal %d", -status);
+	return cnt_format("exit status %d%s", status,
+	    status == CNT_PROGRAM_NO_EXEC ? ": something could not be executed" : "");
 }
 
 void

@@ -13,12 +13,16 @@
 #ifndef CNT_MCP_RELAY_H
 #define CNT_MCP_RELAY_H
 
-#include <stddef.h>
+#include "lib/err.h"
 
 #define CNT_RELAY_IN	(((size_t)4 << 20) + 65536)	/* agent-box's longest line */
-#define CNT_RELAY_OUT	((size_t)16 << 20)		/* ours */
+#define CNT_RELAY_OUT	((size_t)8 << 20)		/* ours: numbers grow */
+#define CNT_RELAY_CALLS	128				/* under way in one box */
 
-/* Gives up every right and relays until the end. Its exit status. */
-int	cnt_relay(const char *box);
+/* Gives up every right and relays until the end. */
+CNT_NORETURN void	cnt_relay(const char *box);
+
+/* relay-confine.c: gives up every right but to read and write descriptors 0, 1 and 2, for ever. */
+int	cnt_relay_confine(struct cnt_err *e);
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the relay says of a box. Nothing that comes from a box is parsed here: a line is looked at
- * for its prefix, a number of a call that is under way, and bytes that JSON text may have; the
- * rest is spliced. A relay that says anything else has been taken over, and is ended.
+ * for its prefix, a number of a call that is under way, and what only a relay that has been taken
+ * over would write, because it could make a client fail; the rest is spliced.
  */
 #include "mcp/session-own.h"
+
+#define DIGITS_MAX	40			/* of a number; the relay's have 17 */
+#define EXPONENT_MAX	308
 
 /* Digits and a space, from *at on; -1 when it is something else. */
 static long long
@@ -41,19 +44,55 @@ is_clean(struct cnt_span line)
 	return cnt_utf8_valid(line.p, line.n) == line.n;
 }
 
+/* Outside of strings; *digits is how many there are in a row. */
+static bool
+is_plain(const char *p, int *depth, int *digits)
+{
+	*digits = *p >= '0' && *p <= '9' ? *digits + 1 : 0;
+	*depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+	if (*digits == 1 && strchr("+eE", p[-1]) != NULL)
+		return strtol(p, NULL, 10) < EXPONENT_MAX;
+	return *digits <= DIGITS_MAX && *depth <= CNT_JSON_DEPTH;
+}
+
+/* The relay escapes nothing but control bytes, and passes no number or nesting that some client
+ * would not read. */
+static bool
+is_as_written(struct cnt_span json)
+{
+	int depth = 0, digits = 0;
+	bool string = false;
+
+	for (size_t i = 0; i < json.n; i++) {
+		const char *p = json.p + i;
+
+		if (*p == '"')
+			string = !string;
+		else if (*p == '\\' && ++i < json.n && p[1] == 'u' &&
+		    (json.n - i < 4 || memcmp(p + 2, "00", 2) != 0 || p[4] > '1'))
+			return false;
+		else if (!string && !is_plain(p, &depth, &digits))
+			return false;
+	}
+	return true;
+}
+
 /* False: the relay is not to be believed any more. */
 static bool
 on_line(struct session *s, struct cnt_span line)
 {
 	struct box_call *c = s->calls;
+	struct cnt_span rest;
 	size_t at = 2;
 	long long number;
 
 	if (line.n < 4 || line.p[1] != ' ' || !is_clean(line))
 		return false;
 	if (*line.p == 'F') {
-		cnt_session_end(s, (struct cnt_span){ line.p + 2, line.n - 2 });
-		return true;
+		rest = (struct cnt_span){ line.p + 2, line.n - 2 };
+		if (is_as_written(rest))
+			cnt_session_end(s, rest, true);
+		return s->over;
 	}
 	number = number_at(line, &at);
 	if (number == -1 || (*line.p != 'R' && *line.p != 'P'))
@@ -62,13 +101,17 @@ on_line(struct session *s, struct cnt_span line)
 		c = c->next;
 	if (c == NULL)
 		return true;
+	s->heard = cnt_ticks_us();
+	rest = (struct cnt_span){ line.p + at, line.n - at };
 	if (*line.p == 'P') {
-		progress(c->r, (struct cnt_span){ line.p + at, line.n - at });
-	} else {
+		progress(c->r, rest);
+	} else if (is_as_written(rest)) {
 		struct cnt_request *r = c->r;
 
 		cnt_session_call_free(c);
-		cnt_request_answer_raw(r, line.p + at, line.n - at);
+		cnt_request_answer_raw(r, rest.p, rest.n);
+	} else {
+		return false;
 	}
 	return true;
 }
@@ -83,7 +126,9 @@ cnt_session_read(struct session *s)
 
 	while (n > 0 && !s->over &&
 	    (got = cnt_reader_next(&s->reader, false, &line)) != CNT_LINE_MORE)
-		if (got == CNT_LINE_LONG || !on_line(s, line))
-			return false;
+		if (got == CNT_LINE_LONG || !on_line(s, line)) {
+			s->how = s->how != NULL ? s->how : cnt_strdup(CNT_UNREADABLE);
+			cnt_session_end(s, (struct cnt_span){ 0 }, true);
+		}
 	return n > 0;
 }

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Requests in flight: found by the bytes of their id, cancelled, and what they say as they go. A
- * cancelled one leaves the flight at once, so that its id is free, and stays valid for whoever
- * works on it.
+ * Requests in flight: found by the bytes of their id, and cancelled. A cancelled one leaves the
+ * flight at once, so that its id is free, and stays valid for whoever works on it.
  */
 #include "mcp/serving.h"
 
-#include <math.h>
-
-#define PROGRESS_US	100000			/* at most ten a second */
-#define PROGRESS_QUEUE	((size_t)1 << 20)	/* unread answers; above, progress is left out */
+#define IN_FLIGHT	512		/* requests; more are told to come again */
+#define BYTES_IN_FLIGHT	((size_t)128 << 20)	/* of their lines; the same */
 
 /* The token's bytes, when it is one. */
 static struct cnt_span
@@ -21,35 +18,73 @@ token_of(const struct cnt_rpc *m)
 	if (!cnt_rpc_is_id(cnt_json_get(meta, "progressToken")))
 		return raw;
 	raw = cnt_rpc_raw(m->params, cnt_rpc_raw(m->msg, m->raw, "params"), "_meta");
-	return cnt_rpc_raw(meta, raw, "progressToken");
+	raw = cnt_rpc_raw(meta, raw, "progressToken");
+	return raw.n <= CNT_ID_MAX ? raw : (struct cnt_span){ 0 };
 }
 
 struct cnt_request *
-cnt_request_new(struct cnt_server *s, struct cnt_batch *batch, const struct cnt_rpc *m,
-    enum cnt_revision revision)
+cnt_request_new(const struct cnt_asked *a)
 {
+	const struct cnt_rpc *m = a->m;
+	struct cnt_server *s = a->s;
 	struct cnt_span token = token_of(m);
-	struct cnt_request *r = cnt_alloc(sizeof(*r) + m->id.n + token.n);
+	struct cnt_request *r = cnt_realloc(NULL, sizeof(*r) + m->id.n + token.n);
 	char *bytes = (char *)(r + 1);
 
+	*r = (struct cnt_request){ .server = s, .batch = a->batch, .revision = a->revision,
+	    .method = a->method, .level = a->level, .id = { bytes, m->id.n }, .next = s->requests,
+	    .size = m->raw.n };
 	memcpy(bytes, m->id.p, m->id.n);
-	r->id = (struct cnt_span){ bytes, m->id.n };
 	if (token.p != NULL) {
 		memcpy(bytes + m->id.n, token.p, token.n);
 		r->token = (struct cnt_span){ bytes + m->id.n, token.n };
 	}
-	r->server = s;
-	r->revision = revision;
-	r->progress = -INFINITY;
-	r->batch = batch;
-	if (batch != NULL)
-		batch->open++;
-	r->next = s->requests;
+	if (a->batch != NULL)
+		a->batch->open++;
 	if (r->next != NULL)
 		r->next->prev = r;
 	s->requests = r;
 	s->in_flight++;
+	s->bytes_in_flight += r->size;
 	return r;
+}
+
+void
+cnt_request_begin(struct cnt_request *r, const cJSON *params)
+{
+	struct cnt_server *s = r->server;
+
+	s->params = params;
+	r->begin(r, params);
+	s->params = NULL;
+}
+
+static void
+put_off(struct cnt_request *r)
+{
+	struct cnt_err e = { 0 };
+
+	cnt_fail(&e, CNT_BUSY, "%zu requests are running already", r->server->in_flight - 1);
+	cnt_hint(&e, "wait for some of them to end");
+	cnt_request_error(r, &e);
+}
+
+void
+cnt_asked_begin(const struct cnt_asked *a, void (*begin)(struct cnt_request *, const cJSON *))
+{
+	struct cnt_request *r = cnt_request_new(a);
+
+	if (a->s->in_flight > IN_FLIGHT || a->s->bytes_in_flight > BYTES_IN_FLIGHT) {
+		put_off(r);
+		return;
+	}
+	r->begin = begin;
+	if (r->token.p != NULL)
+		cnt_progress_begin(r, cnt_json_str(a->m->params, "name"));
+	for (const struct cnt_subject *const *t = cnt_subjects(a->s->offer); *t != NULL; t++)
+		if ((*t)->check != NULL && (*t)->check(r, a->m->params) == -1)
+			return;
+	cnt_request_begin(r, a->m->params);
 }
 
 struct cnt_request *
@@ -72,6 +107,7 @@ request_leave(struct cnt_request *r)
 		r->next->prev = r->prev;
 	r->prev = r->next = NULL;
 	s->in_flight--;
+	s->bytes_in_flight -= r->size;
 	cnt_batch_done(take(&r->batch));
 }
 
@@ -80,6 +116,9 @@ cnt_request_free(struct cnt_request *r)
 {
 	if (!r->dropped)
 		request_leave(r);
+	if (r->release != NULL)
+		r->release(r);
+	free(r->said);
 	free(r);
 }
 
@@ -90,50 +129,16 @@ cnt_request_cancel(struct cnt_request *r)
 
 	request_leave(r);
 	r->dropped = true;
-	o->cancel(r, o->arg);
+	if (r->cancel != NULL)
+		r->cancel(r);
+	else
+		o->cancel(r, o->arg);
 }
 
 void
 cnt_request_drop(struct cnt_request *r)
 {
 	cnt_request_free(r);
-}
-
-bool
-cnt_request_wants_progress(const struct cnt_request *r)
-{
-	return r->token.p != NULL && !r->dropped;
-}
-
-void
-cnt_request_progress(struct cnt_request *r, double done, double total, const char *text)
-{
-	struct cnt_buf b = { 0 };
-	int64_t now;
-
-	if (!cnt_request_wants_progress(r) || !isfinite(done) || done <= r->progress ||
-	    cnt_writer_queued(r->server->out) > PROGRESS_QUEUE)
-		return;
-	now = cnt_ticks_us();
-	if (r->told != 0 && now - r->told < PROGRESS_US)
-		return;
-	r->told = now;
-	r->progress = done;
-	cnt_buf_adds(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":"
-	    "{\"progressToken\":");
-	cnt_buf_add(&b, r->token.p, r->token.n);
-	cnt_buf_addf(&b, ",\"progress\":%.15g", done);
-	if (isfinite(total) && total > 0)
-		cnt_buf_addf(&b, ",\"total\":%.15g", total);
-	if (text != NULL && r->revision >= CNT_R_2025_03_26) {
-		cnt_buf_adds(&b, ",\"message\":");
-		if (cnt_utf8_valid(text, strlen(text)) == strlen(text))
-			cnt_json_quote(&b, text, strlen(text));
-		else
-			cnt_buf_adds(&b, "\"\"");
-	}
-	cnt_buf_adds(&b, "}}");
-	cnt_server_send(r->server, NULL, &b);
 }
 
 void
@@ -152,4 +157,10 @@ struct cnt_loop *
 cnt_request_loop(struct cnt_request *r)
 {
 	return r->server->loop;
+}
+
+size_t
+cnt_request_unread(const struct cnt_request *r)
+{
+	return cnt_writer_queued(r->server->out);
 }

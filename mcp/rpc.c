@@ -36,10 +36,12 @@ bad(struct cnt_rpc *m, int code, const char *text)
 	m->text = text;
 }
 
-/* A string or an integer? */
+/* A string or an integer, as the gate takes them? */
 static bool
 may_echo(struct cnt_span id)
 {
+	if (id.n > CNT_ID_MAX)
+		return false;
 	if (*id.p == '"')
 		return memmem(id.p, id.n, "\\u0000", 6) == NULL &&
 		    memmem(id.p, id.n, "\\ud", 3) == NULL &&
@@ -53,17 +55,19 @@ refused_id(struct cnt_span line)
 {
 	struct cnt_raw it;
 	struct cnt_span id = { 0 };
-	bool called = false;
+	bool called = false, once = false;
 
 	if (!cnt_raw_walk(&it, line) || it.close != '}')
 		return id;
 	while (cnt_raw_next(&it) == 1) {
-		if (cnt_raw_is(it.name, "id"))
+		if (cnt_raw_is(it.name, "id")) {
+			once = id.p == NULL;
 			id = it.value;
-		else if (cnt_raw_is(it.name, "method"))
+		} else if (cnt_raw_is(it.name, "method")) {
 			called = true;
+		}
 	}
-	return called && id.p != NULL && may_echo(id) ? id : (struct cnt_span){ 0 };
+	return called && once && may_echo(id) ? id : (struct cnt_span){ 0 };
 }
 
 cJSON *
@@ -80,7 +84,7 @@ cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m)
 		m->id = refused_id(line);
 		bad(m, m->id.p != NULL ? CNT_RPC_PARAMS : CNT_RPC_INVALID, "Refused: a name "
 		    "twice in one object, \\u0000, half a surrogate pair, a number out of range, "
-		    "or nested too deeply");
+		    "too many values, or nested too deeply");
 	}
 	return NULL;
 }
@@ -99,18 +103,22 @@ cnt_rpc_gate(const cJSON *msg, struct cnt_span raw, struct cnt_rpc *m)
 	}
 	if (cnt_rpc_is_id(id))
 		m->id = cnt_rpc_raw(msg, raw, "id");
+	if (m->id.n > CNT_ID_MAX)
+		m->id = (struct cnt_span){ 0 };
 	if (version == NULL || strcmp(version, "2.0") != 0) {
 		bad(m, CNT_RPC_INVALID, "Invalid request: jsonrpc must be \"2.0\"");
 	} else if (method == NULL) {
-		m->kind = CNT_RPC_IGNORED;
+		m->kind = CNT_RPC_RESPONSE;
 		if (cnt_json_get(msg, "result") == NULL && cnt_json_get(msg, "error") == NULL)
 			bad(m, CNT_RPC_INVALID, "Invalid request: no method");
 	} else if (id == NULL) {
 		m->kind = CNT_RPC_IGNORED;
-		if (cJSON_IsString(method) && (params == NULL || cJSON_IsObject(params)))
+		if (cJSON_IsString(method) && (params == NULL || cJSON_IsObject(params) ||
+		    cJSON_IsNull(params)))
 			m->kind = CNT_RPC_NOTIFICATION;
 	} else if (m->id.p == NULL) {
-		bad(m, CNT_RPC_INVALID, "Invalid request: id must be a string or an integer");
+		bad(m, CNT_RPC_INVALID, "Invalid request: id must be a string or an integer, of at "
+		    "most 4096 bytes");
 	} else if (!cJSON_IsString(method)) {
 		bad(m, CNT_RPC_INVALID, "Invalid request: method must be a string");
 	} else if (params != NULL && !cJSON_IsObject(params) && !cJSON_IsNull(params)) {

@@ -17,13 +17,17 @@ enum {
 	CNT_RPC_INTERNAL	= -32603,
 	CNT_RPC_RESOURCE	= -32002,	/* MCP before 2026-07-28: no such resource */
 	CNT_RPC_VERSION		= -32022,	/* MCP 2026-07-28: UnsupportedProtocolVersion */
+	CNT_RPC_CAPABILITY	= -32021,	/* the same: MissingRequiredClientCapability */
 };
+
+#define CNT_ID_MAX	4096	/* bytes of an id, as it is written */
 
 enum cnt_rpc_kind {
 	CNT_RPC_BAD,		/* to be answered with code and text */
 	CNT_RPC_REQUEST,
 	CNT_RPC_NOTIFICATION,
-	CNT_RPC_IGNORED,	/* a response, or a malformed notification */
+	CNT_RPC_RESPONSE,
+	CNT_RPC_IGNORED,	/* a malformed notification */
 };
 
 struct cnt_rpc {

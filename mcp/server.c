@@ -21,15 +21,18 @@
 #define BATCH_MAX	1000
 #define QUEUE_MAX	((size_t)64 << 20)	/* unread answers; above, nothing more is read */
 #define PAUSE_US	5000
+#define TURN_US		10000		/* of lines that are there already, before anything else */
 #define TICK_US		1000
 #define FINISH_US	30000		/* after end of input, for work that is all but done */
 #define STARVED_US	250000		/* the same, for work that the machine has no time for */
-#define LEAVE_US	40000		/* after cancelling, for answers to go out */
+#define LEAVE_US	25000		/* after cancelling, for answers to go out */
+#define READER_US	10000000	/* after end of input, for a reader that takes nothing */
 
 static int signalled = -1;		/* the handler's way to the loop */
 
 static void end(struct cnt_server *s, int64_t finish_us);
 static void on_input(int fd, short revents, void *arg);
+static void resume(void *arg);
 
 static void
 on_signal(int signo CNT_UNUSED)
@@ -93,16 +96,18 @@ one_line(struct cnt_server *s, struct cnt_span line)
 		one_message(s, NULL, j, line);
 }
 
-/* false: too many answers are unread; the lines that are left wait. */
+/* false: too many answers are unread, or it has been a long turn; the lines that are left wait. */
 static bool
 lines(struct cnt_server *s, bool last)
 {
+	int64_t until = cnt_ticks_us() + TURN_US;
 	struct cnt_span line;
 	enum cnt_line got;
 	bool full = false;
 
 	s->corked = true;
-	while (!(full = !last && cnt_writer_queued(s->out) > QUEUE_MAX) &&
+	while (!(full = !last && (cnt_writer_queued(s->out) > QUEUE_MAX ||
+	    cnt_ticks_us() > until)) &&
 	    (got = cnt_reader_next(&s->reader, last, &line)) != CNT_LINE_MORE) {
 		if (got == CNT_LINE_READY)
 			one_line(s, line);
@@ -116,14 +121,20 @@ lines(struct cnt_server *s, bool last)
 }
 
 static void
+resume_later(struct cnt_server *s)
+{
+	cnt_loop_timer(s->loop, cnt_writer_queued(s->out) > QUEUE_MAX ? PAUSE_US : 0, resume, s);
+}
+
+static void
 resume(void *arg)
 {
 	struct cnt_server *s = arg;
 
 	if (s->ending)
 		return;
-	if (cnt_writer_queued(s->out) > QUEUE_MAX || !lines(s, false))
-		cnt_loop_timer(s->loop, PAUSE_US, resume, s);
+	if (!lines(s, false))
+		resume_later(s);
 	else if (!s->ending)
 		s->in_watch = cnt_loop_watch(s->loop, s->in_fd, POLLIN, on_input, s);
 }
@@ -142,8 +153,17 @@ on_input(int fd, short revents CNT_UNUSED, void *arg)
 		end(s, FINISH_US);
 	} else if (!all && s->in_watch != NULL) {
 		cnt_loop_unwatch(take(&s->in_watch));
-		cnt_loop_timer(s->loop, PAUSE_US, resume, s);
+		resume_later(s);
 	}
+}
+
+/* Its subjects have nothing more to say, and keep nothing. */
+static void
+end_subjects(struct cnt_server *s)
+{
+	for (const struct cnt_subject *const *t = cnt_subjects(s->offer); *t != NULL; t++)
+		if ((*t)->end != NULL)
+			(*t)->end(s);
 }
 
 static void
@@ -153,6 +173,18 @@ cancel_all(struct cnt_server *s)
 	s->leave_at = cnt_ticks_us() + LEAVE_US;
 	while (s->requests != NULL)
 		cnt_request_cancel(s->requests);
+}
+
+/* May somebody still read what is answered? Not once a signal has said that time is short. */
+static bool
+may_be_read(struct cnt_server *s, int64_t now)
+{
+	size_t unread = cnt_writer_queued(s->out);
+
+	if (unread < s->unread && s->reader_until != 0)
+		s->reader_until = now + READER_US;
+	s->unread = unread;
+	return unread > 0 && now < s->reader_until;
 }
 
 /* Until everything is answered and written, or its time is over. */
@@ -169,10 +201,11 @@ tick(void *arg)
 		cancel_all(s);
 	busy = !s->cancelled || (o->ending != NULL && o->ending(o->arg)) ||
 	    cnt_writer_queued(s->out) > 0;
-	if (!busy || (s->cancelled && now >= s->leave_at))
+	late = s->cancelled && now >= s->leave_at;
+	if (!busy || (late && !may_be_read(s, now)))
 		cnt_loop_stop(s->loop);
 	else
-		cnt_loop_timer(s->loop, TICK_US, tick, s);
+		cnt_loop_timer(s->loop, late ? PAUSE_US : TICK_US, tick, s);
 }
 
 static void
@@ -183,13 +216,16 @@ end(struct cnt_server *s, int64_t finish_us)
 	if (s->ending) {
 		s->cancel_at = at < s->cancel_at ? at : s->cancel_at;
 		s->starved_until = finish_us > 0 ? s->starved_until : at;
+		s->reader_until = finish_us > 0 ? s->reader_until : 0;
 		return;
 	}
 	s->ending = true;
 	s->cancel_at = at;
 	s->starved_until = finish_us > 0 ? at + STARVED_US : at;
+	s->reader_until = finish_us > 0 ? at + READER_US : 0;
 	if (s->in_watch != NULL)
 		cnt_loop_unwatch(take(&s->in_watch));
+	end_subjects(s);
 	tick(s);
 }
 
@@ -265,7 +301,10 @@ cnt_serve(const struct cnt_offer *o, struct cnt_err *e)
 	s.out = cnt_writer_new(s.loop, out, on_broken, &s);
 	s.in_watch = cnt_loop_watch(s.loop, in, POLLIN, on_input, &s);
 	cnt_loop_watch(s.loop, event, POLLIN, on_signal_told, &s);
+	if (o->started != NULL)
+		o->started(&s, o->arg);
 	cnt_loop_run(s.loop);
+	end_subjects(&s);
 	signalled = -1;
 	cnt_writer_free(s.out);
 	cnt_reader_free(&s.reader);

@@ -209,10 +209,13 @@ start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const c
 	pid = cnt_child_fork(vs->o->death_signal != 0 ? vs->o->death_signal : SIGKILL);
 	if (pid == 0)
 		cnt_worker_run(v, in, vs->o->run, p[1], cnt_request_wants_progress(r));
+	if (pid == -1)
+		cnt_fail_sys(e, "fork");
 	close(p[1]);
 	if (pid == -1) {
 		close(p[0]);
-		return cnt_fail_sys(e, "fork");
+		return e->sys != EAGAIN ? -1 :
+		    cnt_hint(e, "too many processes: end some, or raise the limit (pids)");
 	}
 	fcntl(p[0], F_SETFL, O_NONBLOCK);
 	w = cnt_alloc(sizeof(*w));
@@ -361,7 +364,9 @@ cnt_serve_verbs(struct cnt_verbs_offer *o, struct cnt_err *e)
 	n = 0;
 	for (struct work *w = vs.all, *next; w != NULL; w = next) {	/* their watches are gone */
 		next = w->next;
-		groups[n++] = w->pid;
+		waitpid(w->pid, NULL, WNOHANG);	/* its zombie would look like a process */
+		if (kill(-w->pid, 0) == 0)
+			groups[n++] = w->pid;
 		cnt_reader_free(&w->reader);
 		free(w);
 	}

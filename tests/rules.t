@@ -37,9 +37,9 @@ for header in sqlite3.h lxc/lxccontainer.h seccomp.h jwt.h openssl/sha.h openssl
 done
 is "$(grep -rlE 'cJSON_Parse[A-Za-z]* *\(' bin lib mcp)" lib/json.c 'only lib/json.c parses JSON'
 none 'member names are never compared without case' grep -rnE 'cJSON_(GetObjectItem|HasObjectItem) *\(' bin lib mcp
-is "$(grep -rlE -- '(->|\.)run\(' bin lib mcp | grep -v '^lib/main.c$' |
+is "$(grep -rlE -- '(->|\.)run\(' bin lib mcp | grep -v '^lib/frame.c$' |
     grep -vE '^(mcp/[a-z]*|mcp/box/[a-z_/]*|bin/agent-box)\.c$' || :)" '' \
-    'only the frames call a verb: lib/main.c, the server and agent-box'
+    'only the frames call a verb: lib/frame.c, the server and agent-box'
 none 'no verb prints or exits by itself' grep -nE '\b(_exit|exit|err|errx|warn|warnx|perror)\(' bin/cnt-*.c
 is "$(grep -rlE '\bsetns\(F|\bsetns\([a-z]' bin lib mcp --include='*.c')" lib/entrant.c 'one way into a box: setns(2) in one file'
 none 'no out: labels' grep -rnE '^(out|err|fail|done|cleanup):' bin lib mcp --include='*.c'

@@ -31,6 +31,8 @@ tap_result() {		# 0|1 NAME
 	printf 'not ok %d - %s\n' "$tap_n" "${2%%[[:cntrl:]]*}"
 }
 diag() { printf '%s\n' "$*" | sed 's/^/# /' >&2; }
+results() { while read -r tap_r tap_name; do case $tap_r in	# FILE of `0|1 NAME`, and what else a child says
+	[01]) tap_result "$tap_r" "$tap_name" ;; *) diag "${tap_r#\#} $tap_name" ;; esac; done <"$1"; }
 
 on_exit() { tap_exit="$1
 $tap_exit"; }

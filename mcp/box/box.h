@@ -116,9 +116,9 @@ void	 cnt_user_group(gid_t gid, char name[64]);	/* the same, read anew each time
 /* A new file in it for the whole output of a command; *path is its name, the caller frees it. */
 int	 cnt_state_spill(char **path, struct cnt_err *e);
 
-/* Where processes that outlive the connection have their directories; made when it is not there.
- * -1 with e made. */
-int	 cnt_state_processes(struct cnt_err *e);
+/* Where processes that outlive the connection have their directories; make: it, when it is not
+ * there, and else there are none: -1 without a word in e. */
+int	 cnt_state_processes(bool make, struct cnt_err *e);
 
 /* A directory in it, made when it is not there; its path, malloc'd, or NULL. */
 char	*cnt_state_directory(const char *name);

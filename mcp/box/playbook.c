@@ -5,6 +5,8 @@
  */
 #include "mcp/box/resources.h"
 
+#include "mcp/prompt.h"
+
 #define EMBEDDED_MAX	32768
 
 const char cnt_ci_playbook[] =
@@ -42,24 +44,15 @@ static const struct cnt_verb prompt = {
 cJSON *
 cnt_ci_prompts(void)
 {
-	cJSON *all = cJSON_CreateArray(), *p = cnt_json_add_object(all), *arguments = NULL;
+	cJSON *all = cJSON_CreateArray();
 
-	cnt_json_set_str(p, "name", prompt.name);
-	cnt_json_set_str(p, "title", prompt.title);
-	cnt_json_set_str(p, "description", prompt.about);
-	arguments = cJSON_AddArrayToObject(p, "arguments");
-	for (const struct cnt_field *f = prompt_params; f->name != NULL; f++) {
-		cJSON *a = cnt_json_add_object(arguments);
-
-		cnt_json_set_str(a, "name", f->name);
-		cnt_json_set_str(a, "description", f->help);
-		cnt_json_set_bool(a, "required", false);
-	}
+	cJSON_AddItemToArray(all, cnt_prompt_describe(&prompt));
 	return all;
 }
 
 int
-cnt_ci_prompt(const char *name, const cJSON *arguments, struct cnt_buf *result, struct cnt_err *e)
+cnt_ci_prompt(struct cnt_request *q CNT_UNUSED, const char *name, const cJSON *arguments,
+    struct cnt_buf *result, struct cnt_err *e)
 {
 	cJSON *in CNT_JSON = NULL;
 	struct cnt_buf text CNT_BUF = { 0 }, context CNT_BUF = { 0 };
@@ -78,11 +71,6 @@ cnt_ci_prompt(const char *name, const cJSON *arguments, struct cnt_buf *result, 
 			cnt_buf_addf(&text, "\n%s: %s\n", f->name, cnt_json_str(in, f->name));
 	if (context.n <= EMBEDDED_MAX)
 		cnt_buf_addf(&text, "\ncnt://ci-context now:\n%s\n", context.p);
-	cnt_buf_adds(result, "{\"description\":");
-	cnt_json_quote(result, prompt.about, strlen(prompt.about));
-	cnt_buf_adds(result, ",\"messages\":[{\"role\":\"user\",\"content\":{\"type\":\"text\","
-	    "\"text\":");
-	cnt_json_quote(result, text.p, text.n);
-	cnt_buf_adds(result, "}}]}");
+	cnt_prompt_result(&prompt, text.p, text.n, result);
 	return 0;
 }

@@ -237,7 +237,8 @@ find_and_read(const char *uri, struct cnt_buf *result, struct cnt_err *e)
 }
 
 static int
-read_resource(const char *uri, struct cnt_buf *result, struct cnt_err *e)
+read_resource(struct cnt_request *q CNT_UNUSED, const char *uri, struct cnt_buf *result,
+    struct cnt_err *e)
 {
 	cJSON *args CNT_JSON = cJSON_CreateObject();
 	void *note = NULL;

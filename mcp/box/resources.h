@@ -25,7 +25,7 @@ extern const char cnt_ci_playbook[];
 
 /* prompts/list and prompts/get. */
 cJSON	*cnt_ci_prompts(void);
-int	 cnt_ci_prompt(const char *name, const cJSON *arguments, struct cnt_buf *result,
-	    struct cnt_err *e);
+int	 cnt_ci_prompt(struct cnt_request *q, const char *name, const cJSON *arguments,
+	    struct cnt_buf *result, struct cnt_err *e);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * ~/.local/state/agent-box: the user's own, 0700. What a command wrote stands there whole when an
  * answer could not carry it, and processes that outlive the connection (process.h). Spill files of
- * earlier days are removed when a new one is made.
+ * earlier days are removed when a new one is made, and the oldest where there are many.
  */
 #include "mcp/box/box.h"
 
@@ -16,15 +16,16 @@
 
 #define SPILL		"output-"
 #define KEPT_SECONDS	604800		/* a week */
+#define KEPT_SPILLS	1000		/* 200 commands at once may be writing two each */
 
-/* Makes and opens one part of the way; the last one must be the user's own and nobody else's. */
+/* Opens one part of the way; the last one must be the user's own and nobody else's. */
 static int
-enter_directory(int up, const char *name, bool last)
+enter_directory(int up, const char *name, bool make, bool last)
 {
 	int fd CNT_CLOSE = -1;
 	struct stat st = { 0 };
 
-	if (mkdirat(up, name, 0700) == -1 && errno != EEXIST)
+	if (make && mkdirat(up, name, 0700) == -1 && errno != EEXIST)
 		return -1;
 	fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (last ? O_NOFOLLOW : 0));
 	if (fd == -1 || fstat(fd, &st) == -1)
@@ -39,65 +40,99 @@ enter_directory(int up, const char *name, bool last)
 }
 
 static int
-open_state(void)
+open_state(bool make)
 {
 	int home CNT_CLOSE = open(cnt_user_self()->home, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int local CNT_CLOSE = home != -1 ? enter_directory(home, ".local", false) : -1;
-	int state CNT_CLOSE = local != -1 ? enter_directory(local, "state", false) : -1;
+	int local CNT_CLOSE = home != -1 ? enter_directory(home, ".local", make, false) : -1;
+	int state CNT_CLOSE = local != -1 ? enter_directory(local, "state", make, false) : -1;
 
-	return state != -1 ? enter_directory(state, "agent-box", true) : -1;
+	return state != -1 ? enter_directory(state, "agent-box", make, true) : -1;
 }
 
 char *
 cnt_state_directory(const char *name)
 {
-	int state CNT_CLOSE = open_state();
-	int dir CNT_CLOSE = state != -1 ? enter_directory(state, name, true) : -1;
+	int state CNT_CLOSE = open_state(true);
+	int dir CNT_CLOSE = state != -1 ? enter_directory(state, name, true, true) : -1;
 
 	return dir != -1 ? cnt_format("%s/.local/state/agent-box/%s", cnt_user_self()->home, name) :
 	    NULL;
 }
 
 int
-cnt_state_processes(struct cnt_err *e)
+cnt_state_processes(bool make, struct cnt_err *e)
 {
-	int state CNT_CLOSE = open_state();
-	int dir CNT_CLOSE = state != -1 ? enter_directory(state, "process", true) : -1;
+	int state CNT_CLOSE = open_state(make);
+	int dir CNT_CLOSE = state != -1 ? enter_directory(state, "process", make, true) : -1;
 
+	if (dir == -1 && !make && errno == ENOENT)
+		return -1;
 	if (dir == -1) {
-		cnt_fail_sys(e, "%s/.local/state/agent-box/process", cnt_user_self()->home);
+		char *path CNT_FREE = cnt_format("%s/.local/state/agent-box/process",
+		    cnt_user_self()->home);
+
+		cnt_wall_fail(e, path);
+		if (e->sys == ENOSPC || e->sys == EDQUOT)
+			return -1;
 		return cnt_hint(e, "processes are kept there: HOME must be a directory that this "
 		    "user may write, and .local/state/agent-box this user's own");
 	}
 	return take_fd(&dir);
 }
 
-static void
-remove_old(int dir)
+/* Returns how many are left; *oldest is the name of one of them. */
+static size_t
+remove_older(int dir, time_t than, char oldest[256])
 {
 	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d CNT_DIR = copy != -1 ? fdopendir(copy) : NULL;
+	struct timespec least = { .tv_sec = INT64_MAX };
 	struct dirent *entry = NULL;
 	struct stat st = { 0 };
+	size_t n = 0;
 
-	while (d != NULL && (entry = readdir(d)) != NULL)
-		if (strncmp(entry->d_name, SPILL, strlen(SPILL)) == 0 &&
-		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    st.st_mtime < time(NULL) - KEPT_SECONDS)
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		if (strncmp(entry->d_name, SPILL, strlen(SPILL)) != 0 ||
+		    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			continue;
+		if (st.st_mtime < than) {
 			unlinkat(dir, entry->d_name, 0);
+			continue;
+		}
+		n++;
+		if (st.st_mtim.tv_sec < least.tv_sec || (st.st_mtim.tv_sec == least.tv_sec &&
+		    st.st_mtim.tv_nsec < least.tv_nsec)) {
+			least = st.st_mtim;
+			snprintf(oldest, 256, "%s", entry->d_name);
+		}
+	}
+	return n;
+}
+
+/* One goes for each that is made, so there is one too many; where there are more, the next calls
+ * take them. */
+static void
+make_room(int dir)
+{
+	char oldest[256];
+
+	for (int i = 0; i < 3; i++)
+		if (remove_older(dir, time(NULL) - KEPT_SECONDS, oldest) < KEPT_SPILLS ||
+		    unlinkat(dir, oldest, 0) == -1)
+			return;
 }
 
 int
 cnt_state_spill(char **path, struct cnt_err *e)
 {
-	int dir CNT_CLOSE = open_state(), fd = -1;
+	int dir CNT_CLOSE = open_state(true), fd = -1;
 	char name[sizeof(SPILL) + 32] = SPILL;
 	uint8_t random[16];
 
 	*path = NULL;
 	if (dir == -1)
 		return cnt_fail_sys(e, "%s/.local/state/agent-box", cnt_user_self()->home);
-	remove_old(dir);
+	make_room(dir);
 	cnt_random(random, sizeof(random));
 	cnt_hex(random, sizeof(random), name + strlen(SPILL));
 	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -44,6 +44,49 @@ is $left, 0, 'no temporary file is left';
 cmp_ok $old, '>', 0, 'some kills came before it was written';
 cmp_ok $new, '>', 0, 'and some after';
 
+# Without /proc a file has a temporary name from the first byte: one that was killed leaves it, and the next who writes
+# in that directory removes it, and nothing else.
+my $program = $Session::program;
+my @without = (command => [ 'unshare', '-m', 'sh', '-c', "mount -t tmpfs none /proc && exec $program" ], env => { HOME => $home });
+my ($killed, $held) = (0, 0);
+for (1 .. 50) {
+	my $s = Session->new(@without);
+	$s->tool('file_info', { path => '.' });			# it has started
+	$s->begin('write_file', { path => 'file', content => 'k' x $size }) for 1 .. 5;
+	Client::until(2, sub { () = glob "$home/.agent-box*" });
+	for (glob "$home/.agent-box*") {
+		open my $f, '<', $_ or next;
+		$held++ if !flock $f, 6;
+	}
+	kill 'KILL', $s->{pid};
+	$s->ended;
+	$killed = () = glob "$home/.agent-box*";
+	last if $killed && $held;
+}
+cmp_ok $held, '>', 0, 'who writes holds the file';
+cmp_ok $killed, '>', 0, 'without /proc a kill leaves a temporary name';
+my %other = ("$home/.agent-box-0123456789abcdeg" => 'another name', "$home/.agent-box-0123456789abcdef0" => 'a longer one',
+	"$home/.agent-box-00000000000000aa" => 'one that is being written', "$home/.agent-box-00000000000000bb" => 'one of somebody else');
+for my $path (keys %other, "$home/.agent-box-00000000000000cc") {
+	open my $f, '>', $path or die;
+}
+symlink 'file', "$home/.agent-box-00000000000000dd";
+chown 4242, -1, "$home/.agent-box-00000000000000bb";
+open my $busy, '<', "$home/.agent-box-00000000000000aa" or die;
+flock $busy, 6 or die;
+my $t = Session->new(@without);
+$t->tool('write_file', { path => 'file', content => 'now' });
+is scalar(() = glob "$home/.agent-box*"), $killed + keys(%other) + 2, 'what is younger than a minute is let alone';
+utime time - 61, time - 61, glob "$home/.agent-box*";
+is $t->tool('write_file', { path => 'file', content => 'now' })->{error}, 0, 'the next one writes';
+is got(), 'now', 'what it should';
+ok -e $_, "and keeps $other{$_}" for sort keys %other;
+ok -l "$home/.agent-box-00000000000000dd", 'and a link';
+is scalar(() = glob "$home/.agent-box*"), keys(%other) + 1, 'and removes what was left';
+close $busy;
+unlink glob "$home/.agent-box*";
+$t->tool('write_file', { path => 'file', content => '0' x $size });
+
 # A reader never sees anything between.
 my $s = Session->new(env => { HOME => $home });
 my $reader = fork // die;

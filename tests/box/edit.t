@@ -181,6 +181,14 @@ open my $reverse, '|-', 'cd / && patch -s -R -p0' or die;
 print $reverse $absolute;
 ok close $reverse, 'that of an absolute path applies in /';
 is got('p/absolute'), "a\nb\n", 'really';
+put('p/target', "a\nb\n");
+symlink 'target', "$home/p/link";
+for my $path ('~/p/link', "$home/p/link") {
+	open $reverse, '|-', $path =~ /^~/ ? "cd $home && patch -s -R -p0" : 'cd / && patch -s -R -p0' or die;
+	print $reverse edit($path, [ [ 'b', 'c' ] ])->{data}{diff};
+	ok close $reverse, "that of a link applies to what it leads to: $path";
+	is got('p/target'), "a\nb\n", 'really';
+}
 put('l', join '', map { "line $_\n" } 1 .. 20000);
 my $diff = edit('l', [ [ 'line', 'LINE', 20000 ] ])->{data}{diff};
 cmp_ok length $diff, '<', 20100, 'a great diff is cut';

@@ -132,6 +132,29 @@ cmp_ok $took, '<', Client::allowed(3.5), 'a hundred cancelled trees are gone';
 ok -e "$home/term", 'a command hears TERM first';
 ok !(grep { $s->{answers}{$_} } @ids, $gentle), 'a cancelled call is not answered';
 
+# A command that has stopped its supervisor, which then hears nothing by itself.
+my @stopped = map { $s->begin('shell_exec', { command => "kill -STOP \$PPID; touch $home/stop$_; sleep ${tag}8", timeout_seconds => 60 }) } 1 .. 5;
+Client::until(10, sub { 5 == (() = glob "$home/stop*") }) or diag 'not all have begun';
+$t = time;
+$s->cancel($_) for @stopped;
+cmp_ok Session::gone(qr/sleep ${tag}8/), '<', Client::allowed(3.5), 'cancelled, it is gone as well';
+ok !(grep { $s->{answers}{$_} } @stopped), 'without an answer';
+my $cut = Session->new(@env);
+$cut->begin('shell_exec', { command => "kill -STOP \$PPID; touch $home/cut; sleep ${tag}9", timeout_seconds => 60 });
+Client::until(10, sub { -e "$home/cut" });
+$cut->close_input;
+cmp_ok Session::gone(qr/sleep ${tag}9/), '<', Client::allowed(3.5), 'so is one whose connection ends';
+$cut->leaves;
+
+# Some callers ignore their children: exit statuses and usage must not be lost.
+my $childless = Session->new(@env, command => [ $^X, '-e', '$SIG{CHLD} = "IGNORE"; exec @ARGV', $Session::program ]);
+$r = $childless->tool('shell_exec', { command => 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 7' });
+is $r->{facts}{exit_code}, 7, 'below a caller that ignores its children a status is heard of';
+cmp_ok $r->{facts}{usage}{cpu_ms}, '>', 20, 'and what it used';
+my $kept = $childless->tool('process_start', { command => 'exit 5' })->{data}{id};
+is $childless->tool('process_wait', { id => $kept, until => 'exit', timeout_seconds => 10 })->{data}{reason}, 'exit 5',
+    'also of a process';
+
 # Many at once.
 @ids = map { $s->begin('shell_exec', { command => "sleep 1; echo $_" }) } 1 .. 200;
 is $s->tool('read_file', { path => '/etc/hostname' })->{error}, 0, 'a read answers among 200 commands';

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A full disk: whatever writes leaves the old file whole, says what is missing and leaves nothing behind; what
-# cannot fit is refused before anything is written. On tmpfs and on ext4, in a mount namespace of its own.
+# cannot fit is refused before anything is written. On tmpfs, on ext4 and
+# past a quota of btrfs, in a mount namespace of its own.
 use strict;
 use warnings;
 
@@ -121,6 +122,15 @@ $n++ while open my $f, '>', "$fs/inode$n";
 like $s->tool('write_file', { path => 'file', content => 'x' })->{text}, qr/No space left on device.*ENOSPC/, 'no inode is left';
 ok got("$fs/file") eq $old, 'the old file is whole';
 like $s->tool('make_directory', { path => 'dir' })->{text}, qr/ENOSPC/, 'nor is there one for a directory';
+my @start = ('process_start', { command => 'sleep 60' });
+like $s->tool(@start)->{text}, qr{"no".*agent-box.*No space left.*ENOSPC.*df -h}, 'nor for a process';
+for (1 .. 30) {
+	unlink "$fs/inode@{[ --$n ]}";
+	my $r = $s->tool(@start);
+	$r->{error} or $s->tool('process_kill', { id => $r->{data}{id}, signal => 'KILL' }), last;
+	like $r->{text}, qr{ENOSPC.*df -h}, "with $_ inodes";
+	is join(' ', glob "$fs/.local/state/agent-box/process/p*"), '', 'no half a process is left';
+}
 
 # ext4.
 $fs = "$top/ext4";
@@ -130,6 +140,41 @@ $s = Session->new(env => { HOME => $fs });
 put("$top/source", $new);
 refused('ext4');
 raced('ext4', $ENV{CNT_LONG} ? 1000 : 60);
+
+# A quota: the disk has room, whose share is used up has none. btrfs holds root to it as well.
+$fs = "$top/quota";
+mkdir $fs;
+system("truncate -s 128M $top/image.quota && mkfs.btrfs -q -M $top/image.quota >$top/said && mount -o loop $top/image.quota $fs &&
+    btrfs quota enable $fs && sync -f $fs") == 0 or die 'mount';
+put("$fs/file", $old);
+put("$top/source", $new);
+system("sync -f $fs && btrfs qgroup limit 280K 0/5 $fs") == 0 or die 'btrfs';
+$s = Session->new(env => { HOME => $fs });
+for my $w (@writers) {
+	like $s->tool(@$w)->{text}, qr/"no".*Disk quota exceeded.*EDQUOT: a quota; nothing was changed/, "${\ name($w)} past a quota";
+	ok got("$fs/file") eq $old, 'the old file is whole';
+	is left(), 'file', 'and nothing is left';
+}
+# Where it cannot be reserved, what was added and cannot be taken back is told: fallocate says EOPNOTSUPP.
+sub no_fallocate {
+	my $filter = pack '(SCCL)4', 0x20, 0, 0, 0, 0x15, 0, 1, 285, 0x06, 0, 0, 0x50000 | 95, 0x06, 0, 0, 0x7fff0000;
+	syscall(157, 38, 1, 0, 0, 0) == 0 && syscall(157, 22, 2, pack('S x6 P', 4, $filter)) == 0 or die 'seccomp';
+}
+system("btrfs qgroup limit 180K 0/5 $fs") == 0 or die 'btrfs';
+my $pid = fork // die;
+if (!$pid) {
+	$ENV{HOME} = $fs;
+	open STDOUT, '>', "$top/said";
+	open STDERR, '>&', \*STDOUT;
+	no_fallocate();
+	exec $Session::program, 'write_file', '--path', 'file', '--content', 'n' x 100_000, '--append';
+}
+waitpid $pid, 0;
+my $size = -s "$fs/file";
+like got("$top/said"), qr/quota.*\nhint: .*it was 110893 bytes and is $size$/, 'what could not be taken back is told';
+cmp_ok $size, '>', 110893, 'and was not';
+system("btrfs qgroup limit none 0/5 $fs") == 0 or die 'btrfs';
+is $s->tool(@{ $writers[0] })->{error}, 0, 'with a larger share it is written';
 
 # A limit on the size of files.
 $fs = "$top/limit";
@@ -149,7 +194,7 @@ is $s->tool('write_file', { path => 'file', content => 'a', append => JSON::PP::
 
 END {
 	chdir '/';
-	system("umount -l $_") for grep { defined && -d } map { $top && "$top/$_" } qw(tmpfs ext4 limit);
+	system("umount -l $_") for grep { defined && -d } map { $top && "$top/$_" } qw(tmpfs ext4 quota limit);
 }
 
 done_testing;

@@ -17,7 +17,7 @@ use lib dirname(__FILE__);
 use Session;
 
 my $home = tempdir('/dev/shm/cnt-tap.XXXXXX', CLEANUP => 1);	# thousands of files are made
-@ENV{qw(HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM)} = ($home, "$home/config", 1);
+@ENV{qw(HOME XDG_CONFIG_HOME GIT_CONFIG_NOSYSTEM)} = ($home, "$home/.config", 1);
 my $s = Session->new(env => { HOME => $home });
 
 sub put { my ($path, $bytes) = @_; open my $f, '>:raw', $path or die "$path: $!"; print $f $bytes; close $f; }
@@ -101,6 +101,8 @@ for my $n ($seed .. $seed + ($ENV{CNT_LONG} ? 59 : 2)) {
 	git($repo, 'init', '-q');
 	make_path("$repo/.git/info");
 	put("$repo/.git/info/exclude", patterns());
+	make_path("$home/.config/git");
+	put("$home/.config/git/ignore", pattern());
 	my @all = tree($repo, 5000);
 	my $ignored = ignored($repo, @all);
 	my @want = grep { !$ignored->{$_} } @all;
@@ -120,6 +122,7 @@ for my $n ($seed .. $seed + ($ENV{CNT_LONG} ? 59 : 2)) {
 }
 
 # What a generated tree does not have.
+remove_tree("$home/.config");
 my $r = "$home/r";
 make_path("$r/.git/info", "$r/sub/.git/info", "$r/out/deep", "$r/plain");
 put("$r/.gitignore", "*.log\nout/\n");
@@ -128,6 +131,14 @@ is join(' ', map { s{^\Q$r\E/}{}r } found(path => $r, type => 'file')), '.gitign
     'in a repository within a repository only its own patterns count';
 is join(' ', map { s{^\Q$r\E/}{}r } found(path => "$r/out", type => 'file')), 'out/deep/z.log out/z.c',
     'a directory that is ignored is searched when it is named';
+make_path("$home/.config/git");
+put("$home/dotfile", "*.c\n/y.log\n");
+symlink '../../dotfile', "$home/.config/git/ignore";
+is join(' ', map { s{^\Q$r\E/}{}r } found(path => $r, type => 'file')), '.gitignore',
+    'what the user leaves out everywhere is left out in each repository';
+put("$home/free.c", '');
+like join(' ', found(path => $home)), qr{/free\.c\b}, 'and outside of them it is not';
+unlink "$home/.config/git/ignore";
 my $all = $s->tool('search_files', { pattern => 'word', path => $r, respect_gitignore => JSON::PP::false });
 is $all->{facts}{files_searched}, 10, 'without respect_gitignore everything is';
 like $all->{body}, qr{/\.git/config\n}, 'also .git';

@@ -37,7 +37,7 @@ is $r->{facts}{stdout}{total_bytes}, length $whole, 'total_bytes is exact';
 is $r->{facts}{stdout}{truncated}, $true, 'truncated is said';
 my $path = $r->{facts}{stdout}{spill_path};
 is sha256_hex(slurp($path)), sha256_hex($whole), 'the whole output lies in spill_path';
-like $r->{head}, qr/stdout 588895 B \(cut\)/, 'the first line says that it is cut';
+like $r->{head}, qr/stdout 588895 B \(cut; all in \Q$path\E\) /, 'the first line says that it is cut, and where all is';
 like $r->{text}, qr/\n\[stdout: cut, 588895 bytes in all; all in \Q$path\E: read_file with offset, or shell_exec\]\n\z/,
     'the last line says how to get the rest';
 is $s->tool('read_file', { path => $path, tail => 1 })->{body}, "100000\n", 'which works';
@@ -84,6 +84,7 @@ symlink "$home/elsewhere", $state;
 $r = run('seq 1 100000');
 is $r->{facts}{stdout}{spill_path}, undef, 'a link in place of the state directory is not followed';
 like $r->{text}, qr/could not be kept/, 'and the answer says what that means';
+like $r->{head}, qr/stdout 588895 B \(cut\) /, 'nor does the first line name a file';
 is $r->{facts}{stdout}{total_bytes}, length $whole, 'head, tail and count come all the same';
 is join(' ', glob "$home/elsewhere/*"), '', 'nothing was written there';
 unlink $state;
@@ -97,5 +98,17 @@ close $f;
 utime time - 8 * 86400, time - 8 * 86400, $old;
 run('seq 1 100000');
 ok !-e $old, 'what was kept a week ago is removed';
+for my $i (1 .. 1005) {
+	my $name = sprintf '%s/output-%032x', $state, $i;
+	open my $f, '>', $name or die "$name: $!";
+	utime time - 1000 - $i, time - 1000 - $i, $name;
+}
+$before = spills();
+$r = run('seq 1 100000');
+is spills(), $before - 2, 'where there are a thousand the oldest make room';
+ok -e $r->{facts}{stdout}{spill_path} && !-e "$state/output-" . sprintf('%032x', 1005), 'and not the newest';
+run('seq 1 100000') for 1 .. 10;
+is spills(), 1000, 'and no more than that are kept';
+unlink glob "$state/output-*";
 
 done_testing;

@@ -191,6 +191,13 @@ is over($id)->{reason}, 'exit 7', 'the exit status is the command\'s';
 is listed($id)->{left_running}, $true, 'what it left running is said';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'and can be killed';
 is scalar Session::matching(qr/sleep ${tag}1/), 0, 'later';
+# Between the record of an end and the keeper's own somebody may look: another holds its lock here.
+$id = start('true');
+over($id);
+open my $locked, '<', "$state/$id" or die "$id: $!";
+Client::until(5, sub { flock $locked, 6 }) or die "$id: its keeper has not gone";
+is listed($id)->{left_running}, undef, 'of one that left nothing nothing is said, while its keeper is about to go';
+close $locked;
 
 # shell_exec that takes longer than it may.
 $r = $s->tool('shell_exec', { command => 'seq 1 30000; echo err >&2; sleep 1; seq 30001 60000; exit 9',
@@ -345,6 +352,13 @@ start('true');
 my @dirs = glob "$state/p*";
 cmp_ok scalar @dirs, '<=', 52, 'old records are removed';
 ok !-e "$state/p1", 'the oldest first';
+
+# Who only looks makes nothing.
+my $bare = tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);
+my $looks = Session->new(env => { HOME => $bare });
+is_deeply $looks->tool('process_list', {})->{data}{processes}, [], 'where nothing was started there are none';
+like $looks->tool('process_read', { id => 'p1' })->{text}, qr/p1: no such process/, 'by any id';
+is join(' ', glob "$bare/{*,.[a-z]*}"), '', 'and asking for them leaves nothing in the home directory';
 
 # The state directory is somebody else's.
 my $theirs = tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);

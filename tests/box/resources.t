@@ -164,12 +164,12 @@ subtest 'files' => sub {
 	is(content($s, "file://$dir/home/text")->{mimeType}, 'text/plain', 'and of text');
 	is(length content($s, "file://$dir/home/mega")->{text}, 1048576, '1 MiB');
 	my $e = ask($s, 'resources/read', uri => "file://$dir/home/more")->{error};
-	is($e->{code}, -32603, 'more than that');
+	is($e->{code}, -32602, 'more than that');
 	like($e->{data}{hint}, qr/read_file/, 'is for read_file');
 	is(ask($s, 'resources/read', uri => "file://$dir/home/$_")->{error}{code}, -32602, "not a path: $_") for 'text%', 'text%0', 'text%zz', 'text%00b', "text%\cP0";
-	is(ask($s, 'resources/read', uri => "file://$dir/home")->{error}{code}, -32603, 'a directory');
+	is(ask($s, 'resources/read', uri => "file://$dir/home")->{error}{code}, -32602, 'a directory');
 	system('mkfifo', "$dir/home/fifo");
-	is(ask($s, 'resources/read', uri => "file://$dir/home/fifo")->{error}{code}, -32603, 'a fifo');
+	is(ask($s, 'resources/read', uri => "file://$dir/home/fifo")->{error}{code}, -32602, 'a fifo');
 	$e = ask($s, 'resources/read', uri => "file://$dir/home/txt")->{error};
 	like($e->{data}{hint}, qr/named alike in it: text/, 'a hint, as read_file has it');
 };

@@ -253,10 +253,10 @@ subtest 'cnt mcp' => sub {
 
 subtest 'verbs' => sub {
 	my $n = 0;
-	for (['cnt-mcp'], ['cnt-list', '--mcp']) {
-		my ($program, @words) = @$_;
-		is_deeply(Client->start("$bin/$program", @words)->initialize->{result}{capabilities}, { tools => {} },
-		    "$program @words offers tools and nothing else");
+	for ([{ tools => {}, prompts => {} }, 'cnt-mcp'], [{ tools => {} }, 'cnt-list', '--mcp']) {
+		my ($has, $program, @words) = @$_;
+		is_deeply(Client->start("$bin/$program", @words)->initialize->{result}{capabilities}, $has,
+		    "$program @words offers what it has and nothing else");
 	}
 	for my $program (grep { !/\./ } glob "$bin/cnt-*") {
 		my $d = $json->decode(scalar `$program --describe`);

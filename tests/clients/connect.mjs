@@ -6,7 +6,8 @@
 import fs from 'node:fs';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as Transport1 } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolResultSchema, CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema }
+	from '@modelcontextprotocol/sdk/types.js';
 import { Client as Client2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Transport2 } from '@modelcontextprotocol/client/stdio';
 
@@ -47,20 +48,29 @@ function recorded(Transport) {
 recorded(Transport1);
 recorded(Transport2);
 
-// { client, call(name, arguments, options), processes: [{ over, code, signal, rest }] }
-export async function connect(name, command, record) {
+const asked = { 'elicitation/create': ElicitRequestSchema, 'sampling/createMessage': CreateMessageRequestSchema,
+	'roots/list': ListRootsRequestSchema };
+
+// { client, call(name, arguments, options), processes: [{ over, code, signal, rest }] }. answers: what
+// the client says when it is asked, by method.
+export async function connect(name, command, record, answers = {}) {
 	const { sdk, mode } = clients[name];
 	const processes = [];
 	const server = { command: command[0], args: command.slice(1), stderr: 'inherit', record, processes,
 		env: { CNT_ROOT: process.env.CNT_ROOT } };
 	const who = { name: 'cnt-test', version: '1' };
+	const capabilities = Object.fromEntries(Object.keys(answers).map(method => [method.split('/')[0], {}]));
 	if (sdk === 1) {
-		const client = new Client1(who);
+		const client = new Client1(who, { capabilities });
+		for (const [method, answer] of Object.entries(answers))
+			client.setRequestHandler(asked[method], answer);
 		await client.connect(new Transport1(server));
 		return { client, processes, call: (tool, args, options) => client.callTool({ name: tool, arguments: args },
 			CallToolResultSchema, options) };
 	}
-	const client = new Client2(who, { versionNegotiation: mode && { mode } });
+	const client = new Client2(who, { capabilities, versionNegotiation: mode && { mode } });
+	for (const [method, answer] of Object.entries(answers))
+		client.setRequestHandler(method, answer);
 	await client.connect(new Transport2(server));
 	return { client, processes, call: (tool, args, options) => client.callTool({ name: tool, arguments: args },
 		options) };

@@ -34,12 +34,7 @@ cnt setup >/dev/null && cnt image import "$tmp/first.tar" --name first >/dev/nul
 
 perl "$tests/fail/faults.pl" "$me" "$tmp" "$tests/.." "${FAULT_SEED:-$(date +%s)}" >"$tmp/said" 2>"$tmp/err"
 status=$?
-while read -r result name; do
-	case $result in
-	[01])	tap_result "$result" "$name" ;;
-	*)	diag "${result#\#} $name" ;;
-	esac
-done <"$tmp/said"
+results "$tmp/said"
 is "$status $(cat "$tmp/err")" '0 ' 'all were tried'
 
 cnt create "$me" --image first >/dev/null

@@ -18,54 +18,27 @@ cnt create "$me-0" --image "$me" >/dev/null && cnt delete --force "$me-0" >/dev/
 tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
 "$tests/machine" "$tag" >"$tmp/before"
 
-# shots create|delete|resize: kills one hundred, each somewhere in the time that a whole one takes.
+# shots create|delete|resize: kills one hundred.
 shots() {
-	perl - "$1" "$me" "$seed" "$tag" <<'EOF'
+	perl -I "$tests/fail" - "$1" "$me" "$seed" "$tag" <<'EOF'
 use strict;
 use warnings;
 use JSON::PP;
-use POSIX ();
-use Time::HiRes qw(time usleep);
+use Kills qw(whole kills);
 
 my ($verb, $me, $seed, $tag) = @ARGV;
 my @create = ('cnt', 'create', "$me-k", '--image', $me);
 my @delete = ('cnt', 'delete', '--force', "$me-k");
 my $pids = 100;
 sub shot { return $verb eq 'create' ? @create : $verb eq 'delete' ? @delete : ('cnt', 'resize', "$me-k", '--pids', ++$pids) }
-srand $seed;
-
-sub quiet {
-	my $pid = fork // die;
-	if ($pid == 0) {
-		open STDOUT, '>', '/dev/null';
-		open STDERR, '>', '/dev/null';
-		setpgrp;
-		exec @_ or POSIX::_exit(127);
-	}
-	return $pid;
-}
-sub whole { my $begin = time; waitpid quiet(@_), 0; return time - $begin }
-sub prepare { whole($verb eq 'create' ? @delete : @create) }
 sub limit {
 	my ($path) = grep { -e } glob "/sys/fs/cgroup/{,pids/}$tag/$me-k/pids.max";
 	open my $f, '<', $path or die "$path: $!";
 	return 0 + <$f>;
 }
 
-my $longest = 0;
-for (1 .. 5) {
-	prepare();
-	my $took = 1.1 * whole(shot());
-	$longest = $took if $took > $longest;
-}
-my %seen;
-for my $n (1 .. 100) {
-	prepare();
-	my $pid = quiet(shot());
-	usleep(1e6 * rand $longest);
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	my $ended = $? ? 'killed' : 'done';
+sub look {
+	my ($n, $ended) = @_;
 	my $text = `cnt list --json 2>&1`;
 	my $list = eval { decode_json($text) };
 	die "$n: list: $text" if $? || !$list;
@@ -79,10 +52,11 @@ for my $n (1 .. 100) {
 		die "$n: limit: $said, and the kernel's is " . limit() if $said != limit();
 		$ended .= $said == $pids ? ', the new limit' : ', the old limit';
 	}
-	$seen{"$ended, " . (@boxes ? 'there' : 'not there')}++;
+	return "$ended, " . (@boxes ? 'there' : 'not there');
 }
-printf 'within %.0f ms: ', 1e3 * $longest;
-print join('; ', map { "$seen{$_} $_" } sort keys %seen), "\n";
+
+kills(100, seed => $seed, whole => 5, shot => \&shot, look => \&look,
+	prepare => sub { whole($verb eq 'create' ? @delete : @create) });
 EOF
 }
 

@@ -36,42 +36,24 @@ ok 'the next verb' cnt list
 ok 'ends it' wait_for 2 silent 'sleep 2718301'
 is "$(leaves)" '' 'and its group'
 
-# kills VERB...: kills it 15 times somewhere in the time that a whole one takes.
+# kills VERB...: kills it 15 times.
 kills() {
-	perl - "$box" "$seed" "$@" <<'PERL'
+	perl -I "$tests/fail" - "$box" "$seed" "$@" <<'PERL'
 use strict;
 use warnings;
-use Time::HiRes qw(time usleep);
+use Kills qw(whole kills);
 
 my ($box, $seed, @shot) = @ARGV;
-srand $seed;
-sub quiet {
-	my $pid = fork // die;
-	return $pid if $pid;
-	open STDOUT, '>', '/dev/null';
-	open STDERR, '>', '/dev/null';
-	exec @_ or die;
-}
-sub whole { my $begin = time; waitpid quiet(@_), 0; return time - $begin }
-sub prepare { whole('cnt', 'stop', '--force', $box) if $shot[1] eq 'start' }
-
-prepare();
-my $longest = 1.1 * whole(@shot);
-my %seen;
-for my $n (1 .. 15) {
-	prepare();
-	my $pid = quiet(@shot);
-	usleep(1e6 * rand $longest);
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	my $ended = $? ? 'killed' : 'done';
-	my $left = () = glob "/sys/fs/cgroup/{,*/}*/$box.start";
-	system('cnt list >/dev/null') == 0 or die "$n: list\n";
-	my @still = glob "/sys/fs/cgroup/{,*/}*/$box.start";
-	die "$n: left: @still\n" if @still;
-	$seen{$ended . ($left ? ', a group was left' : '')}++;
-}
-print join('; ', map { "$seen{$_} $_" } sort keys %seen), "\n";
+my %seen = kills(15, seed => $seed, whole => 1, shot => sub { @shot },
+	prepare => sub { whole('cnt', 'stop', '--force', $box) if $shot[1] eq 'start' },
+	look => sub {
+		my ($n, $ended) = @_;
+		my $left = () = glob "/sys/fs/cgroup/{,*/}*/$box.start";
+		system('cnt list >/dev/null') == 0 or die "$n: list\n";
+		my @still = glob "/sys/fs/cgroup/{,*/}*/$box.start";
+		die "$n: left: @still\n" if @still;
+		return $ended . ($left ? ', a group was left' : '');
+	});
 die "no kill left anything to find\n" unless $seen{'killed, a group was left'};
 PERL
 }

@@ -11,7 +11,7 @@
 static const char *const reasons[] = {
 	"json: invalid UTF-8", "json: \\u0000 in a string", "json: nested too deeply",
 	"stands twice in one object", "json: a number is out of range",
-	"json: half a surrogate pair",
+	"json: half a surrogate pair", "json: too many values",
 };
 
 static bool

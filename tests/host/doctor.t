@@ -16,7 +16,7 @@ ok 'as JSON' cnt doctor --json
 is "$(printf '%s' "$out" | jq .ok)" true 'too'
 is "$(rows fail)" '' 'no row has failed'
 for name in database audit boxes image 'id ranges' bridge firewall resolver forwarding programs \
-    'control groups' 'system calls' 'user namespaces' mounts seccomp 'sealed programs'; do
+    'control groups' 'system calls' 'user namespaces' mounts seccomp 'sealed programs' landlock; do
 	isnt "$(row "$name" state)" '' "there is a row: $name"
 done
 is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -name '.*')" '' 'the trial mount has left no directory'

@@ -70,7 +70,7 @@ from_nothing() {	# SUITE
 	begin=$(now)
 	must 'quickstart' quickstart
 	diag "quickstart: $(since "$begin") ms"
-	like "$out" 'claude mcp add cnt' 'ends with what to paste'
+	like "$out" '"cnt": .* "command": "/usr/local/bin/cnt", "args": \["mcp"\]' 'ends with what to paste'
 	like "$(cnt list)" '^demo +running ' 'the box runs'
 	ok 'a name is resolved in it' resolves demo deb.debian.org
 	ok 'doctor finds all well' all_is_well
@@ -142,7 +142,7 @@ upgrade() {
 	is "$(cnt exec up -- cat kept)" kept 'a command runs in it'
 	is "$(field up autostart)" true 'it is to run again'
 	db=$host_root/var/lib/cnt/cnt.db
-	is "$(sqlite3 "$db" 'PRAGMA user_version')" "$(sed -n 's/^#define VERSION[^0-9]*//p' "$top/lib/store.c")" \
+	is "$(sqlite3 "$db" 'PRAGMA user_version')" "$(sed -n 's/^#define CNT_STORE_VERSION[^0-9]*//p' "$top/lib/store-own.h")" \
 	    'the database is of this version'
 	ok 'doctor finds all well' all_is_well
 	ok 'it can be restarted' cnt restart up

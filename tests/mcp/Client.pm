@@ -56,7 +56,7 @@ sub note {
 	syswrite $record, join '', map { "$way $_\n" } grep { length } split /\r?\n/, $bytes;
 }
 
-# What comes is read meanwhile, unless deaf: then false when the server takes no more for a second.
+# What comes is read meanwhile, unless deaf: then false when the server takes no more for so many seconds.
 sub raw {
 	my ($self, $bytes, %how) = @_;
 	my ($at, $until) = (0, time + 20);
@@ -69,7 +69,7 @@ sub raw {
 		my ($r, $w) = ('', '');
 		vec($w, fileno $self->{in}, 1) = 1;
 		vec($r, fileno $self->{out}, 1) = 1 unless $how{deaf};
-		select $r, $w, undef, 1 or return 0;
+		select $r, $w, undef, $how{deaf} // 1 or return 0;
 		$self->fill unless $how{deaf};
 		return 0 if time > $until;
 	}

@@ -59,9 +59,7 @@ subtest 'the catalogue' => sub {
 	for my $sets ('platform', 'box', 'platform,box') {
 		my $d = Client->start($mcp, '--tools', $sets);
 		$d->say(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}}));
-		my $line = $d->line;
-		$list{$sets} = decode_json($line)->{result}{tools};
-		cmp_ok(length $line, '<', $sets eq 'platform' ? 12 << 10 : 24 << 10, "$sets: small");
+		$list{$sets} = $d->answer(1)->{result}{tools};
 	}
 	my %tool = map { $_->{name} => $_ } @{ $list{'platform,box'} };
 	is(scalar keys %tool, @{ $list{platform} } + @{ $list{box} }, 'both sets');
@@ -77,8 +75,6 @@ subtest 'the catalogue' => sub {
 	ok(@{ $r->{result}{tools} } > 0, 'offers what reads');
 	$d->call(2, 'delete_container', '{"box":"x"}');
 	is($d->answer(2)->{error}{code}, -32602, 'and refuses the rest');
-	cmp_ok(length $c->ask(qq({"jsonrpc":"2.0","id":1,"method":"server/discover","params":{$Client::META}}))
-	    ->{result}{instructions}, '<=', 600, 'instructions');
 };
 
 subtest 'from nothing to a file in a box' => sub {
@@ -127,8 +123,9 @@ subtest 'the relay can do nothing' => sub {
 	my %s = map { /^(\w+):\s*(.*?)\s*$/ } <$f>;
 	like($s{$_}, qr/^65534\s+65534\s+65534\s+65534$/, $_) for qw(Uid Gid);
 	is($s{Groups}, '', 'no groups');
-	is($s{$_}, '0' x 16, $_) for qw(CapInh CapPrm CapEff CapAmb);
+	is($s{$_}, '0' x 16, $_) for qw(CapInh CapPrm CapEff CapBnd CapAmb);
 	is($s{NoNewPrivs}, 1, 'no new privileges');
+	is($s{Seccomp}, 2, 'a filter of system calls');
 	is(join(' ', sort map { m{(\d+)$} } glob "/proc/$relay/fd/*"), '0 1 2', 'three descriptors');
 	is((grep { readlink !~ /^pipe:/ } glob "/proc/$relay/fd/*"), 0, 'all of them pipes');
 };
@@ -225,7 +222,7 @@ sub relay {
 	local $SIG{PIPE} = 'IGNORE';
 	my $at = 0;
 	while ($at < length $bytes) { $at += syswrite($box_w, $bytes, 1 << 16, $at) // last }
-	close $box_w;
+	close $_ for $box_w, $told_w;
 	my @lines = <$main_r>;
 	chomp @lines;
 	waitpid $pid, 0;
@@ -306,10 +303,12 @@ subtest 'a verb\'s end with cnt mcp' => sub {
 };
 
 subtest 'cnt mcp --box is that box\'s agent-box' => sub {
+	system "cnt restart --force $A >/dev/null";	# it may still be on its way down
 	my $d = Client->start($mcp, '--box', $A);
 	is($d->initialize->{result}{serverInfo}{name}, 'agent-box', 'initialize');
 	$d->call(1, 'shell_exec', '{"command":"id -un"}');
-	like($d->answer(1)->{result}{content}[0]{text}, qr/\n$A\n/, 'a call');
+	my $r = $d->answer(1) // { error => $d->said };
+	like($r->{result}{content}[0]{text} // $r->{error}, qr/\n$A\n/, 'a call');
 	$d->close_input;
 	is($d->ended(2), 0, 'exit 0');
 	my $n = () = `cnt mcp --box t0-nowhere --json 2>/dev/null </dev/null` =~ /"not_found"/;

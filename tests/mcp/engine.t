@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The protocol engine against everything a client may send: the gate, ids, batches, both eras, cancel
-# at every stage, and the end.
+# The protocol engine with a server of its own (echo.c): both eras, batches, progress, cancel at every stage, much
+# at once. What every server does with whatever comes is acceptance.t's, the ends are ending.t's.
 use strict;
 use warnings;
 use FindBin;
@@ -63,66 +63,6 @@ subtest 'revisions see what they know' => sub {
 	}
 };
 
-subtest 'ids come back as the bytes that came' => sub {
-	my $c = start('2025-11-25');
-	for my $id ('9007199254740993', '-9223372036854775808', '0', '-1', '""', '"a\u00e9\/\ud83d\ude00"', '"1"') {
-		$c->say(qq({"jsonrpc":"2.0","id":$id,"method":"ping"}));
-		like($c->line, qr/"id":\Q$id\E,/, "id $id");
-		$c->say(qq({"params":{"name":"echo","arguments":{"text":"]}\\""}},"method":"tools/call","id" : $id ,"jsonrpc":"2.0"}));
-		like($c->line, qr/"id":\Q$id\E,"result"/, "id $id, after params");
-	}
-	refused($c, qq({"jsonrpc":"2.0","id":$_,"method":"ping"}), -32600, "id $_")
-	    for 'null', '1.5', 'true', '{}', '[]', '[1]';
-};
-
-subtest 'broken lines' => sub {
-	my $c = start('2025-11-25');
-	refused($c, $_, -32700, "line " . substr($_, 0, 40)) for '{', '{"jsonrpc":"2.0","id":1,"method":"ping"', 'x',
-	    '{"jsonrpc":"2.0","id":1,"method":"ping",}', '{"jsonrpc":"2.0","id":01,"method":"ping"}',
-	    '{"jsonrpc":"2.0","id":1,"method":"ping"} x', "\xff", '{"a":"' . "\xc0\xaf" . '"}',
-	    '{"a":"' . "\xed\xa0\x80" . '"}', qq({"a":"\0"}), qq(\0), qq({"a":"\t"}),
-	    "\xef\xbb\xbf" . '{"jsonrpc":"2.0","id":1,"method":"ping"}',
-	    '[' x 100000,
-	    '{"a":' x 100000, '[' x 100000 . ']' x 100000;
-	refused($c, $_, -32600, "line " . substr($_, 0, 40)) for '1', '"x"', 'null', 'true', '[]', '[1]', '{}',
-	    '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', '{"id":1.5}';
-	refused($c, '{"jsonrpc":"1.0","id":7,"method":"ping"}', -32600, 'jsonrpc 1.0', 7);
-	refused($c, '{"id":7,"method":"ping"}', -32600, 'no jsonrpc', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7}', -32600, 'neither request nor response', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":1}', -32600, 'method 1', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"ping","params":[]}', -32602, 'params []', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"Ping"}', -32601, 'Ping', 7);
-	refused($c, '{"jsonrpc":"2.0","id":"7","method":"ping","params":{"a":"\u0000"}}', -32602, '\u0000', '"7"');
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":"\ud83d"}}', -32602, 'half a surrogate pair', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":1,"a":2}}', -32602, 'a name twice', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":1e400}}', -32602, '1e400', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"resources/list"}', -32601, 'not offered', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"tools/call"}', -32602, 'call of nothing', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"nope"}}', -32602, 'unknown tool', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":[]}}',
-	    -32602, 'arguments []', 7);
-	refused($c, '{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{"cursor":"x"}}', -32602, 'cursor', 7);
-	ok(defined $c->ask('{"jsonrpc":"2.0","id":8,"method":"tools/list","params":{"cursor":""}}')->{result}, 'empty cursor');
-	ok(defined $c->ask('{"jsonrpc":"2.0","id":8,"method":"ping","params":null}')->{result}, 'params null');
-	$c->say($_) for '', "\r", '{"jsonrpc":"2.0","id":1,"result":{}}', '{"jsonrpc":"2.0","id":1,"error":{}}',
-	    '{"jsonrpc":"2.0","method":"ping"}', '{"jsonrpc":"2.0","method":"x/y","params":[]}',
-	    '{"jsonrpc":"2.0","method":1}', '{"jsonrpc":"2.0","method":"notifications/cancelled"}',
-	    '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":{}}}';
-	$c->raw(qq({"jsonrpc":"2.0","id":"crlf","method":"ping"}\r\n));
-	is($c->line, '{"jsonrpc":"2.0","id":"crlf","result":{}}', 'CRLF; what needs no answer got none');
-};
-
-subtest 'long lines' => sub {
-	my $c = start('2025-11-25');
-	delete $c->{record};
-	my $open = '{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"';
-	refused($c, $open . 'x' x 20_000_000 . '"}}', -32600, '20 MB');
-	is(scalar $c->processes, 1, 'one process still');
-	$c->raw($open . 'x' x ((16 << 20) - length($open) - 3) . qq("}}\n));
-	is($c->line, '{"jsonrpc":"2.0","id":1,"result":{}}', '16 MiB');
-	refused($c, $open . 'x' x ((16 << 20) - length($open) - 2) . '"}}', -32600, '16 MiB and a byte');
-};
-
 subtest 'batches' => sub {
 	my $c = start('2025-03-26');
 	$c->say('[{"jsonrpc":"2.0","id":1,"method":"ping"},{"jsonrpc":"2.0","method":"x"},5,'
@@ -145,6 +85,11 @@ subtest 'batches' => sub {
 	ok($c->ping, 'ping while it waits');
 	$c->cancel(4);
 	is($c->line, '[{"jsonrpc":"2.0","id":5,"result":{}}]', 'one of two cancelled');
+	$c->say('[' . join(',', map { qq({"jsonrpc":"2.0","id":$_,"method":"tools/call","params":{"name":"big","arguments":{"bytes":30000000}}}) }
+	    1 .. 3) . ']');
+	my $all = $c->line(60) // '';
+	is(scalar(() = $all =~ /"id":\d,"result"/g), 2, 'two answers of 30 MB');
+	like($all, qr/"id":\d,"error":\{"code":-32603/, 'and a third that is too much for one line');
 	$c->initialize('2025-06-18');
 	refused($c, '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', -32600, 'not after another revision');
 };
@@ -178,11 +123,61 @@ subtest 'stateless' => sub {
 	    'both eras on one connection');
 };
 
+subtest 'ids that are none' => sub {
+	my ($c, $long) = (start(), '"' . 'x' x 4095 . '"');
+	refused($c, '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', -32600, 'two of them');
+	refused($c, qq({"jsonrpc":"2.0","id":$long,"method":"ping"$_}), -32600, 'a long one') for '', ',"a":1,"a":2';
+	refused($c, qq({"jsonrpc":"1.0","id":$long,"method":"ping"}), -32600, 'and more is wrong');
+};
+
+subtest 'what is judged first' => sub {
+	my $c = start();
+	my $version = '"io.modelcontextprotocol/protocolVersion"';
+	my $call = '"name":"sleep","arguments":{"seconds":60}';
+	my $old = $M =~ s/2026-07-28/2025-11-25/r;
+	my $code = sub { $c->ask(qq({"jsonrpc":"2.0","id":$_[0]}))->{error}{code} };
+
+	is($code->('1,"method":"x/y"'), -32602, 'nobody has been introduced: an unknown method too');
+	is($code->(qq(1,"method":"x/y","params":{$M})), -32601, 'an unknown method');
+	is($code->(qq(1,"method":"$_","params":{$old})), -32022, "$_ of an older revision") for qw(tools/list initialize x/y);
+	is($code->(qq(1,"method":"tools/list","params":{"_meta":{$version:$_}})), -32602, "version $_ without capabilities")
+	    for '7', 'null', '"2026-07-28"', '"2099-01-01"';
+	is($code->(qq(1,"method":"tools/list","params":{"_meta":{$version:"2026-07-28","io.modelcontextprotocol/clientCapabilities":$_}})),
+	    -32602, "capabilities $_") for '7', 'null', '[]';
+	is($code->('1,"method":"tools/list","params":{"_meta":7}'), -32602, '_meta 7 is no _meta');
+	$c->say(qq({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{$M,$call}}));
+	is($code->(qq(2,"method":$_)), -32600, "the id of a call that runs: $_") for '"x/y"', '"ping"', qq("tools/list","params":{$old});
+	$c->say('{"jsonrpc":"2.0","id":2,"result":{}}');
+	$c->say('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+	is($code->('1,"method":"tools/list"'), -32602, 'notifications/initialized alone introduces nobody');
+	is($c->initialize('2025-03-26')->{result}{protocolVersion}, '2025-03-26', 'initialize while a call runs');
+	$c->say(qq([{"jsonrpc":"2.0","id":3,"method":"tools/list","params":{$M}},{"jsonrpc":"2.0","id":4,"method":"ping"}]));
+	my %by = map { $_->{id} => $_ } @{ decode_json($c->line) };
+	is($by{3}{error}{code}, -32600, 'no batches in 2026-07-28');
+	ok($by{4}{result}, 'the rest of it is answered');
+	$c->cancel(2);
+	is($code->('2,"method":"x/y"'), -32601, 'its id is free');
+	for my $m (qw(tasks/get tasks/list tasks/result tasks/cancel server/discover)) {
+		is($code->(qq(5,"method":"$m")), $m eq 'server/discover' ? -32602 : -32601, $m);
+	}
+	is($code->(qq(5,"method":"tasks/update","params":{$M})), -32601, 'tasks/update');
+	my $r = $c->ask('{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"},"task":{"ttl":1}}}');
+	is($r->{result}{content}[0]{text}, '{"text":"x"}', 'a call as a task is a call');
+	$c->say(qq({"jsonrpc":"2.0","method":"notifications/$_","params":{}}))
+	    for qw(roots/list_changed progress tasks/status x), 'initialized';
+	ok($c->ping, 'notifications that mean nothing here');
+	is($c->ask('{"jsonrpc":"2.0","id":7,"method":"tools/list"}')->{result}{tools}[0]{name}, 'echo', 'lists are the same');
+	is_deeply(start('2025-03-26')->ask('{"jsonrpc":"2.0","id":7,"method":"tools/list"}')->{result},
+	    $c->ask('{"jsonrpc":"2.0","id":7,"method":"tools/list"}')->{result}, 'for every connection');
+};
+
 subtest 'errors of tools' => sub {
 	my $c = start();
 	$c->call(1, 'echo', '{"text":1,"more":2}');
 	my $r = $c->answer(1);
 	ok($r->{result}{isError}, 'bad arguments are a result');
+	$c->call(1, 'echo', '{"a' . "\xc3\xa9" x 99 . '":1}');
+	like($c->answer(1)->{result}{content}[0]{text}, qr/unknown argument \\"a\x{e9}{31}\x{fffd}\\"/, 'a long name is cut, not what is said of it');
 	for my $how (qw(exit abort print)) {
 		$c->call(2, 'die', qq({"how":"$how"}));
 		$r = $c->answer(2)->{result};
@@ -206,6 +201,13 @@ subtest 'progress' => sub {
 		}
 		like($line, qr/"id":1,"result"/, 'then the answer');
 		ok($n >= 2 && $n <= 5, "at most ten a second ($n)");
+	}
+	ok($c->ping, 'ping');
+	is(scalar @{ $c->{before} }, 0, 'none after the answer');
+	for my $token ('null', '1.5', 'true', '{}') {
+		$c->call(2, 'sleep', '{"seconds":0.05}', qq("progressToken":$token));
+		$c->answer(2);
+		is(scalar @{ $c->{before} }, 0, "token $token is none");
 	}
 	$c->call(2, 'sleep', '{"seconds":0.1}');
 	$c->answer(2);
@@ -256,6 +258,17 @@ subtest 'many at once' => sub {
 	is((grep { $_ != 1 } values %got), 0, 'each once');
 };
 
+subtest 'much at once' => sub {
+	my $c = start();
+	delete $c->{record};
+	$c->call($_, 'sleep', '{"seconds":60,"wait_for_previous":"' . 'x' x 15_000_000 . '"}') for 1 .. 9;
+	my $r = $c->answer(9)->{result};
+	like($r->{content}[0]{text}, qr/busy.*8 requests are running already/, 'calls of 135 MB are too much');
+	$c->cancel(1);
+	$c->call(9, 'sleep', '{"seconds":0}');
+	ok(!$c->answer(9)->{result}{isError}, 'one less, and there is room');
+};
+
 subtest 'a client that does not read' => sub {
 	my $c = start();
 	delete $c->{record};
@@ -285,53 +298,6 @@ subtest 'large results' => sub {
 	$c->call(2, 'big', '{"bytes":67108864}');
 	like($c->line(20), qr{"id":2,"result".*"isError":true}, 'more than 64 MiB is one failed call');
 	ok($c->ping, 'lives on');
-};
-
-subtest 'the end of input' => sub {
-	my $c = start();
-	$c->raw('{"jsonrpc":"2.0","id":1,"method":"ping"}');
-	$c->close_input;
-	is($c->line, '{"jsonrpc":"2.0","id":1,"result":{}}', 'a last line without newline is answered');
-	is($c->ended, 0, 'exit 0');
-	$c = start();
-	$c->call(1, 'echo_child', '{"text":"x"}');
-	$c->close_input;
-	like($c->line, qr/"id":1,"result"/, 'work that is all but done is answered');
-	is($c->ended, 0, 'exit 0');
-	$c = start();
-	$c->raw('{"jsonrpc":"2.0","id":1');
-	$c->close_input;
-	like($c->line, qr/-32700/, 'half a line');
-	is($c->ended, 0, 'exit 0');
-};
-
-for my $how (qw(input TERM INT HUP KILL output)) {
-	subtest "the end by $how with work running" => sub {
-		my $c = start();
-		$c->call(1, 'sleep', '{"seconds":60}');
-		$c->call(2, 'sleep', '{"seconds":60,"stubborn":true,"child":true}') if $how ne 'KILL';
-		my $n = $how eq 'KILL' ? 2 : 4;
-		ok(Client::until(5, sub { $c->processes == $n }), 'it runs');
-		my $t = time;
-		if ($how eq 'input') { $c->close_input }
-		elsif ($how eq 'output') { close delete $c->{out} }
-		else { kill $how, $c->{pid} }
-		is($c->ended(2), $how eq 'KILL' ? 9 : 0, 'exit status');
-		cmp_ok(time - $t, '<', Client::allowed($ENV{SAN} ? 1 : 0.12), 'within 100 ms');
-		ok(Client::until(Client::allowed(2.5) - (time - $t), sub { $c->processes == 0 }), 'no process 2.5 s later');
-	};
-}
-
-subtest 'a signal while output is blocked' => sub {
-	my $c = start();
-	ok($c->ping, "it is there");
-	$c->call(1, 'big', '{"bytes":4000000}');
-	vec(my $r = "", fileno $c->{out}, 1) = 1;
-	is(select($r, undef, undef, 10), 1, "the answer is more than the pipe takes");
-	kill 'TERM', $c->{pid};
-	my $t = time;
-	is($c->ended(2), 0, 'exit 0');
-	cmp_ok(time - $t, '<', Client::allowed($ENV{SAN} ? 1 : 0.12), 'within 100 ms');
 };
 
 done_testing;

@@ -13,14 +13,30 @@ const require = createRequire(path.join(here, '../clients/package.json'));
 const addFormats = require('ajv-formats').default;
 const MODERN = '2026-07-28';
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
+const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
 
 const results = {
 	'initialize': 'InitializeResult', 'ping': 'EmptyResult', 'server/discover': 'DiscoverResult',
 	'tools/list': 'ListToolsResult', 'tools/call': 'CallToolResult',
 	'resources/list': 'ListResourcesResult', 'resources/templates/list': 'ListResourceTemplatesResult',
 	'resources/read': 'ReadResourceResult', 'prompts/list': 'ListPromptsResult', 'prompts/get': 'GetPromptResult',
+	'completion/complete': 'CompleteResult', 'logging/setLevel': 'EmptyResult',
+	'resources/subscribe': 'EmptyResult', 'resources/unsubscribe': 'EmptyResult',
+	'subscriptions/listen': 'SubscriptionsListenResult',
 };
-const notifications = { 'notifications/progress': 'ProgressNotification' };
+// What a server may ask, and say unasked.
+const calls = {
+	'sampling/createMessage': 'CreateMessageRequest', 'elicitation/create': 'ElicitRequest',
+	'roots/list': 'ListRootsRequest', 'notifications/progress': 'ProgressNotification',
+	'notifications/message': 'LoggingMessageNotification', 'notifications/cancelled': 'CancelledNotification',
+	'notifications/tools/list_changed': 'ToolListChangedNotification',
+	'notifications/prompts/list_changed': 'PromptListChangedNotification',
+	'notifications/resources/list_changed': 'ResourceListChangedNotification',
+	'notifications/resources/updated': 'ResourceUpdatedNotification',
+	'notifications/subscriptions/acknowledged': 'SubscriptionsAcknowledgedNotification',
+};
+const errors = { '-32021': 'MissingRequiredClientCapabilityError', '-32022': 'UnsupportedProtocolVersionError' };
+const asking = ['tools/call', 'prompts/get', 'resources/read'];
 
 function ajv(schema) {
 	const Ajv = require((schema.$schema ?? '2020').includes('2020') ? 'ajv/dist/2020' : 'ajv').default;
@@ -83,6 +99,11 @@ class Session {
 	}
 
 	result(q, version, m, line) {
+		if (m.result.resultType === 'input_required') {
+			if (!asking.includes(q.method) || !(m.result.inputRequests || m.result.requestState))
+				this.complain(`${q.method} asks for input`, line);
+			return this.check(version, 'InputRequiredResult', m.result, line);
+		}
 		if (q.method === 'initialize')
 			this.settled = version = m.result.protocolVersion;
 		this.check(version, results[q.method] ?? 'Result', m.result, line);
@@ -103,10 +124,11 @@ class Session {
 			const q = this.asked.get(JSON.stringify(m.id));
 			const version = q?.version ?? this.settled;
 			if (m.method)
-				this.check(version, notifications[m.method] ?? 'JSONRPCNotification', m, line);
+				this.check(m.params?._meta?.[SUBSCRIPTION] === undefined ? this.settled : MODERN,
+					calls[m.method] ?? 'no such message', m, line);
 			else if (m.error)
-				this.check(m.id === undefined ? MODERN : version,
-					version >= '2025-11-25' || m.id === undefined ? 'JSONRPCErrorResponse' : 'JSONRPCError',
+				this.check(m.id === undefined ? MODERN : version, errors[m.error.code] ??
+					(version >= '2025-11-25' || m.id === undefined ? 'JSONRPCErrorResponse' : 'JSONRPCError'),
 					m, line);
 			else if (q)
 				this.result(q, version, m, line);

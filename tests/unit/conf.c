@@ -47,7 +47,7 @@ every_key_is_taken(void **state CNT_UNUSED)
 	struct cnt_err e;
 
 	assert_int_equal(parse("# limits\nmemory 512m\n\tswap\t64m  \npids 99 # few\ncpu 0.5\n\n"
-	    "image debian-13\nsubnet 10.9.0.0/16\n", &c, &e), 0);
+	    "image debian-13\nsubnet 10.9.0.0/16\nmcp-calls 3\nmcp-deadline 90s\n", &c, &e), 0);
 	assert_int_equal(c.limits.memory, 512 << 20);
 	assert_int_equal(c.limits.swap, 64 << 20);
 	assert_int_equal(c.limits.pids, 99);
@@ -55,6 +55,8 @@ every_key_is_taken(void **state CNT_UNUSED)
 	assert_string_equal(c.image, "debian-13");
 	assert_int_equal(c.subnet, 0x0a090000);
 	assert_int_equal(c.prefix, 16);
+	assert_int_equal(c.mcp_calls, 3);
+	assert_true(c.mcp_deadline == 90);
 }
 
 static void

@@ -53,6 +53,49 @@ hex_is_lower_case_and_ended(void **state CNT_UNUSED)
 	assert_string_equal(hex, "000fa5ff");
 }
 
+/* RFC 4231, 4.2 to 4.4; shorter keys are filled up with zeros. */
+static void
+hmac_gives_the_published_codes(void **state CNT_UNUSED)
+{
+	static const struct {
+		uint8_t		 key[32];
+		const char	*data, *hex;
+	} cases[] = {
+		{ "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+		    "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+		    "Hi There",
+		    "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+		{ "Jefe", "what do ya want for nothing?",
+		    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ "\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa"
+		    "\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa\xaa",
+		    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+		    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+		    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+		    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+		    "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd",
+		    "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+	};
+
+	for (size_t i = 0; i < nitems(cases); i++) {
+		uint8_t mac[32];
+		char hex[65];
+
+		cnt_hmac_sha256(cases[i].key, cases[i].data, strlen(cases[i].data), mac);
+		cnt_hex(mac, sizeof(mac), hex);
+		assert_string_equal(hex, cases[i].hex);
+	}
+}
+
+static void
+same_is_the_same(void **state CNT_UNUSED)
+{
+	assert_true(cnt_same("abc", "abc", 3));
+	assert_true(cnt_same("abx", "aby", 2));
+	assert_false(cnt_same("abc", "bbc", 3));
+	assert_false(cnt_same("abc", "abd", 3));
+}
+
 static void
 random_fills_all_and_differs(void **state CNT_UNUSED)
 {
@@ -74,6 +117,8 @@ main(void)
 		cmocka_unit_test(sha256_gives_the_published_digests),
 		cmocka_unit_test(pieces_give_the_same_digest),
 		cmocka_unit_test(hex_is_lower_case_and_ended),
+		cmocka_unit_test(hmac_gives_the_published_codes),
+		cmocka_unit_test(same_is_the_same),
 		cmocka_unit_test(random_fills_all_and_differs),
 	};
 

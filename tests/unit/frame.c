@@ -2,8 +2,12 @@
  *
  * Lines in however they are cut, lines out however slowly they are read.
  */
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -116,6 +120,7 @@ static void
 slow_reader(int rfd, int wfd)
 {
 	struct reader_at_end s = { .loop = cnt_loop_new() };
+	struct cnt_watch *reads = cnt_loop_watch(s.loop, rfd, POLLIN, read_little, &s);
 
 	s.w = cnt_writer_new(s.loop, wfd, on_broken, &s);
 	for (size_t i = 0; i < 300; i++) {
@@ -131,15 +136,15 @@ slow_reader(int rfd, int wfd)
 			cnt_writer_flush(s.w);
 	}
 	assert_true(cnt_writer_queued(s.w) > 0);
-	cnt_loop_watch(s.loop, rfd, POLLIN, read_little, &s);
 	cnt_loop_run(s.loop);
 	assert_int_equal(s.lines, 300);
 	assert_int_equal(cnt_writer_queued(s.w), 0);
+	cnt_loop_unwatch(reads);
 	close(rfd);
 	cnt_writer_add(s.w, &(struct cnt_buf){ .p = cnt_strdup("x\n"), .n = 2, .cap = 3 });
 	cnt_writer_flush(s.w);
-	if (!s.broken)
-		cnt_loop_run(s.loop);
+	assert_false(s.broken);
+	cnt_loop_run(s.loop);
 	assert_true(s.broken);
 	assert_int_equal(cnt_writer_queued(s.w), 0);
 	cnt_writer_free(s.w);
@@ -165,12 +170,44 @@ socket_is_never_blocked_on(void **state CNT_UNUSED)
 	slow_reader(p[0], p[1]);
 }
 
+/* In the place of libc's. */
+static bool file_waits;
+
+ssize_t
+pwritev2(int fd, const struct iovec *iodev, int count, off_t offset, int flags)
+{
+	if (!file_waits)
+		return syscall(SYS_pwritev2, fd, iodev, count, offset, offset, flags);
+	errno = EAGAIN;
+	return -1;
+}
+
+/* As those of btrfs do. */
+static void
+file_that_would_always_wait_is_written(void **state CNT_UNUSED)
+{
+	struct cnt_loop *l = cnt_loop_new();
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	struct cnt_writer *w = cnt_writer_new(l, fd, on_broken, NULL);
+
+	file_waits = true;
+	cnt_writer_add(w, &(struct cnt_buf){ .p = cnt_strdup("x\n"), .n = 2, .cap = 3 });
+	cnt_writer_flush(w);
+	file_waits = false;
+	assert_int_equal(cnt_writer_queued(w), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 2);
+	cnt_writer_free(w);
+	cnt_loop_free(l);
+	close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cut_anywhere), cmocka_unit_test(pipe_is_never_blocked_on),
 		cmocka_unit_test(socket_is_never_blocked_on),
+		cmocka_unit_test(file_that_would_always_wait_is_written),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -75,6 +75,66 @@ bounds_depth(void **state CNT_UNUSED)
 	assert_false(parses(text, 200000));
 }
 
+/* What stands at p in a text of mcp/corpus.txt: %{N:TEXT}, %HH, or itself. Returns its length. */
+static size_t
+add_piece(struct cnt_buf *b, const char *p)
+{
+	char again[16];
+	unsigned byte = 0;
+	int times = 0, n = 0;
+
+	if (sscanf(p, "%%{%d:%15[^}]}%n", &times, again, &n) == 2 && n > 0) {
+		while (times-- > 0)
+			cnt_buf_adds(b, again);
+		return (size_t)n;
+	}
+	if (sscanf(p, "%%%2x%n", &byte, &n) == 1)
+		cnt_buf_add(b, &(char){ (char)byte }, 1);
+	else
+		cnt_buf_add(b, p, 1);
+	return n > 0 ? (size_t)n : 1;
+}
+
+static void
+takes_of_the_corpus_what_it_says(void **state CNT_UNUSED)
+{
+	FILE *here = fopen("mcp/corpus.txt", "re");
+	FILE *f CNT_FILE = here != NULL ? here : fopen("tests/mcp/corpus.txt", "re");
+	char line[512];
+	int cases = 0;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		struct cnt_buf text CNT_BUF = { 0 };
+		const char *p = strchr(line + 3, ' ');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '#')
+			continue;
+		while (p != NULL && *++p != '\0')
+			p += add_piece(&text, p) - 1;
+		if (parses(text.n > 0 ? text.p : "", text.n) != (line[1] == '+'))
+			fail_msg("%s", line);
+		cases++;
+	}
+	assert_int_equal(cases, 318);
+}
+
+static void
+bounds_values(void **state CNT_UNUSED)
+{
+	size_t n = 1 + (size_t)2 * CNT_JSON_VALUES;
+	char *text CNT_FREE = cnt_alloc(n);
+
+	for (size_t i = 0; i + 1 < n; i += 2)
+		memcpy(text + i, ",1", 2);
+	text[0] = '[';
+	text[n - 1] = ']';
+	assert_false(parses(text, n));		/* the array, and as many values in it */
+	text[n - 3] = ']';
+	assert_true(parses(text, n - 2));
+}
+
 static void
 prints_integers_exactly(void **state CNT_UNUSED)
 {
@@ -183,10 +243,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts), cmocka_unit_test(refuses),
-		    cmocka_unit_test(bounds_depth),
+		    cmocka_unit_test(bounds_depth), cmocka_unit_test(bounds_values),
 		cmocka_unit_test(prints_integers_exactly), cmocka_unit_test(mends_utf8),
 		cmocka_unit_test(quotes), cmocka_unit_test(finds_what_is_not_plain),
 		cmocka_unit_test(escapes_as_a_model_does),
+		cmocka_unit_test(takes_of_the_corpus_what_it_says),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

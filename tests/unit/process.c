@@ -24,7 +24,7 @@ static const struct cnt_record whole = {
 	.name = name, .command = command, .cwd = cwd, .id = "p7", .boot = "b", .init_start = 25,
 	.pid = 12, .pid_start = 99, .keeper = 11, .keeper_start = 98, .started = 1795325018195555,
 	.ended = 1795325018195556, .status = 3 << 8, .input = true, .log_bytes = 1,
-	.log_stopped = -1, .cpu_us = -1, .peak_bytes = 4096,
+	.log_stopped = -1, .cpu_us = -1, .peak_bytes = 4096, .alone = true,
 };
 
 static char *
@@ -75,7 +75,7 @@ test_damage(void **state CNT_UNUSED)
 		bad += cnt_record_parse(damaged, strlen(damaged), &r, &e) == -1;
 		cnt_record_free(&r);
 	}
-	assert_int_equal(bad, cJSON_GetArraySize(j) - 2);	/* all but name and input */
+	assert_int_equal(bad, cJSON_GetArraySize(j) - 3);	/* all but name, input and alone */
 }
 
 static void

@@ -343,7 +343,7 @@ intend(struct cnt_store *s, const char *verb)
 	return r.seq;
 }
 
-/* Whoever came last is not served first: two dozen that write for two seconds write about as much. */
+/* Whoever came last is not served first: two dozen writers write about as much in two seconds. */
 static void
 each_of_many_writers_gets_its_turn(void **state CNT_UNUSED)
 {

@@ -9,10 +9,5 @@
 on_exit 'cnt image delete "$me" >/dev/null'
 perl "$tests/verb/edges.pl" "$me" "$me" >"$tmp/said" 2>"$tmp/err"
 status=$?
-while read -r result name; do
-	case $result in
-	[01])	tap_result "$result" "$name" ;;
-	*)	echo "$result $name" >&2 ;;
-	esac
-done <"$tmp/said"
+results "$tmp/said"
 is "$status $(cat "$tmp/err")" '0 ' 'all were tried'

@@ -15,7 +15,7 @@ times=$(find "$dest" -type f -printf '%i %T@ %p\n' | sort)
 
 wanted() {
 	echo 'drwxr-xr-x root:root '
-	for d in usr usr/bin usr/lib usr/lib/systemd usr/lib/systemd/system usr/share usr/share/cnt \
+	for d in usr usr/bin usr/lib usr/lib/cnt usr/lib/systemd usr/lib/systemd/system usr/share usr/share/cnt \
 	    usr/share/cnt/image usr/share/man usr/share/man/man1 usr/share/man/man5 usr/share/man/man7; do
 		echo "drwxr-xr-x root:root $d"
 	done
@@ -27,6 +27,9 @@ wanted() {
 	echo '-rw-r--r-- root:root usr/share/man/man5/cnt-ci-context.5'
 	echo '-rw-r--r-- root:root usr/share/man/man5/cnt.conf.5'
 	echo '-rw-r--r-- root:root usr/share/man/man7/cnt-box.7'
+	echo '-rw-r--r-- root:root usr/share/man/man7/cnt-verbs.7'
+	echo '-rwxr-xr-x root:root usr/lib/cnt/cnt-dropin'
+	echo '-rw-r--r-- root:root usr/share/man/man7/cnt-protocol.7'
 	echo '-rwxr-xr-x root:root usr/share/cnt/image/debian'
 	echo '-rw-r--r-- root:root usr/lib/systemd/system/cnt-boot.service'
 }

@@ -22,7 +22,7 @@ is_up() { [ "$(sees)" = "$1" ]; }
 
 cnt create "$box" --memory 256m --swap 64m --pids 200 --cpu 1 >/dev/null
 ok 'the box sees its limits' wait_for 20 is_up '268435456 200'
-cnt exec "$box" -- sleep 1000 &
+cnt exec "$box" -- sleep 100 &
 stays=$!
 sleeps() { cnt exec "$box" -- pgrep -x sleep; }
 wait_for 20 sleeps
@@ -38,7 +38,7 @@ like "$(group cpu.cfs_quota_us cpu.max)" '^50000( |$)' 'cpu too'
 ok 'more again' cnt resize "$box" --memory 384m --swap 1g
 
 # Less than is in use.
-cnt exec "$box" -- perl -e '$x = "a" x 60000000; open F, ">", "/tmp/ready"; fork or last for 1 .. 20; sleep 1000' &
+cnt exec "$box" -- perl -e '$x = "a" x 60000000; fork or sleep 100 for 1 .. 20; open F, ">", "/tmp/ready"; sleep 100' &
 holds=$!
 wait_for 20 cnt exec "$box" -- test -e /tmp/ready
 cnt resize "$box" --swap 0 >/dev/null

@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unified diffs. What two texts begin and end with alike is set aside first; of what is between,
- * equal lines get equal numbers, and Myers' greedy algorithm ("An O(ND) Difference Algorithm",
- * 1986) runs on these with a bound on its steps. Where it ends early, what it has found is kept
- * and the rest is one change.
+ * Unified diffs. What two texts begin and end with alike is set aside first; what differs between
+ * (changes.c) becomes hunks, and the names stand as patch(1) reads them.
  */
-#include "mcp/box/file/diff.h"
+#include "mcp/box/file/changes.h"
 
 #define CONTEXT		3
-#define LINES_MAX	1000000		/* of both texts together; above it all is one change */
-#define EDITS_MAX	3000		/* memory: half its square, in ints */
-#define STEPS_MAX	8000000
-#define PROBES_MAX	32		/* what is not found by then counts as another line */
-
-struct change {				/* in lines */
-	size_t	a, an, b, bn;
-};
-
-struct changes {
-	struct change	*p;
-	size_t		 n, cap;
-};
 
 struct diff {
 	struct cnt_buf	*to;
@@ -28,7 +13,7 @@ struct diff {
 	bool		 full;
 	struct cnt_text	 a, b;		/* the part that is compared */
 	size_t		 before;	/* lines before it */
-	struct changes	 all;
+	struct cnt_changes	 all;
 };
 
 static size_t
@@ -40,14 +25,6 @@ count_lines(struct cnt_text t)
 	    p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
 		n++;
 	return n;
-}
-
-static size_t
-line_length(const char *p, size_t n)
-{
-	const char *end = n > 0 ? memchr(p, '\n', n) : NULL;
-
-	return end != NULL ? (size_t)(end - p) + 1 : n;
 }
 
 static size_t
@@ -90,7 +67,7 @@ narrow(struct diff *d)
 	size_t suffix = common_suffix(d->a, d->b, least);
 
 	for (int i = 0; i < CONTEXT && suffix > 0; i++)
-		suffix -= line_length(d->a.p + d->a.n - suffix, suffix);
+		suffix -= cnt_line_length(d->a.p + d->a.n - suffix, suffix);
 	for (int i = 0; i < CONTEXT && prefix > 0; i++)
 		do
 			prefix--;
@@ -98,224 +75,6 @@ narrow(struct diff *d)
 	d->before = count_lines((struct cnt_text){ d->a.p, prefix });
 	d->a = (struct cnt_text){ d->a.p + prefix, d->a.n - prefix - suffix };
 	d->b = (struct cnt_text){ d->b.p + prefix, d->b.n - prefix - suffix };
-}
-
-static void
-add_change(struct changes *all, struct change c)
-{
-	if (all->n == all->cap) {
-		all->cap = all->cap * 2 + 16;
-		all->p = cnt_realloc(all->p, all->cap * sizeof(*all->p));
-	}
-	all->p[all->n++] = c;
-}
-
-/* Lines that are alike have one number. */
-struct classes {
-	struct line { const char *p; size_t n; uint64_t hash; } *lines;
-	uint32_t	*table;		/* number + 1; 0: free */
-	size_t		 mask;
-	uint32_t	 n;
-};
-
-static uint64_t
-hash(const char *p, size_t n)
-{
-	uint64_t h = 0x9e3779b97f4a7c15u ^ n, word = 0;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&word, p, 8);
-		h = (h ^ word) * 0xff51afd7ed558ccdu;
-		h ^= h >> 32;
-	}
-	for (; n > 0; n--)
-		h = (h ^ (unsigned char)*p++) * 0xff51afd7ed558ccdu;
-	return h ^ h >> 29;
-}
-
-static uint32_t
-class_of(struct classes *c, const char *p, size_t n)
-{
-	uint64_t h = hash(p, n);
-	size_t at = h & c->mask;
-
-	for (int i = 0; i < PROBES_MAX && c->table[at] != 0; i++, at = (at + 1) & c->mask) {
-		const struct line *l = &c->lines[c->table[at] - 1];
-
-		if (l->hash == h && l->n == n && memcmp(l->p, p, n) == 0)
-			return c->table[at] - 1;
-	}
-	c->lines[c->n] = (struct line){ p, n, h };
-	if (c->table[at] == 0)
-		c->table[at] = c->n + 1;
-	return c->n++;
-}
-
-static uint32_t *
-classify(struct classes *c, struct cnt_text t, size_t lines)
-{
-	uint32_t *all = cnt_alloc(lines * sizeof(*all));
-	const char *p = t.p, *end = t.p + t.n;
-
-	for (size_t i = 0; i < lines; i++) {
-		size_t n = line_length(p, (size_t)(end - p));
-
-		all[i] = class_of(c, p, n);
-		p += n;
-	}
-	return all;
-}
-
-struct search {
-	const uint32_t	*a, *b;
-	int		 an, bn;
-	int		*far[EDITS_MAX + 1];	/* [d][(k + d) / 2]: x furthest on diagonal k */
-	int		 steps;
-	bool		*deleted, *inserted;
-};
-
-/* The edit before the furthest point of d edits on diagonal k: was it an insertion (of a line of
- * b)? */
-static bool
-came_down(const struct search *s, int d, int k)
-{
-	const int *far = s->far[d - 1];
-	int at = (k + d) / 2;		/* of k + 1 in d - 1; k - 1 is the one before */
-
-	return k == -d || (k != d && far[at - 1] < far[at]);
-}
-
-/* All furthest points of d edits. Is one of them the end? */
-static bool
-extend(struct search *s, int d)
-{
-	int *far = s->far[d] = cnt_alloc((size_t)(d + 1) * sizeof(*far));
-	bool end = false;
-
-	for (int k = -d; k <= d; k += 2) {
-		int at = (k + d) / 2, x = 0, from = 0;
-
-		if (d > 0)
-			x = came_down(s, d, k) ? s->far[d - 1][at] : s->far[d - 1][at - 1] + 1;
-		for (from = x; x < s->an && x - k >= 0 && x - k < s->bn && s->a[x] == s->b[x - k];
-		    x++)
-			continue;
-		far[at] = x;
-		s->steps += x - from + 1;
-		end = end || (x >= s->an && x - k >= s->bn);
-	}
-	return end;
-}
-
-/* Marks what is deleted and inserted on the way to (x, y), which d edits reach. */
-static void
-mark(struct search *s, int d, int x, int y)
-{
-	for (; d > 0; d--) {
-		bool down = came_down(s, d, x - y);
-		int k = x - y + (down ? 1 : -1);
-
-		x = s->far[d - 1][(k + d - 1) / 2];
-		y = x - k;
-		if (down)
-			s->inserted[y] = true;
-		else
-			s->deleted[x] = true;
-	}
-}
-
-/* The bound came first: the furthest that was reached is kept, what follows is one change. */
-static void
-give_up(struct search *s, int d)
-{
-	int x = 0, y = 0;
-
-	for (int k = -d; k <= d; k += 2) {
-		int far = s->far[d][(k + d) / 2];
-
-		if (far <= s->an && far - k >= 0 && far - k <= s->bn && 2 * far - k > x + y) {
-			x = far;
-			y = far - k;
-		}
-	}
-	if (x + y > 0)
-		mark(s, d, x, y);
-	for (int i = x; i < s->an; i++)
-		s->deleted[i] = true;
-	for (int i = y; i < s->bn; i++)
-		s->inserted[i] = true;
-}
-
-/* same: how many lines before are alike in both. */
-static void
-collect(const struct search *s, size_t same, struct changes *all)
-{
-	size_t a = 0, b = 0, an = (size_t)s->an, bn = (size_t)s->bn;
-
-	while (a < an || b < bn) {
-		struct change c = { .a = same + a, .b = same + b };
-
-		for (; a < an && s->deleted[a]; a++)
-			c.an++;
-		for (; b < bn && s->inserted[b]; b++)
-			c.bn++;
-		if (c.an + c.bn > 0)
-			add_change(all, c);
-		a++;
-		b++;
-	}
-}
-
-static void
-find_changes(struct search *s, size_t same, struct changes *all)
-{
-	int edits = 0;
-
-	s->deleted = cnt_alloc((size_t)s->an);
-	s->inserted = cnt_alloc((size_t)s->bn);
-	while (!extend(s, edits) && edits < EDITS_MAX && s->steps < STEPS_MAX)
-		edits++;
-	if (edits < EDITS_MAX && s->steps < STEPS_MAX)
-		mark(s, edits, s->an, s->bn);
-	else
-		give_up(s, edits);
-	collect(s, same, all);
-	for (int i = 0; i <= edits; i++)
-		free(s->far[i]);
-	free(s->deleted);
-	free(s->inserted);
-}
-
-static void
-compare(struct diff *d, size_t an, size_t bn)
-{
-	struct classes c = { .mask = 1 };
-	uint32_t *a CNT_FREE = NULL, *b CNT_FREE = NULL;
-	struct search s = { 0 };
-	size_t same = 0;
-
-	while (c.mask < 2 * (an + bn))
-		c.mask = c.mask * 2 + 1;
-	c.table = cnt_alloc((c.mask + 1) * sizeof(*c.table));
-	c.lines = cnt_alloc((an + bn) * sizeof(*c.lines));
-	a = classify(&c, d->a, an);
-	b = classify(&c, d->b, bn);
-	free(c.table);
-	free(c.lines);
-	while (same < an && same < bn && a[same] == b[same])
-		same++;
-	while (an > same && bn > same && a[an - 1] == b[bn - 1]) {
-		an--;
-		bn--;
-	}
-	s.a = a + same;
-	s.b = b + same;
-	s.an = (int)(an - same);
-	s.bn = (int)(bn - same);
-	if (s.an == 0 || s.bn == 0)
-		add_change(&d->all, (struct change){ same, an - same, same, bn - same });
-	else
-		find_changes(&s, same, &d->all);
 }
 
 static void
@@ -344,7 +103,7 @@ static void
 put_lines(struct diff *d, char sign, struct cnt_text *from, size_t lines)
 {
 	for (; lines > 0 && !d->full; lines--) {
-		size_t n = line_length(from->p, from->n);
+		size_t n = cnt_line_length(from->p, from->n);
 
 		if (sign != 0) {
 			put(d, &sign, 1);
@@ -359,7 +118,7 @@ put_lines(struct diff *d, char sign, struct cnt_text *from, size_t lines)
 
 /* A hunk holds all changes between which there is no more than two contexts of lines. */
 static size_t
-in_one_hunk(const struct change *first, size_t left)
+in_one_hunk(const struct cnt_change *first, size_t left)
 {
 	size_t n = 1;
 
@@ -370,9 +129,9 @@ in_one_hunk(const struct change *first, size_t left)
 }
 
 static size_t
-put_hunk(struct diff *d, const struct change *first, size_t left, size_t lines, size_t *a)
+put_hunk(struct diff *d, const struct cnt_change *first, size_t left, size_t lines, size_t *a)
 {
-	const struct change *last = first + in_one_hunk(first, left) - 1;
+	const struct cnt_change *last = first + in_one_hunk(first, left) - 1;
 	size_t from = first->a > CONTEXT ? first->a - CONTEXT : 0, to = 0, b = 0;
 
 	to = last->a + last->an;
@@ -385,7 +144,7 @@ put_hunk(struct diff *d, const struct change *first, size_t left, size_t lines, 
 	put(d, " @@\n", 4);
 	put_lines(d, 0, &d->a, from - *a);
 	*a = from;
-	for (const struct change *c = first; c <= last; c++) {
+	for (const struct cnt_change *c = first; c <= last; c++) {
 		put_lines(d, ' ', &d->a, c->a - *a);
 		put_lines(d, '-', &d->a, c->an);
 		*a = c->a + c->an;
@@ -425,7 +184,7 @@ put_hunks(struct diff *d, size_t lines)
 	size_t done = 0, a = 0, b = 0, whole = 0, shown = 0, hunks = 0;
 
 	while (done < d->all.n && !d->full) {
-		const struct change *c = &d->all.p[done];
+		const struct cnt_change *c = &d->all.p[done];
 
 		put_lines(d, 0, &d->b, c->b - b);
 		done += put_hunk(d, c, d->all.n - done, lines, &a);
@@ -457,10 +216,7 @@ cnt_diff(struct cnt_buf *to, const char *name, struct cnt_text a, struct cnt_tex
 	narrow(&d);
 	an = count_lines(d.a);
 	bn = count_lines(d.b);
-	if (an + bn <= LINES_MAX)
-		compare(&d, an, bn);
-	else
-		add_change(&d.all, (struct change){ .an = an, .bn = bn });
+	cnt_changes_find(&d.all, d.a, an, d.b, bn);
 	put_name(&d, "---", name);
 	put_name(&d, "+++", name);
 	put_hunks(&d, an);

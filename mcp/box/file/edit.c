@@ -83,12 +83,18 @@ apply(const struct cnt_call *c, const char *path, struct cnt_buf *text, int64_t 
 	return 0;
 }
 
-/* patch(1) takes no absolute name: `patch -p0` is run in `/` then, else in the home directory. */
+/* patch(1) takes no absolute name: `patch -p0` is run in `/` then, else in the home directory. Nor
+ * does it take a link: the file that it leads to is named. */
 static void
-state_diff(cJSON *out, const char *path, struct cnt_text before, struct cnt_text after)
+state_diff(cJSON *out, const char *path, const char *asked, struct cnt_text before,
+    struct cnt_text after)
 {
 	struct cnt_buf diff CNT_BUF = { 0 };
+	char *home CNT_FREE = cnt_wall_path("~");
+	size_t n = strlen(home);
 
+	if (asked[0] != '/' && strncmp(path, home, n) == 0 && path[n] == '/')
+		path += n;
 	cnt_diff(&diff, path + strspn(path, "/"), before, after, DIFF_MAX);
 	cnt_json_set_str(out, "diff", diff.p != NULL ? diff.p : "");
 }
@@ -116,8 +122,8 @@ edit_target(struct cnt_call *c, const struct cnt_target *t)
 	cnt_json_set_str(c->out, "path", t->path);
 	cnt_json_set_int(c->out, "replacements", replacements);
 	cnt_json_set_str(c->out, "sha256", sha);
-	state_diff(c->out, cnt_json_str(c->in, "path"), (struct cnt_text){ before.p, before.n },
-	    (struct cnt_text){ after.p, after.n });
+	state_diff(c->out, t->path, cnt_json_str(c->in, "path"),
+	    (struct cnt_text){ before.p, before.n }, (struct cnt_text){ after.p, after.n });
 	return 0;
 }
 

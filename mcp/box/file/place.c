@@ -3,10 +3,12 @@
  * O_TMPFILE, then link: a file without a name vanishes with the process. link(2) cannot
  * replace, so that a replaced file's successor has a name of its own between link and rename; a
  * child of vfork(2) does these two, which the death of this process does not stop. Where there
- * is no O_TMPFILE, or no /proc to name such a file by, it has a temporary name all along.
+ * is no O_TMPFILE, or no /proc to name such a file by, it has a temporary name all along, and a
+ * lock: what was left in the directory by one that was killed is removed by the next.
  */
 #include "mcp/box/file/place.h"
 
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -14,9 +16,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "lib/crypto.h"
 
+#define TEMPORARY	".agent-box-"
+#define LEFT_SECONDS	60		/* between the making of a file and its lock */
 #define XATTR_MAX	65536		/* the kernel's bound on a list and on a value */
 
 static void
@@ -27,7 +32,41 @@ make_name(struct cnt_place *p)
 
 	cnt_random(random, sizeof(random));
 	cnt_hex(random, sizeof(random), hex);
-	snprintf(p->name, sizeof(p->name), ".agent-box-%s", hex);
+	snprintf(p->name, sizeof(p->name), TEMPORARY "%s", hex);
+}
+
+static bool
+is_temporary(const char *name)
+{
+	size_t n = strlen(TEMPORARY);
+
+	return strncmp(name, TEMPORARY, n) == 0 && strlen(name) == n + 16 &&
+	    strspn(name + n, "0123456789abcdef") == 16;
+}
+
+/* Its writer is gone: nobody holds its lock, and nobody is about to. */
+static bool
+is_left(int dir, const char *name)
+{
+	int fd CNT_CLOSE = openat(dir, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st = { 0 };
+
+	return fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_uid == geteuid() && st.st_mtime < time(NULL) - LEFT_SECONDS &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+static void
+remove_left(int dir)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d CNT_DIR = copy != -1 ? fdopendir(copy) : NULL;
+	struct dirent *entry = NULL;
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (is_temporary(entry->d_name) && is_left(dir, entry->d_name))
+			unlinkat(dir, entry->d_name, 0);
 }
 
 int
@@ -62,10 +101,13 @@ cnt_place_open(struct cnt_place *p, int dir)
 		if (p->fd != -1 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 			return p->fd == -1 ? -1 : 0;
 	}
+	remove_left(dir);
 	make_name(p);
 	p->fd = openat(dir, p->name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0666);
 	if (p->fd == -1)
 		p->name[0] = '\0';
+	else
+		(void)flock(p->fd, LOCK_EX | LOCK_NB);
 	return p->fd == -1 ? -1 : 0;
 }
 

@@ -43,17 +43,29 @@ struct content {
 	long		 mode;		/* -1: not asked for */
 };
 
-/* What could not be written whole is taken back, unless somebody else has added to it. */
+/* What could not be written whole is taken back, unless somebody else has added to it. Past a quota
+ * even that may be refused. */
 static int
 append_failed(const struct cnt_target *t, int fd, off_t before, struct cnt_err *e)
 {
 	struct stat st = { 0 };
 	int error = errno;
 
-	if (fstat(fd, &st) == 0 && lseek(fd, 0, SEEK_CUR) == st.st_size)
-		(void)!ftruncate(fd, before);
+	if (fstat(fd, &st) == 0 && lseek(fd, 0, SEEK_CUR) == st.st_size &&
+	    ftruncate(fd, before) == 0)
+		st.st_size = before;
 	errno = error;
-	return cnt_wall_fail(e, t->path);
+	cnt_wall_fail(e, t->path);
+	return st.st_size <= before ? -1 : cnt_hint(e, "the file has grown all the same: it was "
+	    "%lld bytes and is %lld", (long long)before, (long long)st.st_size);
+}
+
+/* Room for all of it before the first byte, where the file system can say. */
+static int
+reserve(int fd, off_t from, size_t n)
+{
+	return n == 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, from, (off_t)n) == 0 ||
+	    (errno != ENOSPC && errno != EDQUOT && errno != EFBIG) ? 0 : -1;
 }
 
 static int
@@ -69,6 +81,8 @@ append(const struct cnt_target *t, const struct content *new, mode_t *mode, stru
 		return cnt_target_changed(t, e);
 	if (cnt_place_room(t->dir, (int64_t)new->n, t->path, e) == -1)
 		return -1;
+	if (reserve(fd, st.st_size, new->n) == -1)
+		return cnt_wall_fail(e, t->path);
 	if (cnt_file_write(fd, new->bytes, new->n) == -1)
 		return append_failed(t, fd, st.st_size, e);
 	flock(t->old, LOCK_UN);		/* what follows takes long, and is no one else's concern */

@@ -160,10 +160,19 @@ reserve(int dir, const struct cnt_record *r)
 	    make_room(dir, "spare", room_for(text)) : -1;
 }
 
+static int
+fail_to_make(const char *id, struct cnt_err *e)
+{
+	char *path CNT_FREE = cnt_format("%s/.local/state/agent-box/process/%s",
+	    cnt_user_self()->home, id);
+
+	return cnt_wall_fail(e, path);
+}
+
 int
 cnt_process_create(struct cnt_record *r, struct cnt_err *e)
 {
-	int root CNT_CLOSE = cnt_state_processes(e), dir = -1;
+	int root CNT_CLOSE = cnt_state_processes(true, e), dir = -1;
 	unsigned *ids CNT_FREE = NULL;
 	size_t n = root != -1 ? cnt_process_ids(root, &ids) : 0;
 
@@ -175,12 +184,11 @@ cnt_process_create(struct cnt_record *r, struct cnt_err *e)
 		if (mkdirat(root, r->id, 0700) == 0)
 			dir = lock_new(root, r->id);
 		else if (errno != EEXIST)
-			return cnt_fail_sys(e, "%s/.local/state/agent-box/process/%s",
-			    cnt_user_self()->home, r->id);
+			return fail_to_make(r->id, e);
 	}
 	if (reserve(dir, r) == 0)
 		return dir;
-	cnt_fail_sys(e, "%s: its record", r->id);
+	fail_to_make(r->id, e);
 	cnt_process_remove(dir, r->id);
 	close(dir);
 	return -1;
@@ -279,10 +287,10 @@ fail_unknown(int root, const char *id, struct cnt_err *e)
 int
 cnt_process_find(const char *id, struct cnt_process *p, struct cnt_err *e)
 {
-	int root CNT_CLOSE = cnt_state_processes(e);
+	int root CNT_CLOSE = cnt_state_processes(false, e);
 	struct cnt_err why = { 0 };
 
-	if (root == -1)
+	if (root == -1 && e->code != CNT_OK)
 		return -1;
 	if (id_of(id) != 0 && cnt_process_open(root, id_of(id), p, &why) == 0)
 		return 0;

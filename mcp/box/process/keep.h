@@ -55,7 +55,7 @@ struct cnt_told {
 	pid_t	pids[256];		/* the first of them */
 };
 
-/* keep_ask.c: the other side. -1: there is no keeper any more, or it takes nobody. */
+/* keep-ask.c: the other side. -1: there is no keeper any more, or it takes nobody. */
 int	cnt_keep_connect(int dir);
 
 /* 1: told; 0: not before the deadline (cnt_ticks_us), or not at all when it is already over; -1: it

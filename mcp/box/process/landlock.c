@@ -19,21 +19,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 
+#include "lib/landlock.h"
 #include "mcp/box/box.h"
-
-/* Later than the headers that this is built with may be. */
-#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
-#define LANDLOCK_ACCESS_FS_TRUNCATE	(1ULL << 14)		/* ABI 3, Linux 6.2 */
-#endif
-#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
-#define LANDLOCK_ACCESS_FS_IOCTL_DEV	(1ULL << 15)		/* ABI 5, Linux 6.10 */
-#endif
-#define SCOPES				3ULL	/* abstract sockets, signals: ABI 6, Linux 6.12 */
-#define ABI_MIN				3
-#define ABI_IOCTL			5
-#define ABI_SCOPES			6
 
 #define READ	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
 	LANDLOCK_ACCESS_FS_READ_DIR)
@@ -49,11 +37,6 @@
 	BIT(CAP_KILL) | BIT(CAP_SETGID) | BIT(CAP_SETUID) | BIT(CAP_SETPCAP) | \
 	BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_NET_RAW) | BIT(CAP_SYS_CHROOT) | \
 	BIT(CAP_AUDIT_WRITE) | BIT(CAP_SETFCAP))
-
-/* As the kernel has it from ABI 6 on; zeros are taken by all. */
-struct ruleset_attr {
-	__u64	fs, net, scoped;
-};
 
 static int abi;				/* 0: nothing is enforced */
 
@@ -76,10 +59,20 @@ refuse(struct cnt_err *e, const char *why)
 }
 
 int
+cnt_landlock_take(long version, struct cnt_err *e)
+{
+	if (version == -1)
+		return refuse(e, "this kernel has no Landlock");
+	if (version < CNT_ABI_TRUNCATE)
+		return refuse(e, "this kernel's Landlock is too old");
+	abi = (int)version;
+	return 0;
+}
+
+int
 cnt_landlock_init(struct cnt_err *e)
 {
 	const char *asked = getenv("AGENTBOX_ENFORCE");
-	long version = 0;
 
 	if (asked == NULL || asked[0] == '\0' || strcmp(asked, "0") == 0)
 		return 0;
@@ -90,13 +83,7 @@ cnt_landlock_init(struct cnt_err *e)
 		cnt_fail(e, CNT_INVALID, "AGENTBOX_ENFORCE: there is no AGENTBOX_ROOT to enforce");
 		return cnt_hint(e, "set AGENTBOX_ROOT to the directory that commands are held to");
 	}
-	version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (version == -1)
-		return refuse(e, "this kernel has no Landlock");
-	if (version < ABI_MIN)
-		return refuse(e, "this kernel's Landlock is too old");
-	abi = (int)version;
-	return 0;
+	return cnt_landlock_take(cnt_landlock_abi(), e);
 }
 
 /* What is not there needs no rule. */
@@ -115,7 +102,7 @@ static int
 allow_devices(int ruleset)
 {
 	__u64 use = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-	    LANDLOCK_ACCESS_FS_TRUNCATE | (abi >= ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0);
+	    LANDLOCK_ACCESS_FS_TRUNCATE | (abi >= CNT_ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0);
 
 	for (size_t i = 0; i < nitems(devices); i++)
 		if (allow(ruleset, devices[i], use) == -1)
@@ -126,9 +113,9 @@ allow_devices(int ruleset)
 int
 cnt_landlock_open(int *fd)
 {
-	const struct ruleset_attr attr = {
-		.fs = FS | (abi >= ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0),
-		.scoped = abi >= ABI_SCOPES ? SCOPES : 0,
+	const struct cnt_landlock attr = {
+		.fs = FS | (abi >= CNT_ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0),
+		.scoped = abi >= CNT_ABI_SCOPES ? CNT_LANDLOCK_SCOPES : 0,
 	};
 	char *tmp CNT_FREE = cnt_landlock_tmpdir();
 	int ruleset CNT_CLOSE = -1;

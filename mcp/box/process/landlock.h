@@ -10,6 +10,10 @@
 /* Called once, after cnt_wall_init. Asked for and not to be had: CNT_UNAVAILABLE. */
 int	cnt_landlock_init(struct cnt_err *e);
 
+/* Its second half. version: the kernel's Landlock ABI, -1: it has none. CNT_UNAVAILABLE where that
+ * is too old to hold anything. */
+int	cnt_landlock_take(long version, struct cnt_err *e);
+
 /* The rules as a descriptor, in *fd: -1 when nothing is enforced. -1 and errno: the command must
  * not be run. */
 int	cnt_landlock_open(int *fd);

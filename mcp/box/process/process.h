@@ -27,6 +27,7 @@ struct cnt_record {
 	int64_t	 log_bytes;		/* when it ended */
 	int64_t	 log_stopped;		/* the log could not be written from here on; -1 */
 	int64_t	 cpu_us, peak_bytes;	/* of all that has been reaped; -1: not known yet */
+	bool	 alone;			/* it has ended, and nothing that it started runs on */
 };
 
 /* record.c */

@@ -46,6 +46,7 @@ cnt_record_json(const struct cnt_record *r)
 	cnt_json_set_int(j, "log_stopped", r->log_stopped);
 	cnt_json_set_int(j, "cpu_us", r->cpu_us);
 	cnt_json_set_int(j, "peak_bytes", r->peak_bytes);
+	cnt_json_set_bool(j, "alone", r->alone);
 	return j;
 }
 
@@ -112,6 +113,7 @@ cnt_record_parse(const char *text, size_t n, struct cnt_record *r, struct cnt_er
 	r->cwd = cnt_strdup(cwd);
 	r->name = cnt_json_str(j, "name") != NULL ? cnt_strdup(cnt_json_str(j, "name")) : NULL;
 	r->input = cnt_json_bool(j, "input");
+	r->alone = cnt_json_bool(j, "alone");
 	return 0;
 }
 

@@ -173,6 +173,8 @@ start(struct cnt_keep *k, struct cnt_command *c, struct cnt_kept *kept, struct c
 		errno = kept->error;
 		cnt_fail_sys(e, "process_start: /bin/sh or its record");
 		e->code = CNT_UNAVAILABLE;
+		if (e->sys == ENOSPC || e->sys == EDQUOT)
+			cnt_wall_hint_full(e, e->sys);
 	}
 	if (pid == -1 || kept->error != 0)
 		cnt_process_remove(k->dir, k->r.id);
@@ -253,7 +255,7 @@ list_one(const struct cnt_process *p, cJSON *j)
 	cnt_json_set_int(j, "pid", p->r.pid);
 	set_command(j, p->r.command);
 	cnt_process_facts(p, j, true);
-	if (p->kept && p->r.ended != 0)
+	if (p->kept && p->r.ended != 0 && !p->r.alone)
 		cnt_json_set_bool(j, "left_running", true);
 	set_time(j, "started", p->r.started);
 	if (p->r.ended != 0)
@@ -270,12 +272,12 @@ list_one(const struct cnt_process *p, cJSON *j)
 static int
 process_list(struct cnt_call *c)
 {
-	int root CNT_CLOSE = cnt_state_processes(c->err);
+	int root CNT_CLOSE = cnt_state_processes(false, c->err);
 	cJSON *all = cJSON_AddArrayToObject(c->out, "processes");
 	unsigned *ids CNT_FREE = NULL;
 	size_t n = root != -1 ? cnt_process_ids(root, &ids) : 0;
 
-	if (root == -1)
+	if (root == -1 && c->err->code != CNT_OK)
 		return -1;
 	for (size_t i = n; i > 0; i--) {
 		struct cnt_process p CNT_PROCESS = { .dir = -1 };

@@ -29,6 +29,15 @@ const struct cnt_field cnt_usage_fields[] = {
 static char *group_peak;		/* path of memory.peak; NULL: none */
 
 void
+cnt_usage_group(const char *directory)
+{
+	char *path CNT_FREE = cnt_format("%s/memory.peak", directory);
+
+	free(group_peak);
+	group_peak = access(path, W_OK) == 0 ? take(&path) : NULL;
+}
+
+void
 cnt_usage_init(void)
 {
 	static const char *const roots[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
@@ -40,10 +49,9 @@ cnt_usage_init(void)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		for (size_t i = 0; i < nitems(roots) && group_peak == NULL; i++) {
-			char *path CNT_FREE = cnt_format("%s%s/memory.peak", roots[i], line + 3);
+			char *group CNT_FREE = cnt_format("%s%s", roots[i], line + 3);
 
-			if (access(path, W_OK) == 0)
-				group_peak = take(&path);
+			cnt_usage_group(group);
 		}
 	}
 }

@@ -18,6 +18,9 @@ struct cnt_usage {
 /* Said once before serving: where this session's control group is. */
 void	cnt_usage_init(void);
 
+/* This directory is it; where the kernel has no memory.peak in it, there is none. */
+void	cnt_usage_group(const char *directory);
+
 /* Before a command: a descriptor by which the group's peak counts from now on; -1: none. */
 int	cnt_usage_begin(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The git repository around a directory: how far up it begins, what the directory is called
- * below its root, and the patterns between. Parents are opened below the wall, so what lies
+ * below its root, the patterns between, and those that stand in no directory of it; of the user's
+ * own only where they are looked for by default. Parents are opened below the wall, so what lies
  * above AGENTBOX_ROOT is never asked; a repository ends at its file system's border, as git's does.
  */
 #include <sys/stat.h>
@@ -14,16 +15,16 @@
 
 #define PATTERNS_MAX	((size_t)4 << 20)	/* bytes of one file */
 #define LEVELS_MAX	64
+#define USERS_OWN	"~/.config/git/ignore"	/* core.excludesFile, when nothing else is said */
 
 struct level {
 	int	 fd;
 	char	*name;			/* of the level below it, in it */
 };
 
-struct cnt_ignore *
-cnt_ignore_read(struct cnt_ignore *up, int dir, const char *name, size_t base)
+static struct cnt_ignore *
+read_patterns(struct cnt_ignore *up, int fd, size_t base)
 {
-	int fd CNT_CLOSE = cnt_file_open_in(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	struct cnt_buf b CNT_BUF = { 0 };
 	struct stat st = { 0 };
 	char bytes[16384];
@@ -34,6 +35,22 @@ cnt_ignore_read(struct cnt_ignore *up, int dir, const char *name, size_t base)
 	while (b.n < PATTERNS_MAX && (n = read(fd, bytes, sizeof(bytes))) > 0)
 		cnt_buf_add(&b, bytes, (size_t)n);
 	return b.n > 0 ? cnt_ignore_parse(up, b.p, b.n, base) : up;
+}
+
+struct cnt_ignore *
+cnt_ignore_read(struct cnt_ignore *up, int dir, const char *name, size_t base)
+{
+	int fd CNT_CLOSE = cnt_file_open_in(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	return read_patterns(up, fd, base);
+}
+
+struct cnt_ignore *
+cnt_ignore_repository(int dir, size_t base)
+{
+	int fd CNT_CLOSE = cnt_wall_open(USERS_OWN, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	return cnt_ignore_read(read_patterns(NULL, fd, base), dir, ".git/info/exclude", base);
 }
 
 static bool
@@ -105,8 +122,7 @@ cnt_ignore_outer(int dir, const char *path, struct cnt_buf *prefix)
 {
 	struct level up[LEVELS_MAX];
 	size_t n = climb(dir, path, up);
-	struct cnt_ignore *i = n > 0 ?
-	    cnt_ignore_read(NULL, up[n - 1].fd, ".git/info/exclude", 0) : NULL;
+	struct cnt_ignore *i = n > 0 ? cnt_ignore_repository(up[n - 1].fd, 0) : NULL;
 	bool ignored = false;
 
 	while (n > 0) {

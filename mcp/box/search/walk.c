@@ -139,7 +139,7 @@ patterns_of(struct cnt_ignore *up, int dir, const struct names *all, size_t base
 	struct cnt_ignore *i = up;
 
 	if (all->git)
-		i = cnt_ignore_read(NULL, dir, ".git/info/exclude", base);
+		i = cnt_ignore_repository(dir, base);
 	return all->gitignore ? cnt_ignore_read(i, dir, ".gitignore", base) : i;
 }
 

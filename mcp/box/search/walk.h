@@ -82,4 +82,8 @@ struct cnt_ignore	*cnt_ignore_outer(int dir, const char *path, struct cnt_buf *p
 struct cnt_ignore	*cnt_ignore_read(struct cnt_ignore *up, int dir, const char *name,
 			    size_t base);
 
+/* outer.c: those of the user for all repositories, and of the repository whose root dir is for all
+ * its directories; NULL where there are none. */
+struct cnt_ignore	*cnt_ignore_repository(int dir, size_t base);
+
 #endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Into one box, to its agent-box. This process never reads what the box sends: the descriptors are
+ * the box's from the start. It says what became of the box when that ends the session: deleted,
+ * stopped or restarted while in use.
+ */
+#include "mcp/entry.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+
+#include "lib/enter.h"
+#include "lib/file.h"
+#include "lib/life.h"
+#include "lib/paths.h"
+
+#define SAID_MAX	65536
+#define STARTS		"start_container starts it (`cnt start %s`)"
+
+/* What another verb says with --json, as our own error. */
+static int
+fail_as_said(int fd, const char *box, struct cnt_err *e)
+{
+	char *path CNT_FREE = cnt_format("/proc/self/fd/%d", fd);
+	struct cnt_buf said CNT_BUF = { 0 };
+	struct cnt_err ignored = { 0 };
+	cJSON *j CNT_JSON = cnt_file_read(path, SAID_MAX, &said, &ignored) == 0 && said.n > 0 ?
+	    cnt_json_parse(said.p, said.n, &ignored) : NULL;
+	const cJSON *error = cnt_json_get(j, "error");
+	const char *name = cnt_json_str(error, "code"), *text = cnt_json_str(error, "message");
+	enum cnt_code code = CNT_NOTFOUND;
+
+	if (name == NULL || text == NULL)
+		return cnt_fail(e, CNT_SYSTEM, "%s: could not be started", box);
+	while (code < CNT_DENIED && strcmp(cnt_code_name(code), name) != 0)
+		code++;
+	cnt_fail(e, code, "%s", text);
+	return cnt_hint(e, "%s", cnt_json_str(error, "hint") != NULL ?
+	    cnt_json_str(error, "hint") : "");
+}
+
+/* By `cnt start`, which is authorized and recorded as what it is. */
+static int
+start(const char *box, struct cnt_err *e)
+{
+	char *program CNT_FREE = cnt_path_beside("cnt-start");
+	char *argv[] = { program, (char *)(uintptr_t)"--json", (char *)(uintptr_t)box, NULL };
+	int said CNT_CLOSE = memfd_create("said", MFD_CLOEXEC), status = -1;
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, said, 1);
+	errno = posix_spawn(&pid, program, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (errno != 0)
+		return cnt_fail_sys(e, "%s", program);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return status == 0 ? 0 : fail_as_said(said, box, e);
+}
+
+static int
+go_in(struct cnt_call *c, const struct cnt_entry *en, struct cnt_ended *ended)
+{
+	int r = cnt_enter(en, ended, c->err);
+
+	if (r == 0 || c->err->code != CNT_NO)
+		return r;
+	if (!cnt_json_bool(c->in, "start"))
+		return cnt_hint(c->err, STARTS, en->box);
+	*c->err = (struct cnt_err){ 0 };
+	if (start(en->box, c->err) == -1 && c->err->code != CNT_NO)
+		return -1;
+	*c->err = (struct cnt_err){ 0 };	/* running already: another start was first */
+	return cnt_enter(en, ended, c->err);
+}
+
+/* Did whoever speaks to the box end the session? */
+static bool
+input_has_ended(void)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* Whoever speaks to the box is to know at once that nobody hears it any more. */
+static void
+leave_input(void)
+{
+	int null CNT_CLOSE = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	dup2(null, STDIN_FILENO);
+}
+
+/* 0: the box is still what was entered. A verb that ends it holds its lock. */
+static int
+tell_end(struct cnt_call *c, const struct cnt_life *l, pid_t init)
+{
+	const char *box = l->box.name;
+	struct cnt_err e = { 0 };
+	struct cnt_box row;
+	pid_t now = -1;
+	int lock CNT_CLOSE = -1;
+	int r = cnt_box_hold(c->store, box, CNT_LIFE_WAIT_MS, &lock, &row, &e);
+	bool busy = r == -1 && e.code == CNT_BUSY, gone = r == -1 && e.code == CNT_NOTFOUND;
+	bool runs = !gone && cnt_box_init(&l->instance, box, &now, NULL, NULL, &e) == 1;
+
+	if (runs && now == init && !busy)
+		return 0;
+	fputc('\n', stdout);	/* the box's last line may be torn */
+	cnt_fail(c->err, gone ? CNT_NOTFOUND : CNT_NO, "%s: %s %s while in use", box,
+	    busy ? "is being" : "was", gone ? "deleted" : runs && !busy ? "restarted" : "stopped");
+	if (gone)
+		return cnt_hint(c->err, "list_containers shows the boxes");
+	if (runs && !busy)
+		return cnt_hint(c->err, "what ran in it has ended; the next call goes in again");
+	return cnt_hint(c->err, STARTS, box);
+}
+
+static int
+enter(struct cnt_call *c)
+{
+	bool reads = c->verb == &cnt_entry_reads || cnt_json_bool(c->in, "read_only");
+	char *argv[] = { (char *)(uintptr_t)"agent-box",
+	    reads ? (char *)(uintptr_t)"--read-only" : NULL, NULL };
+	char *agent CNT_FREE = cnt_path_beside("agent-box");
+	int memfd CNT_CLOSE = -1;
+	struct cnt_life l CNT_LIFE = { .lock = -1 };
+	struct cnt_ended ended = { 0 };
+	struct cnt_entry en = { .box = l.box.name, .argv = argv, .keep = true,
+	    .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
+	int r;
+
+	if (reads && cnt_json_bool(c->in, "start"))
+		return cnt_fail(c->err, CNT_INVALID, "start: --read-only changes nothing");
+	if (cnt_life_begin(c, &l, -1) == -1 || cnt_enter_seal(agent, &memfd, c->err) == -1)
+		return -1;
+	en.tag = l.instance.tag;
+	en.memfd = memfd;
+	r = go_in(c, &en, &ended);
+	c->status = ended.status;
+	if (ended.init == 0 || input_has_ended())
+		return r;
+	leave_input();
+	return tell_end(c, &l, ended.init) == -1 ? -1 : r;
+}
+
+static const struct cnt_field params[] = {
+	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED,
+	    .help = "be this box's agent-box" },
+	{ .name = "read_only", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "offer only tools that change nothing" },
+	{ .name = "start", .type = CNT_BOOLEAN, .def = "false",
+	    .help = "start the box when it is stopped" },
+	{ 0 }
+};
+
+#define ENTRY \
+	.name = "mcp", .title = "MCP server", .group = "Agents", \
+	.summary = "serve MCP on standard input and output", \
+	.about = "The MCP server of one box: its agent-box, on standard input and output.", \
+	.boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_OPEN_WORLD, \
+	.interactive = true, .passes_status = true, .params = params, .run = enter
+
+/* Both are recorded, whatever they change. */
+const struct cnt_verb cnt_entry = { .scope = "containers:write", ENTRY };
+const struct cnt_verb cnt_entry_reads = { .scope = "containers:read", ENTRY };
+
+const struct cnt_verb *
+cnt_entry_for(const struct cnt_caller *c, bool reads, struct cnt_err *e)
+{
+	struct cnt_err ignored = { 0 };
+
+	if (reads && cnt_caller_may(c, &cnt_entry, &ignored) == -1)
+		return cnt_caller_may(c, &cnt_entry_reads, e) == 0 ? &cnt_entry_reads : NULL;
+	return cnt_caller_may(c, &cnt_entry, e) == 0 ? &cnt_entry : NULL;
+}
