@@ -33,6 +33,15 @@ cnt_code_name(enum cnt_code code)
 	return codes[code].name;
 }
 
+enum cnt_code
+cnt_code_named(const char *name)
+{
+	for (enum cnt_code c = CNT_NOTFOUND; name != NULL && c <= CNT_DENIED; c++)
+		if (strcmp(codes[c].name, name) == 0)
+			return c;
+	return CNT_NO;
+}
+
 int
 cnt_code_exit(enum cnt_code code)
 {

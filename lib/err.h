@@ -44,6 +44,7 @@ int	cnt_fail_sys(struct cnt_err *e, const char *fmt, ...) CNT_PRINTF(2, 3);
 int	cnt_hint(struct cnt_err *e, const char *fmt, ...) CNT_PRINTF(2, 3);
 
 const char	*cnt_code_name(enum cnt_code code);	/* "not_found" … */
+enum cnt_code	 cnt_code_named(const char *name);	/* of an error; CNT_NO when it is none's */
 int		 cnt_code_exit(enum cnt_code code);
 
 /* {"code":…,"message":…,"hint":…}; the caller owns it. */

@@ -33,13 +33,10 @@ fail_as_said(int fd, const char *box, struct cnt_err *e)
 	    cnt_json_parse(said.p, said.n, &ignored) : NULL;
 	const cJSON *error = cnt_json_get(j, "error");
 	const char *name = cnt_json_str(error, "code"), *text = cnt_json_str(error, "message");
-	enum cnt_code code = CNT_NOTFOUND;
 
 	if (name == NULL || text == NULL)
 		return cnt_fail(e, CNT_SYSTEM, "%s: could not be started", box);
-	while (code < CNT_DENIED && strcmp(cnt_code_name(code), name) != 0)
-		code++;
-	cnt_fail(e, code, "%s", text);
+	cnt_fail(e, cnt_code_named(name), "%s", text);
 	return cnt_hint(e, "%s", cnt_json_str(error, "hint") != NULL ?
 	    cnt_json_str(error, "hint") : "");
 }

@@ -48,15 +48,6 @@ wrong(struct script *s, const char *what)
 	return cnt_hint(s->c->err, "with --mcp it must write one answer and nothing but MCP");
 }
 
-static enum cnt_code
-code_named(const char *name)
-{
-	for (enum cnt_code c = CNT_NOTFOUND; name != NULL && c <= CNT_DENIED; c++)
-		if (strcmp(cnt_code_name(c), name) == 0)
-			return c;
-	return CNT_NO;
-}
-
 /* {"error":{"code","message","hint"}} as cnt's own verbs have it, or any text. */
 static int
 failed(struct script *s, const char *text)
@@ -66,7 +57,7 @@ failed(struct script *s, const char *text)
 	const cJSON *error = cnt_json_get(j, "error");
 	const char *message = cnt_json_str(error, "message"), *hint = cnt_json_str(error, "hint");
 
-	cnt_fail(s->c->err, code_named(cnt_json_str(error, "code")), "%s",
+	cnt_fail(s->c->err, cnt_code_named(cnt_json_str(error, "code")), "%s",
 	    message != NULL ? message : text);
 	return hint != NULL ? cnt_hint(s->c->err, "%s", hint) : -1;
 }
