@@ -96,7 +96,7 @@ veth_of(const char *name, char veth[IF_NAMESIZE])
 
 /* What is left when the monitor is gone, however it went: processes, cgroups, the AppArmor profile,
  * the veth. Names in the cgroup tree with a `.` are never a box's: NAME.start holds a start that
- * has not come to its end. */
+ * has not come to its end. It goes first: it could still put a monitor into an empty cgroup. */
 static int
 sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 {
@@ -135,15 +135,24 @@ cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double 
 	return sweep(i, name, e);
 }
 
-/* The starter goes first: it is what could still put a monitor into an empty cgroup. */
+/* A monitor that has lost its starter gives up, but only when its box has begun to run: NAME.start,
+ * which is removed last of all, tells such a box from one that stays. */
+int
+cnt_box_settle(const struct cnt_instance *i, const char *name, struct cnt_err *e)
+{
+	const char *v2 = cnt_cgroup_v2();
+	char *start CNT_FREE = cnt_format("%s/%s/%s.start", v2 != NULL ? v2 : "", i->tag, name);
+
+	return access(start, F_OK) == -1 ? 0 : sweep(i, name, e);
+}
+
 int
 cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 {
-	char *start CNT_FREE = cnt_format("%s.start", name);
 	char list[1024];
 	int error = 0;
 
-	if (cnt_cgroup_remove(i->tag, start, e) == -1)
+	if (cnt_box_settle(i, name, e) == -1)
 		return -1;
 	if (*cnt_running_monitors(i, name, &error, list, sizeof(list)) != '\0')
 		return 0;

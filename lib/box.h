@@ -81,8 +81,9 @@ int	cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pi
 int	cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
 	    int *pidfd, struct cnt_err *e);
 
-/* Takes away what a killed start left: TAG/NAME.start with all in it, and the rest unless there is
- * a monitor. The caller holds the lock. */
+/* For whoever holds the lock. Undoes a start that was cut short, however far it came; then also
+ * what is left of a box that does not run. */
+int	cnt_box_settle(const struct cnt_instance *i, const char *name, struct cnt_err *e);
 int	cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e);
 
 /* Waits until the box answers: "exec": a command can run; "ssh": its port 22 answers. */

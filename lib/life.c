@@ -22,7 +22,8 @@ cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *name, i
 	if (cnt_store_box_get(c->store, name, &l->box, c->err) == -1)
 		return -1;
 	if (wait_ms >= 0 &&
-	    cnt_box_hold(c->store, name, wait_ms, &l->lock, &l->box, c->err) == -1)
+	    (cnt_box_hold(c->store, name, wait_ms, &l->lock, &l->box, c->err) == -1 ||
+	    cnt_box_settle(&l->instance, name, c->err) == -1))
 		return -1;
 	if (l->box.state != CNT_READY) {
 		cnt_fail(c->err, CNT_BUSY, "%s: is being made or deleted", name);
