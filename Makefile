@@ -24,7 +24,7 @@ ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffuncti
 # CROSS=aarch64-linux-gnu- makes agent-box, and nothing else, for another machine, with its libcrypto (sh/cross).
 # Headers that are the same everywhere are this host's.
 PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base check check-result crypto describe err file json \
-          landlock print process utf8 value)) mcp/*.c)
+          json-escape json-member landlock print process utf8 value)) mcp/*.c)
 LIBSRC  = $(if $(CROSS),$(PARTS),$(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c)))
 BOXSRC  = $(wildcard mcp/box/*.c mcp/box/*/*.c)
 OTHERS  = cnt-dropin

@@ -37,6 +37,8 @@ struct cnt_hierarchy {
 
 const struct cnt_hierarchy *cnt_cgroup_hierarchies(size_t *n);
 const char *cnt_cgroup_v2(void);		/* its directory, or NULL */
+/* That of a v1 controller, mounted as "memory", or with others as "cpu,cpuacct"; or NULL. */
+const char *cnt_cgroup_v1(const char *controller);
 
 /* A session: a leaf of the box's cgroup in the v2 hierarchy, which the box's root cannot leave,
  * named for the process that owns it so that a left-over one is known by its dead owner. In v1
