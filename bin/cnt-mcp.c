@@ -108,10 +108,12 @@ serve(struct cnt_call *c)
 	struct cnt_ways ways = { .caller = c->caller, .start = cnt_json_bool(c->in, "start"),
 	    .read_only = cnt_json_bool(c->in, "read_only") };
 	struct mcp m = { .catalogue = { .platform = strstr(sets, "platform") != NULL,
-	    .box = strstr(sets, "box") != NULL, .read_only = cnt_json_bool(c->in, "read_only") } };
+	    .box = strstr(sets, "box") != NULL, .read_only = ways.read_only } };
+	bool whole = m.catalogue.platform && m.catalogue.box && !ways.read_only;
 	struct cnt_offer o = {
 		.name = "cnt", .title = "cnt: boxes for agents", .version = CNT_VERSION,
-		.instructions = cnt_guide, .offered = &cnt_guide_offered,
+		.instructions = whole ? cnt_guide : cnt_guide_in_part,
+		.offered = whole ? &cnt_guide_offered : NULL,
 		.tools = tools, .call = call, .cancel = cancel, .ending = ending, .arg = &m,
 	};
 	pid_t *groups CNT_FREE = NULL;

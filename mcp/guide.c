@@ -15,12 +15,15 @@
 	"\"content\":\"uname -sr; sudo id -un\"}" between \
 	"shell_exec {\"box\":\"" box "\",\"command\":\"sh hello.sh\"}" after
 
-const char cnt_guide[] =
-    "Linux boxes (system containers): each has its own systemd, users and apt, and persists until "
-    "delete_container. A working box in three calls: " CALLS("web", "; ", ". ")
-    "Tools that take `box` work as its user, in its home; sudo asks for no password. "
-    "list_containers shows what exists. A command's status other than 0 is an answer; an operation "
-    "that failed has isError and {error:{code,message,hint}}: do as the hint says.";
+#define WHAT "Linux boxes (system containers): each has its own systemd, users and apt, and persists"
+#define INSIDE "Tools that take `box` work as its user, in its home; sudo asks for no password. "
+#define ANSWERS "A command's status other than 0 is an answer; an operation that failed has " \
+	"isError and {error:{code,message,hint}}: do as the hint says."
+
+const char cnt_guide[] = WHAT " until delete_container. A working box in three calls: "
+    CALLS("web", "; ", ". ") INSIDE "list_containers shows what exists. " ANSWERS;
+
+const char cnt_guide_in_part[] = WHAT ". " INSIDE ANSWERS;
 
 static const struct cnt_field params[] = {
 	{ .name = "name", .type = CNT_BOX, .def = "work", .help = "of the new box; default work" },

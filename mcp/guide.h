@@ -7,7 +7,11 @@
 
 #include "mcp/server.h"
 
-extern const char	cnt_guide[];	/* at most 600 bytes: clients put it in every prompt */
+/* At most 600 bytes: clients put it in every prompt. */
+extern const char	cnt_guide[];
 extern const struct cnt_offered	cnt_guide_offered;
+
+/* Where not all tools are offered that a new box takes: names none. */
+extern const char	cnt_guide_in_part[];
 
 #endif

@@ -69,4 +69,15 @@ subtest 'the prompt' => sub {
 	is(prompt('"name":"old_box"')->{error}{code}, -32602, 'and a prompt that is not there');
 };
 
+for my $how (['--tools', 'platform'], ['--tools', 'box'], ['--read-only']) {
+	subtest "with @$how" => sub {
+		my $part = Client->start("$build/bin/cnt-mcp", @$how);
+		my $result = $part->initialize->{result};
+		my %there = map { $_->{name} => 1 } @{ $part->ask(qq({"jsonrpc":"2.0","id":2,"method":"tools/list"}))->{result}{tools} };
+		cmp_ok(scalar keys %there, '>', 3, 'some tools are offered');
+		is_deeply([grep { !$there{$_} } $result->{instructions} =~ /(\w+_\w+)/g], [], 'and no other is named');
+		ok(!$result->{capabilities}{prompts}, 'nor a prompt that needs it');
+	};
+}
+
 done_testing;
