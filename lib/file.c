@@ -259,12 +259,17 @@ remove_dir(struct removal *r, int parent, const char *name, int depth)
 	return -1;
 }
 
+/* After a power cut a database says what it said, and a tree removed before may be there again: not
+ * this one, whoever removed it. EINVAL: a file system that is on no disk. */
 int
 cnt_file_remove_tree(const char *path, struct cnt_err *e)
 {
 	struct removal r = { .top = -1 };
+	char *above CNT_FREE = cnt_format("%.*s/", (int)(strrchr(path, '/') - path), path);
+	CNT_CLOSE int dir = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (remove_dir(&r, AT_FDCWD, path, 0) == -1)
+	if (remove_dir(&r, AT_FDCWD, path, 0) == -1 ||
+	    (dir != -1 && fsync(dir) == -1 && errno != EINVAL))
 		return cnt_fail_sys(e, "%s: cannot be removed", path);
 	return 0;
 }

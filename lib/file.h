@@ -34,7 +34,8 @@ int	cnt_file_write(int fd, const void *bytes, size_t n);
  * errno. */
 int	cnt_file_put(const char *path, const char *text);
 
-/* Removes a tree, staying on its file system and following nothing. Absent: 0. */
+/* Removes the tree at an absolute path, staying on its file system and following nothing; that it
+ * is gone is on the disk when this returns. Absent: 0. */
 int	cnt_file_remove_tree(const char *path, struct cnt_err *e);
 
 #endif

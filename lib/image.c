@@ -137,11 +137,16 @@ discard(const char *id, struct tmp *t, struct cnt_err *e)
 	return CNT_STEP("the image's files are moved away", e);
 }
 
-/* Under the lock: a row, and its files as discard does it. */
+/* Under the lock, which is the directory of all images: a row, and its files as discard does it.
+ * The row goes when the files are away on the disk too, whoever moved them. */
 static int
-forget(struct cnt_store *s, const char *id, struct tmp *t, struct cnt_err *e)
+forget(struct cnt_store *s, const char *id, int images, struct tmp *t, struct cnt_err *e)
 {
-	if (discard(id, t, e) == -1 || cnt_store_image_remove(s, id, e) == -1)
+	if (discard(id, t, e) == -1)
+		return -1;
+	if (fsync(images) == -1)
+		return cnt_fail_sys(e, "images");
+	if (cnt_store_image_remove(s, id, e) == -1)
 		return -1;
 	return CNT_STEP("the image's row is gone", e);
 }
@@ -158,7 +163,7 @@ cnt_image_recover(struct cnt_store *s, struct cnt_err *e)
 		return -1;
 	for (size_t k = 0; k < n; k++) {
 		struct tmp left = { NULL, -1 };
-		int r = images[k].state == CNT_READY ? 0 : forget(s, images[k].id, &left, e);
+		int r = images[k].state == CNT_READY ? 0 : forget(s, images[k].id, lock, &left, e);
 
 		if (left.fd != -1)
 			close(left.fd);
@@ -210,7 +215,7 @@ enter(struct cnt_store *s, struct tmp *t, struct cnt_image *i, struct cnt_err *e
 	if (e->code != CNT_NOTFOUND)
 		return -1;
 	/* A row of this id that is not READY was left behind; there need not be one. */
-	if (forget(s, i->id, &stale, e) == -1 && e->code != CNT_NOTFOUND)
+	if (forget(s, i->id, lock, &stale, e) == -1 && e->code != CNT_NOTFOUND)
 		return -1;
 	return enter_image(s, t, i, lock, e);
 }
@@ -307,7 +312,7 @@ cnt_image_delete(struct cnt_store *s, const char *ref, struct cnt_image *i, stru
 	    cnt_store_image_state(s, i->id, CNT_DELETING, e) == -1 ||
 	    CNT_STEP("the image's row says deleting", e) == -1)
 		return -1;
-	return forget(s, i->id, &gone, e);
+	return forget(s, i->id, lock, &gone, e);
 }
 
 char *
