@@ -184,7 +184,8 @@ cnt_cgroup_check(const struct cnt_limits *l, struct cnt_err *e)
 	for (size_t i = 0; i < n; i++) {
 		const char *c = keys[i].controller;
 
-		if (v2 ? !has_word(have.p != NULL ? have.p : "", c, " \n") : cnt_cgroup_v1(c) == NULL)
+		if (v2 ? !has_word(have.p != NULL ? have.p : "", c, " \n") :
+		    cnt_cgroup_v1(c) == NULL)
 			return cnt_fail(e, CNT_UNAVAILABLE,
 			    "%s: this host has no such cgroup controller", c);
 	}
