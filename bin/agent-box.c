@@ -33,6 +33,12 @@ static const char instructions[] =
     "status is an answer; errors are {code, message, hint}. Give sha256 of read_file as if_match "
     "to write_file or edit_file. After a failed CI run read cnt://ci-context first.";
 
+static const char reading[] =
+    "Tools that look into a persistent Linux box and change nothing. Relative paths start in the "
+    "home directory. Output is cut at 20000 bytes unless you ask for more; the rest is behind "
+    "next_offset, next or next_cursor. Errors are {code, message, hint}. After a failed CI run "
+    "read cnt://ci-context first.";
+
 /* A descriptor that is closed would become another file's. */
 static void
 hold_standard_descriptors(void)
@@ -75,12 +81,12 @@ print_error(const char *what, const struct cnt_err *e, bool json)
 }
 
 static int
-serve(const struct cnt_verb *const *verbs, bool one, struct cnt_err *e)
+serve(const struct cnt_verb *const *verbs, const char *words, const struct cnt_offered *offered,
+    struct cnt_err *e)
 {
 	struct cnt_verbs_offer o = {
 		.base = { .name = "agent-box", .title = "agent-box", .version = CNT_VERSION,
-		    .instructions = one ? verbs[0]->about : instructions,
-		    .offered = one ? NULL : &cnt_box_offered },
+		    .instructions = words, .offered = offered },
 		.verbs = verbs, .run = frame, .in_process = in_process,
 		.began = cnt_syslog_began, .ended = cnt_syslog_ended,
 	};
@@ -98,7 +104,7 @@ serve_reads(struct cnt_err *e)
 	for (size_t i = 0; tools[i] != NULL; i++)
 		if ((tools[i]->effects & CNT_READS) != 0)
 			reads[n++] = tools[i];
-	return serve(reads, false, e);
+	return serve(reads, reading, &cnt_box_offered_reading, e);
 }
 
 static int
@@ -106,7 +112,7 @@ print_help(FILE *f)
 {
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
-	    "       agent-box [--mcp | --read-only]\n\n"
+	    "       agent-box [--mcp] [--read-only]\n\n"
 	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n",
 	    f);
 	for (size_t i = 0; tools[i] != NULL; i++) {
@@ -226,9 +232,7 @@ run_tool(int argc, char **argv)
 	char *prog CNT_FREE = cnt_format("agent-box %s", argv[0]);
 
 	if (args == NULL) {
-		for (int i = 1; i < argc; i++)	/* it may stand behind what was wrong */
-			opt.json |= strcmp(argv[i], "--json") == 0;
-		print_error(v != NULL ? v->name : "", &e, opt.json);
+		print_error(v != NULL ? v->name : "", &e, cnt_argv_json(argc, argv));
 		return cnt_code_exit(e.code);
 	}
 	if (opt.help)
@@ -245,32 +249,41 @@ run_tool(int argc, char **argv)
 		cnt_fail(&e, CNT_INVALID, "not offered over MCP");
 	else if (!opt.mcp)
 		return run_once(v, args, opt.json);
-	else if (serve(one, true, &e) == 0)
+	else if (serve(one, v->about, NULL, &e) == 0)
 		return 0;
 	print_error(v->name, &e, opt.json);
 	return cnt_code_exit(e.code);
 }
 
 static int
+tell(const char *what)
+{
+	if (strcmp(what, "--help") == 0)
+		return print_help(stdout);
+	if (strcmp(what, "--version") == 0)
+		return printf("agent-box %s\n", CNT_VERSION), 0;
+	if (strcmp(what, "--describe") == 0)
+		return describe("json");
+	return strncmp(what, "--describe=", 11) == 0 ? describe(what + 11) : print_help(stderr);
+}
+
+static int
 run(int argc, char **argv, struct cnt_err *e)
 {
-	const char *word = argc > 1 ? argv[1] : isatty(STDIN_FILENO) ? "--help" : "--mcp";
+	bool tool = argc > 1 && argv[1][0] != '-', reads = false;
 
-	if (strcmp(word, "--help") == 0)
+	if (argc == 1 && isatty(STDIN_FILENO))
 		return print_help(stdout);
-	if (strcmp(word, "--version") == 0)
-		return printf("agent-box %s\n", CNT_VERSION), 0;
-	if (strcmp(word, "--describe") == 0)
-		return describe("json");
-	if (strncmp(word, "--describe=", 11) == 0)
-		return describe(word + 11);
-	if (word[0] == '-' && strcmp(word, "--mcp") != 0 && strcmp(word, "--read-only") != 0)
-		return print_help(stderr);
+	for (int i = 1; i < argc && !tool; i++)
+		if (strcmp(argv[i], "--read-only") == 0)
+			reads = true;
+		else if (strcmp(argv[i], "--mcp") != 0)
+			return argc == 2 ? tell(argv[i]) : print_help(stderr);
 	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1)
 		return -1;
-	if (word[0] != '-')
+	if (tool)
 		return run_tool(argc - 1, argv + 1);
-	return strcmp(word, "--mcp") == 0 ? serve(tools, false, e) : serve_reads(e);
+	return reads ? serve_reads(e) : serve(tools, instructions, &cnt_box_offered, e);
 }
 
 int

@@ -38,7 +38,7 @@ static const struct cnt_field params[] = {
 	  .help = "make it, but do not start it" },
 	{ .name = "wait", .type = CNT_STRING, .choices = waits, .def = "exec",
 	  .value = "none|exec|ssh",
-	  .help = "return at once, when a command can run in it, or when its sshd answers" },
+	  .help = "return when it is started, a command can run in it, or its sshd answers" },
 	{ 0 }
 };
 
@@ -118,10 +118,10 @@ bring_up(struct cnt_call *c, struct cnt_life *l, struct cnt_net_change *net)
 	cnt_progress(c, 0, 0, "starting");
 	if (cnt_box_start(&l->instance, &l->box, net, c->err) == -1)
 		return -1;
-	if (strcmp(wait, "none") == 0)
+	if (strcmp(wait, "ssh") != 0)	/* a command can run in it by now */
 		return 0;
 	cnt_progress(c, 0, 0, "waiting for its ssh server");
-	return cnt_box_wait(&l->instance, &l->box, wait, WAIT_SECONDS, c->err);
+	return cnt_box_wait(&l->instance, &l->box, "ssh", WAIT_SECONDS, c->err);
 }
 
 /* Its files go to the disk while it starts, the firewall learns of it while it is made. */

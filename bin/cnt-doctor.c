@@ -3,7 +3,10 @@
  * cnt doctor: can boxes run on this host, and if not, what is to be done? It opens the database
  * itself, so that it has an answer on a host that is not set up, or where the database is damaged.
  */
+#include <sys/stat.h>
+
 #include <dirent.h>
+#include <fcntl.h>
 
 #include "lib/apparmor.h"
 #include "lib/caller.h"
@@ -221,20 +224,24 @@ check_audit(cJSON *checks, struct cnt_store *s)
 	    "keep the database as it is and find out who changed it");
 }
 
-/* Files of a box that no row knows: the database is older than they are. */
+/* Files of a box that no row knows: the database is older than they are. A row is there before the
+ * directory, and until that is gone. */
 static void
-find_unknown(const struct cnt_box *boxes, size_t n, struct cnt_buf *unknown)
+find_unknown(struct cnt_store *s, struct cnt_buf *unknown)
 {
 	char *path CNT_FREE = cnt_path(CNT_BOXES);
 	DIR *d CNT_DIR = opendir(path);
 	const struct dirent *entry = NULL;
 
 	while (d != NULL && (entry = readdir(d)) != NULL) {
-		size_t k = 0;
+		CNT_CLOSE int fd = openat(dirfd(d), entry->d_name, O_PATH | O_CLOEXEC);
+		struct cnt_err e = { 0 };
+		struct cnt_box b;
+		struct stat st;
 
-		while (k < n && strcmp(boxes[k].name, entry->d_name) != 0)
-			k++;
-		if (k == n && entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' &&
+		    cnt_store_box_get(s, entry->d_name, &b, &e) == -1 &&
+		    e.code == CNT_NOTFOUND && fstat(fd, &st) == 0 && st.st_nlink > 0)
 			cnt_buf_addf(unknown, "%s%s", unknown->n > 0 ? ", " : "", entry->d_name);
 	}
 }
@@ -261,7 +268,7 @@ check_boxes(cJSON *checks, struct cnt_store *s)
 		    cnt_box_hold(s, boxes[k].name, 0, &lock, &b, &e) == 0 && b.state != CNT_READY)
 			cnt_buf_addf(&half, "%s%s", half.n > 0 ? ", " : "", boxes[k].name);
 	}
-	find_unknown(boxes, n, &unknown);
+	find_unknown(s, &unknown);
 	detail = half.n == 0 ? cnt_format("%zu", n) : cnt_format("%s: left half made", half.p);
 	add(checks, "boxes", half.n == 0 ? OK : WARN, detail, REPAIR);
 	if (unknown.n > 0)

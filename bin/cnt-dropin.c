@@ -35,7 +35,7 @@ learn(const char *name, struct cnt_err *e)
 	if (q.why == NULL)
 		said = cnt_json_parse(q.said.p != NULL ? q.said.p : "", q.said.n, &inner);
 	if (said == NULL) {
-		cnt_fail(e, CNT_BUG, "%s: --describe: %s", name,
+		cnt_fail(e, q.unasked ? CNT_SYSTEM : CNT_BUG, "%s: --describe: %s", name,
 		    q.why != NULL ? q.why : inner.text);
 		cnt_hint(e, "cnt-verbs(7) has what it must answer");
 	}

@@ -47,6 +47,7 @@ enter(struct cnt_call *c)
 		if (cnt_enter_seal(agent, &memfd, c->err) == -1)
 			return -1;
 		en.keep = true;
+		en.server = argv[1] == NULL || argv[1][0] == '-';
 	}
 	en.tag = l.instance.tag;
 	en.box = l.box.name;

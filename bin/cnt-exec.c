@@ -84,8 +84,8 @@ static const struct cnt_verb verb = {
 	.name = "exec", .title = "Run a command", .group = "In a box",
 	.summary = "run one command in a box",
 	.about = "Runs one command in a box with this program's standard streams. Exits with its "
-	    "status; 125 when cnt failed, 126 when it cannot be executed, 127 when it is not "
-	    "found, 128+n when signal n ended it.",
+	    "status; 124 when its timeout was over, 125 when cnt failed, 126 when it cannot be "
+	    "executed, 127 when it is not found, 128+n when signal n ended it.",
 	.scope = "containers:write", .boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_OPEN_WORLD,
 	.interactive = true, .passes_status = true, .params = params, .run = exec,
 };

@@ -17,6 +17,7 @@
 #include "mcp/undertaker.h"
 
 #define GRACE_US	2000000		/* for verbs that are cancelled by our end */
+#define TOOLS_MS	60000		/* a verb that is dropped in is a tool after that */
 
 struct mcp {
 	struct cnt_catalogue	 catalogue;
@@ -114,7 +115,8 @@ serve(struct cnt_call *c)
 		.name = "cnt", .title = "cnt: boxes for agents", .version = CNT_VERSION,
 		.instructions = whole ? cnt_guide : cnt_guide_in_part,
 		.offered = whole ? &cnt_guide_offered : NULL,
-		.tools = tools, .call = call, .cancel = cancel, .ending = ending, .arg = &m,
+		.tools = tools, .tools_ms = TOOLS_MS, .call = call, .cancel = cancel,
+		.ending = ending, .arg = &m,
 	};
 	pid_t *groups CNT_FREE = NULL;
 	size_t n = 0;
@@ -127,7 +129,6 @@ serve(struct cnt_call *c)
 	ways.patience = conf.mcp_box_wait;
 	m.peers = cnt_peers_new(conf.mcp_calls, (int64_t)(conf.mcp_deadline * 1e6));
 	m.sessions = cnt_sessions_new(&ways);
-	cnt_catalogue_look(&m.catalogue);
 	r = cnt_serve(&o, c->err);
 	groups = cnt_peers_free(m.peers, &n);
 	cnt_sessions_free(m.sessions);
@@ -183,13 +184,19 @@ given(char **argv, const char *option)
 
 /* With --box it enters a box, so it needs the store, is authorized and recorded. */
 static const struct cnt_verb *
-asked(char **argv)
+asked(int argc, char **argv)
 {
+	struct cnt_argv opt = { 0 };
+	struct cnt_err e = { 0 };
+	cJSON *args CNT_JSON = NULL, *in CNT_JSON = NULL;
+
 	if (given(argv, "--config") || given(argv, "--ssh"))
 		return &snippet;
 	if (!given(argv, "--box"))
 		return &everything;
-	return given(argv, "--read-only") ? &cnt_entry_reads : &cnt_entry;
+	args = cnt_argv_parse(&cnt_entry, argc - 1, argv + 1, &opt, &e);
+	in = args != NULL ? cnt_check_args(&cnt_entry, args, &e) : NULL;
+	return cnt_json_bool(in, "read_only") ? &cnt_entry_reads : &cnt_entry;
 }
 
 int
@@ -197,5 +204,5 @@ main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[0], "cnt-mcp-relay") == 0)
 		cnt_relay(argv[1]);
-	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ asked(argv), NULL });
+	return cnt_main(argc, argv, (const struct cnt_verb *const[]){ asked(argc, argv), NULL });
 }

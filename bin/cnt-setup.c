@@ -55,7 +55,7 @@ undo(struct cnt_call *c, cJSON *changed)
 	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1 ||
 	    (n == 0 && cnt_unit_set(false, changed, c->err) == -1))
 		return -1;
-	return cnt_store_leave(c->store, leave, &l, c->err);
+	return cnt_store_leave(c->store, leave, &l, NULL, c->err);
 }
 
 static int

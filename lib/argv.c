@@ -130,9 +130,8 @@ add_pair(cJSON *map, const struct cnt_field *f, const char *value, struct cnt_er
 	const char *eq = strchr(value, '=');
 	char *key CNT_FREE = NULL;
 
-	if (eq == NULL || eq == value)
-		return cnt_fail(e, CNT_INVALID, "%s: expected KEY=VALUE, got \"%.80s\"", f->name,
-		    value);
+	if (eq == NULL || eq == value)	/* the value may be a secret without its name */
+		return cnt_fail(e, CNT_INVALID, "%s: expected KEY=VALUE", f->name);
 	key = cnt_format("%.*s", (int)(eq - value), value);
 	cnt_json_set_str(map, key, eq + 1);
 	return 0;
@@ -147,14 +146,14 @@ put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e
 	cJSON *at = cJSON_GetObjectItemCaseSensitive(args, f->name);
 	char *text CNT_FREE = NULL;
 
-	if (cnt_utf8_valid(value, strlen(value)) != strlen(value))
-		return cnt_fail(e, CNT_INVALID, "%s: expected UTF-8", f->name);
 	if ((f->flags & CNT_FROM_FILE) != 0) {
 		text = content(value, e);
 		if (text == NULL)
 			return -1;
 		value = text;
 	}
+	if (cnt_utf8_valid(value, strlen(value)) != strlen(value))
+		return cnt_fail(e, CNT_INVALID, "%s: expected UTF-8", f->name);
 	if (f->type == CNT_MAP) {
 		if (at == NULL)
 			at = cJSON_AddObjectToObject(args, f->name);
@@ -280,6 +279,16 @@ cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cnt_argv 
 		if (put(args, rest, argv[i], e) == -1)
 			return NULL;
 	return take(&args);
+}
+
+bool
+cnt_argv_json(int argc, char **argv)
+{
+	int i = 0;
+
+	while (i < argc && strcmp(argv[i], "--json") != 0 && strcmp(argv[i], "--") != 0)
+		i++;
+	return i < argc && argv[i][2] != '\0';
 }
 
 static const char *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The bridge, made by ioctl(2): six calls and no program. Its MAC follows from its address, so that
- * boxes that run keep reaching it when ports come and go; its MTU is that of the host's way out,
- * and liblxc gives it on to the boxes.
+ * boxes that run keep reaching it when ports come and go; its MTU is that of the host's way out, as
+ * the boxes' is.
  */
 #include "lib/bridge.h"
 
@@ -100,8 +100,8 @@ mtu_now(const char *name)
 }
 
 /* Of the default route with the smallest metric; proc_net_route(5). */
-static int
-mtu_wanted(const struct cnt_bridge *b)
+int
+cnt_bridge_mtu(const char *bridge)
 {
 	CNT_FILE FILE *f = fopen("/proc/net/route", "re");
 	unsigned best = UINT_MAX;
@@ -115,7 +115,7 @@ mtu_wanted(const struct cnt_bridge *b)
 		if (sscanf(line, "%15s %x %x %x %u %u %u %x", name, &destination, &gateway, &flags,
 		    &refs, &use, &metric, &netmask) != 8 || destination != 0 || netmask != 0)
 			continue;
-		if (metric < best && strcmp(name, b->name) != 0 && mtu_now(name) != -1) {
+		if (metric < best && strcmp(name, bridge) != 0 && mtu_now(name) != -1) {
 			best = metric;
 			found = mtu_now(name);
 		}
@@ -175,7 +175,7 @@ cnt_bridge_check(const struct cnt_bridge *b, struct cnt_err *e)
 		return cnt_fail(e, CNT_NO, "%s: has another address", b->name);
 	if (!has_mac(b))
 		return cnt_fail(e, CNT_NO, "%s: has another MAC", b->name);
-	if (mtu_now(b->name) != mtu_wanted(b))
+	if (mtu_now(b->name) != cnt_bridge_mtu(b->name))
 		return cnt_fail(e, CNT_NO, "%s: its MTU is not that of the default route", b->name);
 	for (size_t k = 0; k < nitems(settings); k++) {
 		char *path CNT_FREE = cnt_format(settings[k].path, b->name);
@@ -212,7 +212,7 @@ set_address(const struct cnt_bridge *b)
 int
 cnt_bridge_ensure(const struct cnt_bridge *b, struct cnt_err *e)
 {
-	struct ifreq mac = { 0 }, mtu = { .ifr_mtu = mtu_wanted(b) };
+	struct ifreq mac = { 0 }, mtu = { .ifr_mtu = cnt_bridge_mtu(b->name) };
 	CNT_CLOSE int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (cnt_bridge_check(b, e) == 0)

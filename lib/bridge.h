@@ -13,6 +13,9 @@ struct cnt_bridge {
 	unsigned	 prefix;
 };
 
+/* The MTU of the host's way out, which is not the bridge itself: what it and the boxes have. */
+int	cnt_bridge_mtu(const char *bridge);
+
 /* 0 when all is as it must be, without starting or changing anything. Else -1: CNT_NOTFOUND when
  * there is no such interface, CNT_EXISTS when it is no bridge, CNT_NO and what is wrong. */
 int	cnt_bridge_check(const struct cnt_bridge *b, struct cnt_err *e);

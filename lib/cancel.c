@@ -12,23 +12,29 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 
 static int pending = -1;		/* a signalfd */
+
+void
+cnt_cancel_signals(sigset_t *set)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction now;
+
+	sigemptyset(set);
+	for (size_t i = 0; i < nitems(signals); i++)
+		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(set, signals[i]);
+}
 
 int
 cnt_cancel_catch(struct cnt_err *e)
 {
-	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction now;
 	sigset_t set;
 
 	if (pending != -1)
 		return 0;
-	sigemptyset(&set);
-	for (size_t i = 0; i < nitems(signals); i++)	/* blocked, an ignored one would wait too */
-		if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-			sigaddset(&set, signals[i]);
+	cnt_cancel_signals(&set);
 	pending = signalfd(-1, &set, SFD_CLOEXEC);
 	if (pending == -1)
 		return cnt_fail_sys(e, "signalfd");

@@ -8,10 +8,15 @@
 
 #include <sys/types.h>
 
+#include <signal.h>
+
 #include "lib/err.h"
 
-/* From now on these signals wait to be looked for, but for those that whoever started us has
- * ignored. lib/run.h, lib/unpack.h and a box's start give programs signals as usual. */
+/* These signals, but for those that whoever started us has ignored: blocked, they would wait. */
+void	cnt_cancel_signals(sigset_t *set);
+
+/* From now on they wait to be looked for. lib/run.h, lib/unpack.h and a box's start give programs
+ * signals as usual. */
 int	cnt_cancel_catch(struct cnt_err *e);
 
 /* -1 with CNT_CANCELLED from the first such signal on; 0 before, and where none are caught. */

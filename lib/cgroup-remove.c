@@ -38,7 +38,8 @@ remove_children(int fd, char busy[NAME_MAX + 1])
 
 	busy[0] = '\0';
 	while (d != NULL && (entry = readdir(d)) != NULL) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+		if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
 			continue;
 		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0)
 			gone++;

@@ -156,9 +156,10 @@ check_swap(const struct cnt_limits *l, bool v2, struct cnt_err *e)
 
 	if (l->swap < 0)
 		return 0;
-	if (!v2 && l->memory <= 0)
-		return cnt_fail(e, CNT_UNAVAILABLE,
-		    "swap: cgroup v1 limits it only together with memory");
+	if (!v2 && l->memory <= 0) {
+		cnt_fail(e, CNT_UNAVAILABLE, "swap: cgroup v1 limits it only together with memory");
+		return cnt_hint(e, "set `swap unlimited` in cnt.conf too");
+	}
 	if (access(v2 ? "/proc/swaps" : memsw, F_OK) == -1) {
 		cnt_fail(e, CNT_UNAVAILABLE, "swap: this kernel does not account for it");
 		return cnt_hint(e, "boot with swapaccount=1, or set `swap unlimited` in cnt.conf");

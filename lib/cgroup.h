@@ -47,9 +47,10 @@ struct cnt_leaf {
 	char	box[64];	/* "TAG/NAME" */
 	char	path[128];	/* "TAG/NAME/s-PID-STARTTIME-N" */
 	int	v2_fd;		/* for CLONE_INTO_CGROUP; -1 when there is no leaf */
+	pid_t	guard;		/* a child: sweeps when this process is killed */
 };
 
-/* The box's cgroup is missing: CNT_NO. */
+/* For the calling process, until it ends or keeps it. The box's cgroup is missing: CNT_NO. */
 int	cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cnt_err *e);
 /* The calling, single-threaded process joins TAG/NAME in every v1 hierarchy by `tasks`. */
 int	cnt_leaf_join(const struct cnt_leaf *leaf, struct cnt_err *e);

@@ -16,22 +16,41 @@ is_in(const struct cnt_field *fields, const char *name)
 }
 
 static bool
+is_array_of(cJSON_bool (*is_one)(const cJSON *v), const cJSON *v)
+{
+	const cJSON *one = NULL;
+
+	cJSON_ArrayForEach(one, v)
+		if (!is_one(one))
+			return false;
+	return cJSON_IsArray(v);
+}
+
+static cJSON_bool
+is_integer(const cJSON *v)
+{
+	return cJSON_IsRaw(v) ||
+	    (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble));
+}
+
+static bool
 is_of_type(const struct cnt_field *f, const cJSON *v)
 {
 	switch (f->type) {
 	case CNT_INTEGER:
 	case CNT_SIZE:
-		return cJSON_IsRaw(v) ||
-		    (cJSON_IsNumber(v) && v->valuedouble == trunc(v->valuedouble));
+		return is_integer(v);
 	case CNT_NUMBER:
 	case CNT_DURATION:
 		return cJSON_IsNumber(v);
 	case CNT_BOOLEAN:
 		return cJSON_IsBool(v);
 	case CNT_OBJECTS:	/* raw: many of them, written as JSON by the verb itself */
-		return cJSON_IsArray(v) || cJSON_IsRaw(v);
+		return is_array_of(cJSON_IsObject, v) || cJSON_IsRaw(v);
 	case CNT_STRINGS:
-		return cJSON_IsArray(v);
+		return is_array_of(cJSON_IsString, v);
+	case CNT_INTEGERS:
+		return is_array_of(is_integer, v);
 	case CNT_MAP:
 	case CNT_OBJECT:
 		return cJSON_IsObject(v);

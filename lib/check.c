@@ -63,7 +63,8 @@ number_of(const struct cnt_field *f, const cJSON *v, double *value, struct cnt_e
 
 	if (cJSON_IsNumber(v)) {
 		*value = v->valuedouble;
-	} else if (cJSON_IsString(v) && strspn(v->valuestring, "+-.0123456789eE") > 0) {
+	} else if (cJSON_IsString(v) &&
+	    v->valuestring[strspn(v->valuestring, "+-.0123456789eE")] == '\0') {
 		*value = strtod(v->valuestring, &end);
 		if (*end != '\0' || end == v->valuestring)
 			return unfit(f, v, kind, e);

@@ -15,50 +15,36 @@
 
 #include <libutil.h>
 
+#include "lib/limits.h"
 #include "lib/paths.h"
-#include "lib/verb.h"
 
-#define PIDS_MAX	4194304		/* kernel's own bound of pid_max */
-#define CPU_MAX		1024
 #define CALLS_MAX	256		/* a process or two each */
 #define DEADLINE_MAX	(30 * 86400)
 
+/* As for the verbs that take them; and 0: none. */
 static int
-set_memory(struct cnt_conf *c, const char *value, struct cnt_err *e)
+set_limit(struct cnt_conf *c, const char *key, const char *value, struct cnt_err *e)
 {
-	return cnt_parse_size(value, &c->limits.memory, e);
+	static const struct cnt_field limits[] = { CNT_LIMITS_PARAMS, { 0 } };
+	static const struct cnt_verb verb = { .name = CNT_CONF, .params = limits };
+	cJSON *line CNT_JSON = cJSON_CreateObject(), *checked CNT_JSON = NULL;
+
+	cnt_json_set_str(line, key, value);
+	if (strcmp(value, "0") == 0)
+		cnt_json_set_int(line, key, 0);
+	else if ((checked = cnt_check_args(&verb, line, e)) == NULL)
+		return cnt_fail(e, CNT_INVALID, "%s", e->text + strlen(key) + 2);
+	cnt_limits_of(checked != NULL ? checked : line, &c->limits);
+	return 0;
 }
 
 static int
 set_swap(struct cnt_conf *c, const char *value, struct cnt_err *e)
 {
 	if (strcmp(value, "unlimited") != 0)
-		return cnt_parse_size(value, &c->limits.swap, e);
+		return set_limit(c, "swap", value, e);
 	c->limits.swap = -1;
 	return 0;
-}
-
-static int
-set_pids(struct cnt_conf *c, const char *value, struct cnt_err *e)
-{
-	const char *wrong = NULL;
-
-	c->limits.pids = strtonum(value, 0, PIDS_MAX, &wrong);
-	return wrong == NULL ? 0 : cnt_fail(e, CNT_INVALID,
-	    "expected a number up to %d, got \"%s\"", PIDS_MAX, value);
-}
-
-static int
-set_cpu(struct cnt_conf *c, const char *value, struct cnt_err *e)
-{
-	char *end = NULL;
-
-	c->limits.cpu = strtod(value, &end);
-	if (isdigit((unsigned char)*value) && *end == '\0' && c->limits.cpu <= CPU_MAX &&
-	    strcspn(value, "xX") == strlen(value))
-		return 0;
-	return cnt_fail(e, CNT_INVALID, "expected a number of cores up to %d, got \"%s\"", CPU_MAX,
-	    value);
 }
 
 static int
@@ -114,21 +100,27 @@ set_mcp_deadline(struct cnt_conf *c, const char *value, struct cnt_err *e)
 	    cnt_fail(e, CNT_INVALID, "expected a duration up to 30d, got \"%s\"", value);
 }
 
-static const struct {
+static const struct key {
 	const char	*name;
 	int		(*set)(struct cnt_conf *c, const char *value, struct cnt_err *e);
 	const char	*built_in;
-} keys[] = {
-	{ "memory",	set_memory,	"2g" },
+} keys[] = {				/* set NULL: set_limit */
+	{ "memory",	NULL,		"2g" },
 	{ "swap",	set_swap,	"1g" },
-	{ "pids",	set_pids,	"4096" },
-	{ "cpu",	set_cpu,	"2" },
+	{ "pids",	NULL,		"4096" },
+	{ "cpu",	NULL,		"2" },
 	{ "image",	set_image,	NULL },
 	{ "subnet",	set_subnet,	NULL },
 	{ "mcp-calls",	set_mcp_calls,	"16" },
 	{ "mcp-deadline", set_mcp_deadline, "1h" },
 	{ "mcp-box-wait", set_mcp_box_wait, "60s" },
 };
+
+static int
+set(struct cnt_conf *c, const struct key *k, const char *value, struct cnt_err *e)
+{
+	return k->set != NULL ? k->set(c, value, e) : set_limit(c, k->name, value, e);
+}
 
 /* The part after the word, which is ended; white space around both is gone. */
 static char *
@@ -163,7 +155,7 @@ take_line(struct cnt_conf *c, char *line, unsigned *seen, struct cnt_err *e)
 	if (*value == '\0')
 		return cnt_fail(e, CNT_INVALID, "%s: no value", key);
 	*seen |= 1U << i;
-	if (keys[i].set(c, value, &inner) == -1)
+	if (set(c, &keys[i], value, &inner) == -1)
 		return cnt_fail(e, CNT_INVALID, "%s: %s", key, inner.text);
 	return 0;
 }
@@ -183,7 +175,7 @@ cnt_conf_parse(struct cnt_conf *c, FILE *f, const char *path, struct cnt_err *e)
 
 	*c = (struct cnt_conf){ 0 };
 	for (size_t i = 0; i < nitems(keys); i++) {
-		if (keys[i].built_in != NULL && keys[i].set(c, keys[i].built_in, e) == -1)
+		if (keys[i].built_in != NULL && set(c, &keys[i], keys[i].built_in, e) == -1)
 			return -1;
 	}
 	while (f != NULL) {

@@ -11,8 +11,8 @@
 static const char *const json_types[] = {
 	[CNT_STRING] = "string", [CNT_INTEGER] = "integer", [CNT_NUMBER] = "number",
 	[CNT_BOOLEAN] = "boolean", [CNT_SIZE] = "string", [CNT_DURATION] = "string",
-	[CNT_BOX] = "string", [CNT_STRINGS] = "array", [CNT_MAP] = "object",
-	[CNT_OBJECT] = "object", [CNT_OBJECTS] = "array",
+	[CNT_BOX] = "string", [CNT_STRINGS] = "array", [CNT_INTEGERS] = "array",
+	[CNT_MAP] = "object", [CNT_OBJECT] = "object", [CNT_OBJECTS] = "array",
 };
 
 static cJSON *object_schema(const struct cnt_field *fields, bool result);
@@ -26,6 +26,14 @@ set_default(cJSON *s, const struct cnt_field *f)
 		cnt_json_set_num(s, "default", strtod(f->def, NULL));
 	else if (f->type != CNT_STRINGS && f->type != CNT_MAP)
 		cnt_json_set_str(s, "default", f->def);
+}
+
+/* Of an array's items; NULL: it is no array. */
+static const char *
+item_name(const struct cnt_field *f)
+{
+	return f->type == CNT_STRINGS ? "string" : f->type == CNT_INTEGERS ? "integer" :
+	    f->type == CNT_OBJECTS ? "object" : NULL;
 }
 
 static const char *
@@ -58,10 +66,10 @@ field_schema(const struct cnt_field *f, bool result)
 	set_type(s, f, result);
 	if (f->help != NULL)
 		cnt_json_set_str(s, "description", f->help);
-	if (f->type == CNT_STRINGS)
-		cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "items"), "type", "string");
 	if (f->type == CNT_OBJECTS)
 		cnt_json_set(s, "items", object_schema(f->of, result));
+	else if (item_name(f) != NULL)
+		cnt_json_set_str(cJSON_AddObjectToObject(s, "items"), "type", item_name(f));
 	if (f->type == CNT_MAP)
 		cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "additionalProperties"), "type",
 		    "string");
@@ -131,9 +139,8 @@ outline(const struct cnt_field *fields)
 		cJSON *p = cJSON_AddObjectToObject(properties, f->name);
 
 		set_type(p, f, true);
-		if (f->type == CNT_STRINGS || f->type == CNT_OBJECTS)
-			cnt_json_set_str(cJSON_AddObjectToObject(p, "items"), "type",
-			    f->type == CNT_STRINGS ? "string" : "object");
+		if (item_name(f) != NULL)
+			cnt_json_set_str(cJSON_AddObjectToObject(p, "items"), "type", item_name(f));
 	}
 	return s;
 }

@@ -67,12 +67,14 @@ check(const struct cnt_entry *en, struct cnt_err *e)
 static int
 begin(struct session *s, struct cnt_err *e)
 {
-	static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGPIPE };
+	static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH };
+	struct sigaction now;
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < nitems(passed); i++)
-		sigaddset(&set, passed[i]);
+	for (size_t i = 0; i < nitems(passed); i++)	/* blocked, an ignored one would wait too */
+		if (sigaction(passed[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, passed[i]);
 	sigprocmask(SIG_BLOCK, &set, &s->mask);
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return s->signals == -1 ? cnt_fail_sys(e, "signalfd") : 0;
@@ -85,7 +87,7 @@ finish(struct session *s)
 
 	cnt_terminal_restore(&s->like);
 	while (s->signals != -1 && read(s->signals, &i, sizeof(i)) == sizeof(i))
-		;			/* SIGPIPE of a relay is nobody else's */
+		;			/* too late for the session, and not to end its record */
 	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 	for (size_t k = 0; k < s->pumps_n; k++)
 		cnt_pump_end(&s->pumps[k]);
@@ -213,7 +215,7 @@ pass_signal(struct session *s)
 {
 	struct signalfd_siginfo i = { 0 };
 
-	if (read(s->signals, &i, sizeof(i)) != sizeof(i) || i.ssi_signo == SIGPIPE)
+	if (read(s->signals, &i, sizeof(i)) != sizeof(i))
 		return;
 	if (i.ssi_signo == SIGWINCH) {
 		cnt_terminal_resize(&s->like, s->master);
@@ -316,7 +318,7 @@ run(struct session *s, struct cnt_ended *ended, struct cnt_err *e)
 	struct pollfd w[W_PUMPS + 3] = {
 		[W_SIGNALS] = { .fd = s->signals, .events = POLLIN },
 		[W_OUT] = { .fd = en->out },
-		[W_IN] = { .fd = en->keep ? en->in : -1, .events = POLLRDHUP },
+		[W_IN] = { .fd = en->server ? en->in : -1, .events = POLLRDHUP },
 	};
 	int status = 0;
 

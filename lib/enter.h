@@ -19,7 +19,8 @@ struct cnt_entry {
 	int			 memfd;		/* program to run instead, sealed; -1: none */
 	int			 in, out, err;	/* become 0, 1, 2; none may be a directory */
 	bool			 terminal;	/* opened in the box, relayed to `in` and `out` */
-	bool			 keep;		/* agent-box: end of input first, the rest stays */
+	bool			 keep;		/* agent-box: ends by itself, the rest stays */
+	bool			 server;	/* and with its input */
 	double			 timeout;	/* seconds; 0: none */
 };
 
@@ -30,8 +31,9 @@ struct cnt_ended {
 	pid_t	init;		/* the box's, when it was entered; 0: it was not running */
 };
 
-/* Enters, runs, waits, ends the session's leaf. INT, TERM, HUP that the calling process receives
- * meanwhile are passed on. -1 only when cnt itself could not (box not running: CNT_NO). */
+/* Enters, runs, waits, ends the session's leaf. INT, TERM, HUP, QUIT that the calling process
+ * receives meanwhile, and does not ignore, are passed on; KILL of it is the session's. SIGPIPE has
+ * to be ignored. -1 only when cnt itself could not (box not running: CNT_NO). */
 int	cnt_enter(const struct cnt_entry *en, struct cnt_ended *ended, struct cnt_err *e);
 
 /* A sealed memfd holding the file's bytes, executable. */

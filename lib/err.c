@@ -57,12 +57,14 @@ put(char *to, size_t size, const char *from)
 
 	cnt_utf8_add(&text, from, strlen(from));
 	for (const char *p = text.p; *p != '\0' && n + 5 < size; p++) {
-		unsigned char c = (unsigned char)*p;
+		size_t control = cnt_utf8_control(p);
 
-		if (c < 0x20 || c == 0x7f)
-			n += (size_t)snprintf(to + n, size - n, "\\x%02x", c);
+		if (control == 2)	/* whose last byte is its number */
+			p++;
+		if (control > 0)
+			n += (size_t)snprintf(to + n, size - n, "\\x%02x", (unsigned char)*p);
 		else
-			to[n++] = (char)c;
+			to[n++] = *p;
 	}
 	to[cnt_utf8_valid(to, n)] = '\0';
 }

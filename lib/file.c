@@ -99,6 +99,7 @@ static int
 link_over(int fd, int dir, const char *base)
 {
 	char own[32], temporary[48];
+	int why = 0;
 
 	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, own, dir, base, AT_SYMLINK_FOLLOW) == 0)
@@ -110,7 +111,12 @@ link_over(int fd, int dir, const char *base)
 		return -1;
 	if (linkat(AT_FDCWD, own, dir, temporary, AT_SYMLINK_FOLLOW) == -1)
 		return -1;
-	return renameat(dir, temporary, dir, base);
+	if (renameat(dir, temporary, dir, base) == 0)
+		return 0;
+	why = errno;
+	unlinkat(dir, temporary, 0);
+	errno = why;
+	return -1;
 }
 
 int

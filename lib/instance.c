@@ -2,7 +2,8 @@
  *
  * Chooses what an instance has of its own, so that two on one host never meet: a tag made from
  * CNT_ROOT, ids that nobody in /etc/subuid and /etc/subgid has, addresses that no route leads to.
- * It is in the store before it is on the host, so that what is on the host can be taken back.
+ * It is in the store before it is on the host and until it no longer is, so that what is on the
+ * host can be taken back.
  */
 #include "lib/instance.h"
 
@@ -135,6 +136,20 @@ set_lines(const struct cnt_subid *ids, const struct cnt_instance *i, bool presen
 	return n == -1 ? -1 : 0;
 }
 
+struct leaving {
+	const struct cnt_subid		*ids;
+	const struct cnt_instance	*old;
+	cJSON				*changed;
+};
+
+static int
+leave(void *arg, struct cnt_err *e)
+{
+	const struct leaving *l = arg;
+
+	return set_lines(l->ids, l->old, false, l->changed, e);
+}
+
 /* What does not hold (any more) is chosen, again only while there are no boxes. */
 static int
 choose(struct cnt_store *s, const struct cnt_subid *ids, struct cnt_instance *i, cJSON *changed,
@@ -159,8 +174,8 @@ choose(struct cnt_store *s, const struct cnt_subid *ids, struct cnt_instance *i,
 	if ((have == 0 || taken || i->id_count != old.id_count) &&
 	    cnt_subid_choose(ids, i->id_count, &i->id_base, e) == -1)
 		return -1;
-	if (cnt_store_set_instance(s, i, e) == -1 ||
-	    (have == 1 && set_lines(ids, &old, false, changed, e) == -1))
+	if ((have == 1 ? cnt_store_leave(s, leave, &(struct leaving){ ids, &old, changed }, i, e) :
+	    cnt_store_set_instance(s, i, e)) == -1)
 		return -1;
 	note(changed, "instance %s: subnet %u.%u.%u.%u/%u", i->tag, i->subnet >> 24,
 	    i->subnet >> 16 & 255, i->subnet >> 8 & 255, i->subnet & 255, i->prefix);

@@ -45,6 +45,9 @@ cJSON	*cnt_json_add_object(cJSON *array);		/* appended to array, borrowed */
 /* Length of the longest valid UTF-8 prefix of n bytes (Unicode 15, table 3-7). */
 size_t	cnt_utf8_valid(const char *s, size_t n);
 
+/* Bytes of the control character that valid s begins with, U+0080 to U+009F among them; 0: none. */
+size_t	cnt_utf8_control(const char *s);
+
 /* Appends n bytes to b as valid UTF-8, U+FFFD for each maximal invalid part; false when any was. */
 bool	cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n);
 

@@ -8,6 +8,7 @@
 
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,41 @@ forget(struct cnt_leaf *leaf)
 {
 	cnt_cleanup_close(&leaf->v2_fd);
 	leaf->v2_fd = -1;
+	if (leaf->guard > 0 && kill(leaf->guard, SIGKILL) == 0)
+		while (waitpid(leaf->guard, NULL, 0) == -1 && errno == EINTR)
+			;
+	leaf->guard = -1;
+}
+
+/* Holds nothing of the caller's and no terminal's signal reaches it. */
+static CNT_NORETURN void
+watch(const char *tag, const char *box, int owner)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	setsid();
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(owner, fd);
+	close_range(3, ~0U, 0);
+	while (poll(&p, 1, -1) == -1 && errno == EINTR)
+		;
+	cnt_leaf_sweep(tag, box);
+	_exit(0);
+}
+
+/* What entered has the signal of its parent's death, but loses it with sudo or a label. */
+static int
+start_guard(const char *tag, const char *box, struct cnt_leaf *leaf, struct cnt_err *e)
+{
+	CNT_CLOSE int owner = pidfd_open(getpid(), 0);
+
+	leaf->guard = owner == -1 ? -1 : fork();
+	if (leaf->guard == 0)
+		watch(tag, box, owner);
+	return leaf->guard == -1 ? cnt_fail_sys(e, "%s: entering", box) : 0;
 }
 
 int
@@ -44,7 +80,7 @@ cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cn
 	int64_t start = cnt_process_start(getpid());
 	char *dir CNT_FREE = NULL;
 
-	leaf->v2_fd = -1;
+	leaf->v2_fd = leaf->guard = -1;
 	if (cnt_cgroup_v2() == NULL)
 		return cnt_fail(e, CNT_UNAVAILABLE, "no cgroup v2 hierarchy is mounted");
 	if (start == -1)
@@ -57,8 +93,10 @@ cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cn
 		return errno == ENOENT ? cnt_fail(e, CNT_NO, "%s: not running", box) :
 		    cnt_fail_sys(e, "%s", dir);
 	leaf->v2_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (leaf->v2_fd == -1) {
+	if (leaf->v2_fd == -1)
 		cnt_fail_sys(e, "%s", dir);
+	if (leaf->v2_fd == -1 || start_guard(tag, box, leaf, e) == -1) {
+		forget(leaf);
 		rmdir(dir);
 		return -1;
 	}
@@ -195,12 +233,9 @@ remove_leaf(const struct cnt_leaf *leaf, int ms)
 	return 0;
 }
 
-int
-cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
+static int
+end(const struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
 {
-	if (leaf->v2_fd == -1)
-		return 0;
-	forget(leaf);
 	if (!is_empty(leaf) && grace_ms > 0) {
 		signal_all(leaf, SIGHUP);
 		signal_all(leaf, SIGTERM);
@@ -210,6 +245,15 @@ cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
 	if (!is_empty(leaf) && !kill_all(leaf, KILL_MS))
 		return cnt_fail(e, CNT_BUSY, "%s: processes of the session do not end", leaf->box);
 	return remove_leaf(leaf, KILL_MS) == -1 ? cnt_fail_sys(e, "%s", leaf->path) : 0;
+}
+
+int
+cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
+{
+	int r = leaf->v2_fd == -1 ? 0 : end(leaf, grace_ms, e);
+
+	forget(leaf);
+	return r;
 }
 
 void

@@ -111,9 +111,13 @@ learn_items(struct cnt_learned *l, const cJSON *schema, bool result, struct cnt_
 		return -1;
 	if (type != NULL && strcmp(type, "string") == 0)
 		return 0;
+	if (result && type != NULL && strcmp(type, "integer") == 0) {
+		f->type = CNT_INTEGERS;
+		return 0;
+	}
 	if (!result || type == NULL || strcmp(type, "object") != 0)
 		return cnt_fail(e, CNT_BUG, "%s: items: expected strings%s", f->name,
-		    result ? " or objects" : "");
+		    result ? ", integers or objects" : "");
 	f->type = CNT_OBJECTS;
 	f->of = cnt_learn_fields(l, items, f->name, true, e);
 	return f->of == NULL ? -1 : 0;

@@ -51,9 +51,11 @@ int
 cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed)
 {
 	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1 ||
-	    cnt_life_autostart(c, l, autostart) == -1)
+	    (autostart && cnt_life_autostart(c, l, true) == -1))
 		return -1;
 	cnt_progress(c, 0, 0, "stopping");
-	return cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
-	    cnt_json_num(c->in, "timeout", 0), killed, c->err);
+	if (cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
+	    cnt_json_num(c->in, "timeout", 0), killed, c->err) == -1)
+		return -1;
+	return cnt_life_autostart(c, l, autostart);
 }

@@ -23,6 +23,7 @@
 #include <lxc/lxccontainer.h>
 
 #include "lib/apparmor.h"
+#include "lib/bridge.h"
 #include "lib/cancel.h"
 #include "lib/cgroup.h"
 #include "lib/fault.h"
@@ -50,27 +51,6 @@ find_agent(void)
 	return NULL;
 }
 
-/* MTU of the interface that holds the default route: a box's packets must fit through it. */
-static unsigned
-uplink_mtu(void)
-{
-	CNT_BUF struct cnt_buf routes = { 0 }, mtu = { 0 };
-	char name[16], *path CNT_FREE = NULL;
-	unsigned destination = 0;
-	struct cnt_err e;
-
-	if (cnt_file_read("/proc/net/route", 1 << 20, &routes, &e) == -1 || routes.n == 0)
-		return 1500;
-	for (const char *line = routes.p; (line = strchr(line, '\n')) != NULL; line++)
-		if (sscanf(line, "\n%15s %x", name, &destination) == 2 && destination == 0) {
-			path = cnt_format("/sys/class/net/%s/mtu", name);
-			break;
-		}
-	if (path == NULL || cnt_file_read(path, 64, &mtu, &e) == -1 || mtu.n == 0)
-		return 1500;
-	return (unsigned)strtoul(mtu.p, NULL, 10);
-}
-
 /* Where the kernel has AppArmor a box without it would be confined less than it should be. */
 static int
 check_apparmor(bool has, struct cnt_err *e)
@@ -90,7 +70,8 @@ write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *d
 {
 	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 }, limits = { 0 };
-	struct cnt_lxc_host h = { dir, cnt_cgroup_is_v2(), cnt_apparmor_is_on(), uplink_mtu() };
+	struct cnt_lxc_host h = { dir, cnt_cgroup_is_v2(), cnt_apparmor_is_on(),
+	    (unsigned)cnt_bridge_mtu(p->bridge) };
 
 	if (fd == -1)
 		return cnt_fail_sys(e, "%s", dir);
@@ -300,7 +281,8 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
     const char *dir, struct cnt_net_change *net, struct cnt_err *e)
 {
 	char *tag CNT_FREE = cnt_format("%s/%s", cnt_cgroup_v2(), i->tag);
-	char *cgroup CNT_FREE = cnt_format("%s/%s.start", tag, b->name);
+	char *name CNT_FREE = cnt_format("%s.start", b->name);
+	char *cgroup CNT_FREE = cnt_format("%s/%s", tag, name);
 	CNT_CLOSE int ours = -1;
 	CNT_CLOSE int theirs = -1;
 	int ends[2], r;
@@ -332,7 +314,8 @@ start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_pl
 		r = CNT_STEP("the starter has said that it runs", e);
 	end_child(mover);
 	end_child(pid);		/* takes its mounts apart meanwhile, 2 ms */
-	rmdir(cgroup);
+	if (rmdir(cgroup) == -1 && r == 0)	/* left there, it would end the box later */
+		r = cnt_cgroup_remove(i->tag, name, e);
 	return r;
 }
 

@@ -66,8 +66,7 @@ progress_line(struct cnt_call *c CNT_UNUSED, double done CNT_UNUSED, double tota
 	snprintf(line, sizeof(line), "%s", text);
 	line[cnt_utf8_valid(line, strlen(line))] = '\0';
 	for (char *p = line; *p != '\0'; p++)	/* a script's own words, or what it read */
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
+		memset(p, ' ', cnt_utf8_control(p));
 	erase_progress();
 	fputs(line, stderr);
 	progress_shown = true;
@@ -277,7 +276,7 @@ print_help(const struct cnt_verb *const *verbs, const struct cnt_verb *v, const 
 }
 
 static int
-unknown_word(const struct cnt_verb *const *verbs, const char *word)
+unknown_word(const struct cnt_verb *const *verbs, const char *word, bool json)
 {
 	const char *words[16] = { NULL }, *family = verbs[0]->name, *best = NULL;
 	struct cnt_err e = { 0 };
@@ -289,7 +288,7 @@ unknown_word(const struct cnt_verb *const *verbs, const char *word)
 	cnt_fail(&e, CNT_INVALID, "%.*s: unknown command \"%.64s\"",
 	    (int)strcspn(family, " "), family, word);
 	cnt_hint(&e, best != NULL ? "did you mean %s?" : "--help lists them", best);
-	print_error(&e, false);
+	print_error(&e, json);
 	return cnt_code_exit(e.code);
 }
 
@@ -308,7 +307,7 @@ dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
 	if (family && argc > 0 && argv[0][0] != '-') {
 		v = pick(verbs, argv[0]);
 		if (v == NULL)
-			return unknown_word(verbs, argv[0]);
+			return unknown_word(verbs, argv[0], cnt_argv_json(argc, argv));
 		chosen = true;
 		argc--;
 		argv++;
@@ -317,7 +316,7 @@ dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
 		v = without_operands(verbs, argc, argv);
 	args = cnt_argv_parse(v, argc, argv, &opt, &e);
 	if (args == NULL) {
-		print_error(&e, opt.json);
+		print_error(&e, cnt_argv_json(argc, argv));
 		return exit_of(v, &e);
 	}
 	prog = cnt_format("cnt %s", v->name);

@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <poll.h>
 
 #include "lib/bridge.h"
+#include "lib/cancel.h"
 #include "lib/fault.h"
 #include "lib/foreign.h"
 #include "lib/nft.h"
@@ -22,9 +24,10 @@
 
 /* Held by whoever changes the network: what the store says last wins. The file has a byte for each
  * slot, not 0 when the firewall may know it: set before it is told, cleared after it has forgotten,
- * so that a kill in between costs a change too many and never one too few. */
+ * so that a kill in between costs a change too many and never one too few. Only who has done
+ * nothing yet may be cancelled as he waits. */
 static int
-lock_net(int *fd, struct cnt_err *e)
+lock_net(int *fd, bool may_cancel, struct cnt_err *e)
 {
 	char *path CNT_FREE = cnt_path(CNT_LOCKS "/.net");
 
@@ -36,9 +39,13 @@ lock_net(int *fd, struct cnt_err *e)
 	}
 	if (*fd == -1)
 		return cnt_fail_sys(e, "%s", path);
-	while (flock(*fd, LOCK_EX) == -1)
-		if (errno != EINTR)
+	while (flock(*fd, may_cancel ? LOCK_EX | LOCK_NB : LOCK_EX) == -1) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
 			return cnt_fail_sys(e, "%s", path);
+		if (may_cancel && cnt_cancel_check(e) == -1)
+			return -1;
+		poll(NULL, 0, 1);
+	}
 	return 0;
 }
 
@@ -110,20 +117,19 @@ join(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, struct
 }
 
 static int
-begin(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_net_change *c,
-    struct cnt_err *e)
+begin(struct cnt_store *s, struct cnt_net_change *c, bool may_cancel, struct cnt_err *e)
 {
-	*c = (struct cnt_net_change){ .instance = i, .lock = -1, .whole = whole };
-	if (lock_net(&c->lock, e) == -1 || cnt_store_boxes(s, &c->boxes, &c->b.n, e) == -1)
+	if (lock_net(&c->lock, may_cancel, e) == -1 ||
+	    cnt_store_boxes(s, &c->boxes, &c->b.n, e) == -1)
 		return -1;
 	c->b.boxes = c->boxes;
-	if (find_gone(c->lock, i, &c->b, &c->gone, &c->b.n_gone, e) == -1)
+	if (find_gone(c->lock, c->instance, &c->b, &c->gone, &c->b.n_gone, e) == -1)
 		return -1;
 	c->b.gone = c->gone;
 	if (CNT_STEP("the slots that the firewall may know are marked", e) == -1)
 		return -1;
-	if (!whole)
-		cnt_nft_start(&c->nft, i, &c->b);
+	if (!c->whole)
+		cnt_nft_start(&c->nft, c->instance, &c->b);
 	return 0;
 }
 
@@ -154,7 +160,7 @@ end(struct cnt_net_change *c, struct cnt_err *e)
 	/* The port that one box lacks is not to keep others from starting. */
 	if (join(c->instance, c->boxes, c->b.n, c->whole ? e : &of_another) == -1 && c->whole)
 		return -1;
-	if (cnt_resolver_ensure(c->instance->tag, p.gateway, c->whole, e) == -1)
+	if (cnt_resolver_ensure(c->instance->tag, p.gateway, e) == -1)
 		return -1;
 	return CNT_STEP("the resolver runs", e);
 }
@@ -180,7 +186,8 @@ int
 cnt_net_begin(struct cnt_store *s, const struct cnt_instance *i, struct cnt_net_change *c,
     struct cnt_err *e)
 {
-	return begin(s, i, false, c, e);
+	*c = (struct cnt_net_change){ .instance = i, .lock = -1 };
+	return begin(s, c, true, e);
 }
 
 int
@@ -195,9 +202,9 @@ cnt_net_end(struct cnt_net_change *c, struct cnt_err *e)
 static int
 bring_up(struct cnt_store *s, const struct cnt_instance *i, bool whole, struct cnt_err *e)
 {
-	CNT_NET_CHANGE struct cnt_net_change c;
+	CNT_NET_CHANGE struct cnt_net_change c = { .instance = i, .lock = -1, .whole = whole };
 
-	return begin(s, i, whole, &c, e) == -1 ? -1 : cnt_net_end(&c, e);
+	return begin(s, &c, false, e) == -1 ? -1 : cnt_net_end(&c, e);
 }
 
 int
@@ -218,7 +225,7 @@ cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e)
 	CNT_CLOSE int lock = -1;
 	struct cnt_place p;
 
-	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, e) == -1 ||
+	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, false, e) == -1 ||
 	    cnt_resolver_stop(i->tag, e) == -1 || cnt_bridge_remove(p.bridge, e) == -1)
 		return -1;
 	if (cnt_nft_remove(i->tag, e) == -1)

@@ -13,16 +13,18 @@
 /* Bridge, forwarding, tables and resolver are there afterwards, the boxes that run are on the
  * bridge, and the tables let the boxes of the store speak and no others. Serialized by a
  * lock of its own, with the store read inside. For after a row is added and after one is removed,
- * before any unshare(2): the resolver stays in the caller's namespaces. */
+ * before any unshare(2): the resolver stays in the caller's namespaces. Not to be cancelled: it
+ * takes back too. */
 int	cnt_net_ensure(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
 
 /* The same in two halves: the store is read and the firewall's change begun, then its end waited
- * for and the rest done. The lock is held in between. The instance outlives it. */
+ * for and the rest done. The lock is held in between; the wait for it may be cancelled. The
+ * instance outlives it. */
 struct cnt_net_change {
 	const struct cnt_instance *instance;
 	struct cnt_box		*boxes;
 	struct cnt_nft_boxes	 b;
-	struct cnt_running	 nft;
+	struct cnt_run		 nft;
 	int			*gone;
 	int			 lock;		/* -1: nothing to end */
 	bool			 whole;

@@ -10,7 +10,7 @@
 	"{\"delete\":{\"table\":{\"family\":\"" family "\",\"name\":\"%s\"}}}"
 
 static void
-start(struct cnt_running *r, const char *text)
+start(struct cnt_run *r, const char *text)
 {
 	char *const argv[] = { (char *)"nft", (char *)"-j", (char *)"-f", (char *)"-", NULL };
 
@@ -18,7 +18,7 @@ start(struct cnt_running *r, const char *text)
 }
 
 static int
-render_and_start(struct cnt_running *r, const struct cnt_instance *i,
+render_and_start(struct cnt_run *r, const struct cnt_instance *i,
     const struct cnt_nft_boxes *b, bool whole, struct cnt_err *e)
 {
 	CNT_JSON cJSON *doc = cnt_nft_render(i, b, whole, e);
@@ -31,16 +31,16 @@ render_and_start(struct cnt_running *r, const struct cnt_instance *i,
 }
 
 void
-cnt_nft_start(struct cnt_running *r, const struct cnt_instance *i, const struct cnt_nft_boxes *b)
+cnt_nft_start(struct cnt_run *r, const struct cnt_instance *i, const struct cnt_nft_boxes *b)
 {
 	struct cnt_err again;		/* the end comes to it too */
 
-	*r = (struct cnt_running){ 0 };
+	*r = (struct cnt_run){ 0 };
 	(void)render_and_start(r, i, b, false, &again);
 }
 
 int
-cnt_nft_end(struct cnt_running *r, const struct cnt_instance *i, const struct cnt_nft_boxes *b,
+cnt_nft_end(struct cnt_run *r, const struct cnt_instance *i, const struct cnt_nft_boxes *b,
     struct cnt_err *e)
 {
 	const struct cnt_nft_boxes there = { .boxes = b->boxes, .n = b->n };
@@ -102,7 +102,7 @@ cnt_nft_remove(const char *tag, struct cnt_err *e)
 {
 	char *text CNT_FREE = cnt_format("{\"nftables\":[" REMOVE("inet") "," REMOVE("bridge") "]}",
 	    tag, tag, tag, tag);
-	struct cnt_running r;
+	struct cnt_run r;
 
 	start(&r, text);
 	return cnt_run_end(&r, NULL, e);

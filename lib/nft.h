@@ -29,9 +29,9 @@ cJSON	*cnt_nft_render(const struct cnt_instance *i, const struct cnt_nft_boxes *
  * asked for whole (by a zeroed r, not started), waits for the kernel's grace period too (16 ms). In
  * two halves: a process takes 5 to 8 ms, in which something else can be done. Each start must come
  * to its end. */
-void	 cnt_nft_start(struct cnt_running *r, const struct cnt_instance *i,
+void	 cnt_nft_start(struct cnt_run *r, const struct cnt_instance *i,
 	    const struct cnt_nft_boxes *b);
-int	 cnt_nft_end(struct cnt_running *r, const struct cnt_instance *i,
+int	 cnt_nft_end(struct cnt_run *r, const struct cnt_instance *i,
 	    const struct cnt_nft_boxes *b, struct cnt_err *e);
 
 /* Are both tables there with these rules? -1 and CNT_NO when not. */

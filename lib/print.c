@@ -25,6 +25,8 @@ cnt_print_size(int64_t bytes)
 	double n = (double)bytes;
 	int u = 0;
 
+	if (bytes < 0)
+		return cnt_strdup("unlimited");
 	for (; n >= 1024 && u < 4; u++)
 		n /= 1024;
 	if (u == 0)

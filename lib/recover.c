@@ -64,9 +64,10 @@ recover_boxes(struct cnt_store *s, struct cnt_err *e)
 	return 0;
 }
 
-/* What a dead process left of a start or a session in a box that stays, or of a box whose row it
- * removed: its lock's file, which the attempt to hold it takes away, and its place in the firewall.
- * False: somebody is at work on it, so that later is soon enough. */
+/* What a dead process left of a start or a session in a box that stays, of a box that was still in
+ * its children's hands, or of one whose row it removed: its lock's file, which the attempt to hold
+ * it takes away, and its place in the firewall. False: somebody is at work on it, so that later is
+ * soon enough. */
 static bool
 sweep_box(struct cnt_store *s, const char *name)
 {
@@ -80,6 +81,8 @@ sweep_box(struct cnt_store *s, const char *name)
 	cnt_leaf_sweep(i.tag, name);
 	if (cnt_box_hold(s, name, DYING_MS, &lock, &b, &ignored) == -1)
 		return ignored.code == CNT_NOTFOUND && render_firewall(s, &i) == 0;
+	if (b.state != CNT_READY)
+		return cnt_box_remove(s, &i, name, &ignored) == 0 && render_firewall(s, &i) == 0;
 	if (cnt_box_sweep(&i, name, &ignored) == -1)
 		return false;
 	/* A resize may have been cut short; what cannot be set now is set at the next start. */
@@ -106,8 +109,10 @@ sweep(struct cnt_store *s, const char *name)
 	return swept;
 }
 
+/* An open intent is what brings the next verb here again: one without a box stays while images are
+ * in use, since it may be what leads to the rest of one. */
 static int
-close_intents(struct cnt_store *s, struct cnt_err *e)
+close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 {
 	struct cnt_pending *p CNT_FREE = NULL;
 	size_t n = 0;
@@ -116,6 +121,7 @@ close_intents(struct cnt_store *s, struct cnt_err *e)
 		return -1;
 	for (size_t k = 0; k < n; k++) {
 		if (cnt_process_start(p[k].pid) != p[k].start && sweep(s, p[k].box) &&
+		    (!are_images_used || p[k].box[0] != '\0') &&
 		    cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
 			return 1;
 	}
@@ -132,8 +138,7 @@ cnt_recover(struct cnt_store *s, struct cnt_err *e)
 		return unfinished;
 	if (cnt_paths_make(e) == -1 || recover_boxes(s, e) == -1)
 		return -1;
-	/* An open intent is what brings the next verb here again. */
-	return cnt_image_recover(s, &ignored) != 0 ? 0 : close_intents(s, e);
+	return close_intents(s, cnt_image_recover(s, &ignored) != 0, e);
 }
 
 void

@@ -86,16 +86,17 @@ is_ours(const struct resolver *r, const char *pid, bool all)
 	    theirs.st_ino == mine.st_ino && theirs.st_dev == mine.st_dev;
 }
 
-static bool
-runs(const struct resolver *r)
+/* The pid of the one that runs with these arguments, or NULL. */
+static char *
+find(const struct resolver *r)
 {
 	CNT_BUF struct cnt_buf b = { 0 };
 	struct cnt_err e;
 
 	if (cnt_file_read(r->pid_file, 32, &b, &e) == -1 || b.n == 0)
-		return false;
+		return NULL;
 	b.p[strspn(b.p, "0123456789")] = '\0';
-	return b.p[0] != '\0' && is_ours(r, b.p, true);
+	return b.p[0] != '\0' && is_ours(r, b.p, true) ? take(&b.p) : NULL;
 }
 
 /* The descriptor comes first: a pid that is then ours cannot become another's. */
@@ -129,26 +130,33 @@ end_all(const struct resolver *r, struct cnt_err *e)
 	return 0;
 }
 
+static bool
+has_line(const char *path, const char *text)
+{
+	char *line CNT_FREE = cnt_format("\n%s\n", text);
+	CNT_BUF struct cnt_buf lines = { 0 };
+	struct cnt_err e;
+
+	cnt_buf_adds(&lines, "\n");
+	return cnt_file_read(path, 65536, &lines, &e) == 0 && strstr(lines.p, line) != NULL;
+}
+
 /* systemd ends a session by its cgroup: the resolver must not be in that of whoever ran the first
  * verb. Only the hierarchies that systemd uses; elsewhere there is nothing to escape from. */
 static void
-leave_session(const struct resolver *r, const char *tag)
+leave_session(const char *pid, const char *tag)
 {
 	size_t n = 0;
 	const struct cnt_hierarchy *h = cnt_cgroup_hierarchies(&n);
-	CNT_BUF struct cnt_buf pid = { 0 };
-	struct cnt_err e;
 
-	if (cnt_file_read(r->pid_file, 32, &pid, &e) == -1 || pid.n == 0)
-		return;
 	for (size_t k = 0; k < n; k++) {
 		char *dir CNT_FREE = cnt_format("%s/%s.dns", h[k].dir, tag);
 		char *procs CNT_FREE = cnt_format("%s/cgroup.procs", dir);
 
-		if (!h[k].v2 && strstr(h[k].dir, "/systemd") == NULL)
+		if ((!h[k].v2 && strstr(h[k].dir, "/systemd") == NULL) || has_line(procs, pid))
 			continue;
 		mkdir(dir, 0755);
-		cnt_file_put(procs, pid.p);
+		cnt_file_put(procs, pid);
 	}
 }
 
@@ -166,31 +174,34 @@ remove_cgroups(const char *tag)
 	}
 }
 
+static int
+start(const struct resolver *r, const char *tag, const char *address, struct cnt_err *e)
+{
+	if (cnt_run(r->argv, NULL, 0, NULL, e) == 0)
+		return CNT_STEP("the resolver is started", e);
+	if (strstr(e->text, "in use") == NULL)
+		return -1;
+	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: port 53 is taken by another name server", address);
+	return cnt_hint(e, "`ss -lnp 'sport = :53'` shows which; keep it off interface %s0 "
+	    "(dnsmasq: bind-interfaces and except-interface; named: listen-on)", tag);
+}
+
 int
-cnt_resolver_ensure(const char *tag, const char *address, bool again, struct cnt_err *e)
+cnt_resolver_ensure(const char *tag, const char *address, struct cnt_err *e)
 {
 	RESOLVER struct resolver r = { 0 }, any = { 0 };
+	char *pid CNT_FREE = NULL;
 
 	describe(&r, address);
 	describe(&any, NULL);
-	if (runs(&r)) {
-		if (again)
-			leave_session(&r, tag);
-		return 0;
-	}
-	if (end_all(&any, e) == -1)
-		return -1;
-	if (cnt_run(r.argv, NULL, 0, NULL, e) == -1) {
-		if (strstr(e->text, "in use") == NULL)
+	pid = find(&r);
+	if (pid == NULL) {
+		if (end_all(&any, e) == -1 || start(&r, tag, address, e) == -1)
 			return -1;
-		(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: port 53 is taken by another name server",
-		    address);
-		return cnt_hint(e, "`ss -lnp 'sport = :53'` shows which; keep it off interface %s0 "
-		    "(dnsmasq: bind-interfaces and except-interface; named: listen-on)", tag);
+		pid = find(&r);
 	}
-	if (CNT_STEP("the resolver is started", e) == -1)
-		return -1;
-	leave_session(&r, tag);
+	if (pid != NULL)
+		leave_session(pid, tag);
 	return 0;
 }
 

@@ -8,11 +8,10 @@
 
 #include "lib/err.h"
 
-/* It runs and listens afterwards; one with other arguments is replaced. It outlives the caller and
- * holds none of its descriptors, but lives in its mount namespace: call this before making one.
- * again: put it into its cgroup even when it runs already. The caller holds a lock. Port taken:
- * CNT_UNAVAILABLE. */
-int	cnt_resolver_ensure(const char *tag, const char *address, bool again, struct cnt_err *e);
+/* It runs, listens and has a cgroup of its own afterwards; one with other arguments is replaced. It
+ * outlives the caller and holds none of its descriptors, but lives in its mount namespace: call
+ * this before making one. The caller holds a lock. Port taken: CNT_UNAVAILABLE. */
+int	cnt_resolver_ensure(const char *tag, const char *address, struct cnt_err *e);
 
 /* Ends it. Not running: 0. */
 int	cnt_resolver_stop(const char *tag, struct cnt_err *e);

@@ -130,12 +130,12 @@ failed(const char *program, int status, int fd, struct cnt_err *e)
 }
 
 void
-cnt_run_start(struct cnt_running *r, char *const argv[], const char *in, size_t n)
+cnt_run_start(struct cnt_run *r, char *const argv[], const char *in, size_t n)
 {
 	CNT_CLOSE int in_fd = memory_file(in, n);
 	volatile int error = 0;
 
-	*r = (struct cnt_running){ argv[0], -1, memory_file(NULL, 0), memory_file(NULL, 0), 0 };
+	*r = (struct cnt_run){ argv[0], -1, memory_file(NULL, 0), memory_file(NULL, 0), 0 };
 	if (in_fd == -1 || r->out == -1 || r->err == -1)
 		r->error = errno;
 	else
@@ -144,7 +144,7 @@ cnt_run_start(struct cnt_running *r, char *const argv[], const char *in, size_t 
 }
 
 int
-cnt_run_end(struct cnt_running *r, struct cnt_buf *out, struct cnt_err *e)
+cnt_run_end(struct cnt_run *r, struct cnt_buf *out, struct cnt_err *e)
 {
 	CNT_CLOSE int out_fd = r->out, err_fd = r->err;
 	pid_t pid = r->pid;
@@ -169,7 +169,7 @@ cnt_run_end(struct cnt_running *r, struct cnt_buf *out, struct cnt_err *e)
 int
 cnt_run(char *const argv[], const char *in, size_t n, struct cnt_buf *out, struct cnt_err *e)
 {
-	struct cnt_running r;
+	struct cnt_run r;
 
 	cnt_run_start(&r, argv, in, n);
 	return cnt_run_end(&r, out, e);

@@ -18,14 +18,14 @@ int	cnt_run(char *const argv[], const char *in, size_t n, struct cnt_buf *out,
 
 /* The same in two halves, with something else done between them. A start that failed is told by the
  * end as well, and each that succeeded must come to its end: there is a process to be reaped. */
-struct cnt_running {
+struct cnt_run {
 	const char	*program;
 	pid_t		 pid;		/* -1: there is none */
 	int		 out, err;	/* descriptors */
 	int		 error;		/* errno of what kept it from running, or 0 */
 };
 
-void	cnt_run_start(struct cnt_running *r, char *const argv[], const char *in, size_t n);
-int	cnt_run_end(struct cnt_running *r, struct cnt_buf *out, struct cnt_err *e);
+void	cnt_run_start(struct cnt_run *r, char *const argv[], const char *in, size_t n);
+int	cnt_run_end(struct cnt_run *r, struct cnt_buf *out, struct cnt_err *e);
 
 #endif

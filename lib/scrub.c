@@ -14,6 +14,8 @@
 
 #include "lib/file.h"
 
+static const char *const accounts[] = { "etc/passwd", "etc/group" };
+
 static const char *const inits[] = {
 	"sbin/init", "usr/sbin/init", "usr/lib/systemd/systemd", "lib/systemd/systemd",
 	"bin/init", "init",
@@ -44,9 +46,11 @@ is_file(int root, const char *path, mode_t bits)
 static int
 check(int root, struct cnt_err *e)
 {
-	if (!is_file(root, "etc/passwd", 0))
-		return cnt_fail(e, CNT_INVALID,
-		    "archive: holds no etc/passwd, so it is no system's root");
+	for (size_t i = 0; i < nitems(accounts); i++) {
+		if (!is_file(root, accounts[i], 0))
+			return cnt_fail(e, CNT_INVALID,
+			    "archive: holds no %s, so it is no system's root", accounts[i]);
+	}
 	for (size_t i = 0; i < nitems(inits); i++) {
 		if (is_file(root, inits[i], 0111))
 			return 0;

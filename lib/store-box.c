@@ -45,7 +45,7 @@ cnt_store_set_instance(struct cnt_store *s, const struct cnt_instance *i, struct
 
 int
 cnt_store_leave(struct cnt_store *s, int (*leave)(void *arg, struct cnt_err *e), void *arg,
-    struct cnt_err *e)
+    const struct cnt_instance *next, struct cnt_err *e)
 {
 	struct cnt_store *tx CNT_TX = NULL;
 	int64_t boxes = 0;
@@ -57,7 +57,8 @@ cnt_store_leave(struct cnt_store *s, int (*leave)(void *arg, struct cnt_err *e),
 		(void)cnt_fail(e, CNT_NO, "setup: there are still boxes: %lld", (long long)boxes);
 		return cnt_hint(e, "delete them first; `cnt list` shows them");
 	}
-	if (leave(arg, e) == -1 || cnt_sql_change(s, e, "DELETE FROM instance", "") == -1)
+	if (leave(arg, e) == -1 || (next != NULL ? cnt_store_set_instance(s, next, e) :
+	    cnt_sql_change(s, e, "DELETE FROM instance", "")) == -1)
 		return -1;
 	return cnt_sql_commit(s, e);
 }

@@ -66,10 +66,10 @@ int	cnt_store_instance(struct cnt_store *s, struct cnt_instance *i, struct cnt_e
 int	cnt_store_set_instance(struct cnt_store *s, const struct cnt_instance *i,
 	    struct cnt_err *e);
 
-/* Forgets the instance, once leave has taken away what the host has of it; no box can be added
- * meanwhile. CNT_NO when there are any. */
+/* Forgets the instance, or with next changes it, once leave has taken away what the host has of it;
+ * no box can be added meanwhile. CNT_NO when there are any. */
 int	cnt_store_leave(struct cnt_store *s, int (*leave)(void *arg, struct cnt_err *e), void *arg,
-	    struct cnt_err *e);
+	    const struct cnt_instance *next, struct cnt_err *e);
 
 /* Adds a box in state CREATING and chooses its slot (the smallest free one below id_count / 65536).
  * Name taken: CNT_EXISTS. No slot: CNT_BUSY. Image not READY: CNT_NOTFOUND. One transaction. */

@@ -305,6 +305,10 @@ check_tar(struct flow *f, struct cnt_err *e)
 		if (strstr(text, strerror(of_host[i])) != NULL)
 			code = CNT_SYSTEM;
 	}
+	if (strstr(text, ": Cannot exec: ") != NULL) {
+		(void)cnt_fail(e, CNT_UNAVAILABLE, "archive: %s", text);
+		return cnt_hint(e, "apt-get install zstd xz-utils bzip2");
+	}
 	return cnt_fail(e, code, "archive: %s", text[0] == '\0' ? "tar was killed" : text);
 }
 

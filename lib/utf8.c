@@ -56,6 +56,16 @@ cnt_utf8_valid(const char *s, size_t n)
 	return i;
 }
 
+size_t
+cnt_utf8_control(const char *s)
+{
+	unsigned char c = (unsigned char)s[0];
+
+	if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
+		return 2;
+	return (c < 0x20 && c != '\0') || c == 0x7f ? 1 : 0;
+}
+
 bool
 cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n)
 {

@@ -20,6 +20,7 @@ enum cnt_type {
 	CNT_DURATION,	/* seconds, may be fractional; from outside also "90s", "5m", "2h", "1d" */
 	CNT_BOX,	/* a box's name; `name`, `box`, `username`, `container` mean this field */
 	CNT_STRINGS,	/* array of strings; on the command line the option is repeated */
+	CNT_INTEGERS,	/* results: array of integers */
 	CNT_MAP,	/* object of strings; on the command line --name K=V, repeated */
 	CNT_OBJECT,	/* results: members by .of */
 	CNT_OBJECTS,	/* array of objects, members by .of; on the command line --name JSON, of one
@@ -144,6 +145,9 @@ struct cnt_argv {			/* what stood on the command line besides arguments */
 cJSON	*cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cnt_argv *opt,
 	    struct cnt_err *e);
 
+/* Is there a --json, before any `--`? For the error of words that could not be read. */
+bool	 cnt_argv_json(int argc, char **argv);
+
 /* The word that was probably meant (edit distance at most 2), or NULL. */
 const char *cnt_argv_nearest(const char *typed, const char *const *words, size_t n);
 
@@ -165,7 +169,7 @@ void	 cnt_describe_mdoc(const struct cnt_verb *const *verbs, FILE *f);	/* manual
 /* A result for people, by the table: `key value` lines, or columns for an array of objects. */
 void	 cnt_print(const struct cnt_verb *v, const cJSON *out, FILE *f);
 
-/* A size as people read it: "512m", "1.5g"; malloc'd. */
+/* A size as people read it: "512m", "1.5g", below 0 "unlimited"; malloc'd. */
 char	*cnt_print_size(int64_t bytes);
 
 /* Appends what tools/call answers for a finished call, one JSON object: content, structuredContent

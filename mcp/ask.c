@@ -5,16 +5,20 @@
  */
 #include "mcp/ask.h"
 
+#include <sys/signalfd.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
+#include "lib/cancel.h"
 #include "mcp/program.h"
 #include "mcp/starved.h"
 
 #define SAID_MAX	((size_t)1 << 20)
 #define AT_ONCE		4		/* more would wait for each other's processors */
+#define KILL_US		1000000		/* after TERM */
 #define STARVED		5		/* times its time, for one that the machine has none for */
 
 struct asking;
@@ -32,6 +36,8 @@ struct asking {
 	struct cnt_loop		*loop;
 	struct asked		*of;
 	size_t			 n, next, open;	/* open: have begun and not ended */
+	struct cnt_watch	*signals;
+	bool			 cut;
 };
 
 static void start_more(struct asking *all);
@@ -54,6 +60,13 @@ fail(struct asked *a, char *why)
 	cnt_buf_free(&a->q->said);
 }
 
+static void
+stop(struct asked *a, char *why)
+{
+	fail(a, why);
+	cnt_program_stop(&a->program, 0, a->q->heard ? KILL_US : 0);
+}
+
 /* False when nothing more will come, or is wanted. */
 static bool
 drain(struct asked *a)
@@ -64,8 +77,7 @@ drain(struct asked *a)
 	while ((n = read(a->fd, chunk, sizeof(chunk))) > 0) {
 		cnt_buf_add(&a->q->said, chunk, (size_t)n);
 		if (a->q->said.n > SAID_MAX) {
-			fail(a, cnt_format("said more than %zu KiB", SAID_MAX >> 10));
-			cnt_program_stop(&a->program, 0, 0);
+			stop(a, cnt_format("said more than %zu KiB", SAID_MAX >> 10));
 			return false;
 		}
 	}
@@ -85,14 +97,17 @@ static void
 on_ended(void *arg)
 {
 	struct asked *a = arg;
+	int status = cnt_program_status(&a->program);
 
 	if (a->watch != NULL) {
 		drain(a);
 		cnt_loop_unwatch(take(&a->watch));
 	}
 	cnt_loop_untimer(a->timer);
-	if (cnt_program_status(&a->program) != 0)
+	if (status != 0)
 		fail(a, cnt_program_how(&a->program));
+	a->q->unasked = a->all->cut || status == CNT_PROGRAM_NO_EXEC ||
+	    status == cnt_code_exit(CNT_SYSTEM);
 	cnt_program_free(&a->program);
 	close(a->fd);
 	a->all->open--;
@@ -105,10 +120,8 @@ on_time(void *arg)
 	struct asked *a = arg;
 	double waited = (double)a->q->within_us * ++a->late / 1e6;
 
-	if (a->late == STARVED || !cnt_starved(a->program.pid)) {
-		fail(a, cnt_format("no answer in %.15g s", waited));
-		kill(-a->program.pid, SIGKILL);
-	}
+	if (a->late == STARVED || !cnt_starved(a->program.pid))
+		stop(a, cnt_format("no answer in %.15g s", waited));
 	a->timer = cnt_loop_timer(a->all->loop, a->q->within_us, on_time, a);
 }
 
@@ -124,7 +137,8 @@ start(struct asked *a, struct cnt_err *e)
 	fcntl(a->fd, F_SETFL, O_NONBLOCK);
 	a->program = (struct cnt_program){ .ended = on_ended, .arg = a, .env = a->q->env };
 	if (cnt_program_start(&a->program, a->all->loop, a->q->argv[0], a->q->argv,
-	    (int[]){ null, from, a->q->heard ? STDERR_FILENO : null }, SIGKILL, e) == -1) {
+	    (int[]){ null, from, a->q->heard ? STDERR_FILENO : null },
+	    a->q->heard ? SIGTERM : SIGKILL, e) == -1) {
 		close(a->fd);
 		return -1;
 	}
@@ -136,7 +150,7 @@ start(struct asked *a, struct cnt_err *e)
 static void
 start_more(struct asking *all)
 {
-	while (all->next < all->n && all->open < AT_ONCE) {
+	while (!all->cut && all->next < all->n && all->open < AT_ONCE) {
 		struct asked *a = &all->of[all->next++];
 		struct cnt_err e = { 0 };
 
@@ -149,16 +163,38 @@ start_more(struct asking *all)
 		cnt_loop_stop(all->loop);
 }
 
+static void
+on_signal(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+{
+	struct asking *all = arg;
+
+	cnt_loop_unwatch(take(&all->signals));	/* it stays readable */
+	all->cut = true;
+	for (size_t i = 0; i < all->n; i++)
+		if (i >= all->next || all->of[i].program.pid != 0)
+			stop(&all->of[i], cnt_strdup("interrupted"));
+}
+
 void
 cnt_ask(struct cnt_question *q, size_t n)
 {
 	struct asked *of CNT_FREE = cnt_alloc(n * sizeof(*of));
 	struct asking all = { .loop = cnt_loop_new(), .of = of, .n = n };
+	int signals CNT_CLOSE = -1;
+	sigset_t set, before;
 
-	for (size_t i = 0; i < n; i++)
+	cnt_cancel_signals(&set);
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	sigprocmask(SIG_BLOCK, signals != -1 ? &set : NULL, &before);
+	if (signals != -1)
+		all.signals = cnt_loop_watch(all.loop, signals, POLLIN, on_signal, &all);
+	for (size_t i = 0; i < n; i++) {
 		of[i] = (struct asked){ .q = &q[i], .all = &all };
+		q[i].unasked = true;
+	}
 	start_more(&all);
 	if (all.open > 0)
 		cnt_loop_run(all.loop);
 	cnt_loop_free(all.loop);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }

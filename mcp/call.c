@@ -9,6 +9,7 @@
 
 #define UNTIMED		600			/* seconds, for what names no time */
 #define QUEUE_MAX	((size_t)16 << 20)	/* for a box that does not read; and one call */
+#define HEAR_US		1000000			/* what the client kept waiting may be the answer */
 
 void
 cnt_session_call_free(struct box_call *c)
@@ -60,6 +61,10 @@ on_deadline(void *arg)
 	int64_t began = c->began;
 	struct cnt_err e = { 0 };
 
+	if (cnt_ticks_us() - s->unheard < HEAR_US) {
+		c->deadline = cnt_loop_timer(s->loop, HEAR_US, on_deadline, c);
+		return;
+	}
 	forget(s, c->number);
 	cnt_session_call_free(c);
 	cnt_fail(&e, CNT_TIMEOUT, "%s: its agent-box has not answered in %lld s", s->box,

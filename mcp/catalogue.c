@@ -38,15 +38,19 @@ in_box(const cJSON *entry)
 	return name != NULL && strcmp(name, "agent-box") == 0 && !cnt_json_bool(entry, "dropin");
 }
 
+/* A tool that is not wanted has its name all the same: nobody else's goes by it. */
 static void
-add_tool(struct cnt_catalogue *c, const cJSON *entry, const cJSON *said)
+add_tool(struct cnt_catalogue *c, const cJSON *entry, const cJSON *said, bool wanted, cJSON *names)
 {
 	const char *name = cnt_json_str(said, "name");
 	cJSON *tool;
 
 	if (name == NULL || !cJSON_IsObject(cnt_json_get(said, "inputSchema")) ||
-	    (c->read_only && !cnt_json_bool(cnt_json_get(said, "annotations"), "readOnlyHint")) ||
-	    cnt_catalogue_find(c, name) != NULL)
+	    cnt_json_get(names, name) != NULL)
+		return;
+	cnt_json_set_bool(names, name, true);
+	if (!wanted ||
+	    (c->read_only && !cnt_json_bool(cnt_json_get(said, "annotations"), "readOnlyHint")))
 		return;
 	tool = cJSON_Duplicate(said, true);
 	c->of = cnt_realloc(c->of, (c->n + 1) * sizeof(*c->of));
@@ -76,19 +80,22 @@ void
 cnt_catalogue_look(struct cnt_catalogue *c)
 {
 	const cJSON *entry = NULL, *verb = NULL;
+	cJSON *names CNT_JSON = NULL;
 
 	if (!cnt_described_look(&c->known))
 		return;
 	empty(c);
 	c->tools = cJSON_CreateArray();
+	names = cJSON_CreateObject();
 	for (int pass = 0; pass < 3; pass++)
 		cJSON_ArrayForEach(entry, c->known) {
 			int its = in_box(entry) ? 1 : cnt_json_bool(entry, "dropin") ? 2 : 0;
 
-			if (its != pass || !(its == 1 ? c->box : c->platform))
+			if (its != pass)
 				continue;
 			cJSON_ArrayForEach(verb, cnt_json_get(entry, "verbs"))
-				add_tool(c, entry, cnt_json_get(verb, "tool"));
+				add_tool(c, entry, cnt_json_get(verb, "tool"),
+				    its == 1 ? c->box : c->platform, names);
 		}
 }
 

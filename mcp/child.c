@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A child that is signalled right after fork must not run the parent's handlers: they write to the
- * parent's own event descriptor. So signals are blocked until the child has none.
+ * parent's own event descriptor. So signals are blocked until the child has none of those.
  */
 #include "mcp/child.h"
 
@@ -14,7 +14,7 @@
 pid_t
 cnt_child_fork(int death_signal)
 {
-	static const int reset[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE };
+	static const int reset[] = { SIGTERM, SIGINT, SIGHUP };
 	sigset_t all, old;
 	pid_t parent = getpid(), pid;
 

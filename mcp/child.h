@@ -7,8 +7,9 @@
 
 #include <sys/types.h>
 
-/* The child leads a process group of its own, has default signals and none blocked, and gets
- * death_signal when the parent ends (0: nothing). No handler of the parent's ever runs in it. */
+/* The child leads a process group of its own, has no signal blocked, TERM, INT and HUP by default,
+ * and gets death_signal when the parent ends (0: nothing). No handler that the parent has for these
+ * ever runs in it; of SIGPIPE it keeps the parent's. */
 pid_t	cnt_child_fork(int death_signal);
 
 #endif

@@ -16,7 +16,7 @@
 #include "lib/paths.h"
 #include "mcp/ask.h"
 
-#define CACHE		CNT_RUN "/verbs.json"
+#define CACHE		"verbs.json"
 #define CACHE_MAX	((size_t)4 << 20)
 #define WITHIN_US	2000000
 #define DROPIN_US	5000000		/* it gives up after two seconds, and says so */
@@ -31,7 +31,7 @@ struct look {
 static cJSON *
 read_cache(void)
 {
-	char *path CNT_FREE = cnt_path("%s", CACHE);
+	char *path CNT_FREE = cnt_path("%s/%s", CNT_RUN, CACHE);
 	int fd CNT_CLOSE = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct cnt_buf b CNT_BUF = { 0 };
 	struct cnt_err e = { 0 };
@@ -50,13 +50,12 @@ read_cache(void)
 static void
 write_cache(const cJSON *now)
 {
-	char *path CNT_FREE = cnt_path("%s", CACHE);
-	char *temp CNT_FREE = cnt_format("%s.XXXXXX", path);
+	char *path CNT_FREE = cnt_path("%s", CNT_RUN);
 	char *text CNT_FREE = cnt_json_print(now);
-	int fd CNT_CLOSE = mkostemp(temp, O_CLOEXEC);
+	int dir CNT_CLOSE = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct cnt_err e = { 0 };
 
-	if (fd != -1 && (cnt_file_write(fd, text, strlen(text)) == -1 || rename(temp, path) == -1))
-		unlink(temp);
+	(void)cnt_file_write_in(dir, CACHE, text, strlen(text), 0600, geteuid(), getegid(), &e);
 }
 
 char *
@@ -103,7 +102,9 @@ fill(cJSON *entry, const struct cnt_question *q)
 		if (verb != NULL)
 			cJSON_AddItemToArray(verbs, verb);
 	}
-	if (cJSON_GetArraySize(verbs) == 0)
+	if (q->unasked)		/* the next look asks it */
+		cJSON_DeleteItemFromObjectCaseSensitive(entry, "key");
+	else if (cJSON_GetArraySize(verbs) == 0)
 		cnt_json_set_int(entry, "asked", time(NULL));
 }
 

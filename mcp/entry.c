@@ -12,8 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 
+#include "lib/cancel.h"
 #include "lib/enter.h"
 #include "lib/file.h"
 #include "lib/life.h"
@@ -41,7 +43,8 @@ fail_as_said(int fd, const char *box, struct cnt_err *e)
 	    cnt_json_str(error, "hint") : "");
 }
 
-/* By `cnt start`, which is authorized and recorded as what it is. */
+/* By `cnt start`, which is authorized and recorded as what it is. Whoever ends us before it is done
+ * waits until it has taken back what it began. */
 static int
 start(const char *box, struct cnt_err *e)
 {
@@ -49,17 +52,29 @@ start(const char *box, struct cnt_err *e)
 	char *argv[] = { program, (char *)(uintptr_t)"--json", (char *)(uintptr_t)box, NULL };
 	int said CNT_CLOSE = memfd_create("said", MFD_CLOEXEC), status = -1;
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
 	pid_t pid = -1;
 
+	if (cnt_cancel_catch(e) == -1)
+		return -1;
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, said, 1);
-	errno = posix_spawn(&pid, program, &actions, NULL, argv, environ);
+	errno = posix_spawn(&pid, program, &actions, &attr, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
 	if (errno != 0)
 		return cnt_fail_sys(e, "%s", program);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
+	if (cnt_cancel_waitpid(pid, &status, e) == -1) {
+		kill(pid, SIGTERM);
+		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+			;
+	}
 	return status == 0 ? 0 : fail_as_said(said, box, e);
 }
 
@@ -133,7 +148,7 @@ enter(struct cnt_call *c)
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	struct cnt_ended ended = { 0 };
 	struct cnt_entry en = { .box = l.box.name, .argv = argv, .keep = true,
-	    .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
+	    .server = true, .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
 	int r;
 
 	if (reads && cnt_json_bool(c->in, "start"))

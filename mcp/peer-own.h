@@ -30,6 +30,7 @@ struct peer {
 struct cnt_peers {
 	struct peer	*first, *last;		/* in the order they came */
 	size_t		 running, at_once;
+	struct cnt_timer *pause;		/* none starts before, or NULL */
 	int64_t		 deadline_us;
 };
 

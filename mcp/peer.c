@@ -202,18 +202,33 @@ start(struct peer *p, struct cnt_err *e)
 }
 
 static void
+resume(void *arg)
+{
+	struct cnt_peers *ps = arg;
+
+	ps->pause = NULL;
+	start_waiting(ps);
+}
+
+static void
 start_waiting(struct cnt_peers *ps)
 {
 	struct peer *next;
 
-	for (struct peer *p = ps->first; p != NULL && ps->running < ps->at_once; p = next) {
+	for (struct peer *p = ps->first; p != NULL && ps->pause == NULL &&
+	    ps->running < ps->at_once; p = next) {
 		struct cnt_err e = { 0 };
 
 		next = p->next;
-		if (p->process.pid != 0 || start(p, &e) == 0)
+		if (p->process.pid != 0)
 			continue;
-		cnt_request_error(take(&p->r), &e);
-		peer_free(p);
+		if (cnt_request_unread(p->r) > CNT_UNREAD_MAX) {
+			ps->pause = cnt_loop_timer(cnt_request_loop(p->r), CNT_UNREAD_US, resume,
+			    ps);
+		} else if (start(p, &e) == -1) {
+			cnt_request_error(take(&p->r), &e);
+			peer_free(p);
+		}
 	}
 }
 

@@ -126,6 +126,34 @@ resume_later(struct cnt_server *s)
 	cnt_loop_timer(s->loop, cnt_writer_queued(s->out) > QUEUE_MAX ? PAUSE_US : 0, resume, s);
 }
 
+/* May somebody still read what is answered? Not once a signal has said that time is short. */
+static bool
+may_be_read(struct cnt_server *s, int64_t now)
+{
+	size_t unread = cnt_writer_queued(s->out);
+
+	if (unread < s->unread && s->reader_until != 0)
+		s->reader_until = now + READER_US;
+	s->unread = unread;
+	return unread > 0 && now < s->reader_until;
+}
+
+/* Nobody writes any more, and nobody reads, so that the end of input is not come to? */
+static bool
+is_left(struct cnt_server *s)
+{
+	struct pollfd p = { .fd = s->in_fd, .events = POLLRDHUP };
+	int64_t now = cnt_ticks_us();
+
+	if (cnt_writer_queued(s->out) <= QUEUE_MAX || poll(&p, 1, 0) != 1) {
+		s->reader_until = 0;
+		return false;
+	}
+	if (s->reader_until == 0)
+		s->reader_until = now + READER_US;
+	return !may_be_read(s, now);
+}
+
 static void
 resume(void *arg)
 {
@@ -133,7 +161,9 @@ resume(void *arg)
 
 	if (s->ending)
 		return;
-	if (!lines(s, false))
+	if (is_left(s))
+		end(s, 0);
+	else if (!lines(s, false))
 		resume_later(s);
 	else if (!s->ending)
 		s->in_watch = cnt_loop_watch(s->loop, s->in_fd, POLLIN, on_input, s);
@@ -173,18 +203,6 @@ cancel_all(struct cnt_server *s)
 	s->leave_at = cnt_ticks_us() + LEAVE_US;
 	while (s->requests != NULL)
 		cnt_request_cancel(s->requests);
-}
-
-/* May somebody still read what is answered? Not once a signal has said that time is short. */
-static bool
-may_be_read(struct cnt_server *s, int64_t now)
-{
-	size_t unread = cnt_writer_queued(s->out);
-
-	if (unread < s->unread && s->reader_until != 0)
-		s->reader_until = now + READER_US;
-	s->unread = unread;
-	return unread > 0 && now < s->reader_until;
 }
 
 /* Until everything is answered and written, or its time is over. */

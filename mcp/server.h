@@ -48,6 +48,7 @@ struct cnt_offer {
 	const char	*name, *title, *version, *instructions;
 	/* The tools array; called for each tools/list. Owned by the caller of it. */
 	cJSON		*(*tools)(void *arg);
+	int		 tools_ms;	/* how long a client may keep it; 0: an hour */
 	/* Begins a call. Answers now or later, exactly once, by cnt_request_answer_raw or _error,
 	 * or asks the client first, by cnt_request_ask.
 	 * -1 for a tool that is not offered (JSON-RPC error -32602). arguments is borrowed until
@@ -96,7 +97,10 @@ bool	cnt_request_wants_progress(const struct cnt_request *r);
 void	cnt_request_set(struct cnt_request *r, void *data);
 void	*cnt_request_get(const struct cnt_request *r);
 struct cnt_loop	*cnt_request_loop(struct cnt_request *r);
-/* Bytes of answers, to any request, that the client has not taken yet. */
+/* Bytes of answers, to any request, that the client has not taken yet. Above CNT_UNREAD_MAX the
+ * makers of large ones are left to wait, and CNT_UNREAD_US later it is looked at again. */
+#define CNT_UNREAD_MAX	((size_t)16 << 20)
+#define CNT_UNREAD_US	5000
 size_t	cnt_request_unread(const struct cnt_request *r);
 
 /* Serves verbs: each call is checked and run in a child process of its own, killed on cancel. The

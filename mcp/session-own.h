@@ -35,6 +35,7 @@ struct session {
 	int			 in_fd, told_fd, out_fd;
 	long long		 last;		/* number given */
 	int64_t			 used, heard;	/* ticks of the last call, and of the last word */
+	int64_t			 unheard;	/* and of when a word had to wait for the client */
 	struct cnt_loop		*loop;
 	struct cnt_timer	*freeing, *pause;
 	bool			 deaf;		/* nobody reads its calls any more */

@@ -15,8 +15,6 @@
 #define SELF		"/proc/self/exe"
 #define SESSIONS	32			/* at once; then one that is idle makes room */
 #define ENDING		8			/* of one box */
-#define UNREAD		((size_t)16 << 20)	/* answers that the client has not taken */
-#define PAUSE_US	5000
 #define RELAY_US	1000000			/* after agent-box's end: the relay's last lines */
 #define LEAF_US		8000000			/* after end of input: agent-box and its leaf */
 
@@ -161,9 +159,10 @@ on_relay(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
 {
 	struct session *s = arg;
 
-	if (s->calls != NULL && cnt_request_unread(s->calls->r) > UNREAD) {
+	if (s->calls != NULL && cnt_request_unread(s->calls->r) > CNT_UNREAD_MAX) {
 		cnt_loop_unwatch(take(&s->watch));
-		s->pause = cnt_loop_timer(s->loop, PAUSE_US, resume, s);
+		s->unheard = cnt_ticks_us();
+		s->pause = cnt_loop_timer(s->loop, CNT_UNREAD_US, resume, s);
 	} else if (!cnt_session_read(s) && !s->over) {
 		cnt_loop_unwatch(take(&s->watch));	/* the relay ends, or is ended: */
 		cnt_program_stop(&s->relay, 0, RELAY_US);

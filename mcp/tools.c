@@ -30,7 +30,8 @@ cnt_tools_list(struct cnt_asked *a)
 	cnt_older_tools(tools, a->revision);
 	text = cnt_json_print(tools);
 	cnt_buf_addf(&b, "{\"tools\":%s}", text);
-	cnt_asked_result(a, &b, (o->changes & CNT_TOOLS) != 0 ? CNT_KEEP_NOT : CNT_KEEP_LIST);
+	cnt_asked_result(a, &b, (o->changes & CNT_TOOLS) != 0 ? CNT_KEEP_NOT :
+	    o->tools_ms != 0 ? o->tools_ms : CNT_KEEP_LIST);
 }
 
 static void

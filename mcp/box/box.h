@@ -85,6 +85,7 @@ int	 cnt_base64_decode(struct cnt_buf *to, const char *s);	/* strict; -1 */
 void	 cnt_text_time(struct timespec t, char text[32]);	/* RFC 3339, milliseconds, UTC */
 void	 cnt_text_duration(int64_t us, char text[32]);		/* "3 ms", "1.24 s" */
 void	 cnt_text_size(int64_t bytes, char text[32]);		/* "312 B", "1.5 MiB" */
+void	 cnt_text_signal(int sig, char text[32]);		/* "TERM", "RTMIN+3", "33" */
 
 /* Payloads stand in the text block only. The argv face's --json has no text block: there they
  * are put into the facts too. */
@@ -120,8 +121,8 @@ int	 cnt_state_spill(char **path, struct cnt_err *e);
  * there, and else there are none: -1 without a word in e. */
 int	 cnt_state_processes(bool make, struct cnt_err *e);
 
-/* A directory in it, made when it is not there; its path, malloc'd, or NULL. */
-char	*cnt_state_directory(const char *name);
+/* A directory in it, made when it is not there: its descriptor, or -1. */
+int	 cnt_state_directory(const char *name);
 
 /* supervise.c */
 

@@ -13,7 +13,7 @@
 
 #define CONTEXT		"/workspace/.cnt/ci-context.json"
 #define CONTEXT_MAX	262144
-#define LOG_MAX		((size_t)4 << 20)	/* of what is read */
+#define LOG_MAX		((size_t)1 << 20)	/* of its end is looked at */
 #define TAIL_MAX	20000			/* of what is kept of it */
 
 static void
@@ -107,11 +107,16 @@ read_log(struct cnt_buf *tail, struct cnt_err *e)
 	const char *from = NULL, *line = NULL;
 	ssize_t n = 0;
 
-	while (b.n <= LOG_MAX && (n = read(STDIN_FILENO, chunk, sizeof(chunk))) != 0)
+	while ((n = read(STDIN_FILENO, chunk, sizeof(chunk))) != 0) {
+		if (n == -1 && errno != EINTR)
+			return cnt_fail_sys(e, "standard input");
 		if (n > 0)
 			cnt_buf_add(&b, chunk, (size_t)n);
-		else if (errno != EINTR)
-			return cnt_fail_sys(e, "standard input");
+		if (b.n > 2 * LOG_MAX) {
+			memmove(b.p, b.p + b.n - LOG_MAX, LOG_MAX);
+			b.n = LOG_MAX;
+		}
+	}
 	cnt_text_add(&text, b.p != NULL ? b.p : "", b.n, false);
 	if (text.n > TAIL_MAX) {
 		from = text.p + text.n - TAIL_MAX;

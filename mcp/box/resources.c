@@ -27,11 +27,11 @@ static const struct {
 };
 
 static cJSON *
-resources(void)
+first(size_t n)
 {
 	cJSON *all = cJSON_CreateArray();
 
-	for (size_t i = 0; i < nitems(known); i++) {
+	for (size_t i = 0; i < n; i++) {
 		cJSON *j = cnt_json_add_object(all);
 		char *uri CNT_FREE = cnt_format("cnt://%s", known[i].name);
 
@@ -42,6 +42,18 @@ resources(void)
 		cnt_json_set_str(j, "mimeType", known[i].mime);
 	}
 	return all;
+}
+
+static cJSON *
+resources(void)
+{
+	return first(nitems(known));
+}
+
+static cJSON *
+context_alone(void)
+{
+	return first(1);
 }
 
 static void
@@ -254,4 +266,8 @@ read_resource(struct cnt_request *q CNT_UNUSED, const char *uri, struct cnt_buf 
 const struct cnt_offered cnt_box_offered = {
 	.resources = resources, .templates = templates, .read = read_resource,
 	.prompts = cnt_ci_prompts, .prompt = cnt_ci_prompt,
+};
+
+const struct cnt_offered cnt_box_offered_reading = {
+	.resources = context_alone, .templates = templates, .read = read_resource,
 };

@@ -9,6 +9,9 @@
 
 extern const struct cnt_offered cnt_box_offered;
 
+/* Beside the tools that read alone: what needs no other. */
+extern const struct cnt_offered cnt_box_offered_reading;
+
 /* ci.c */
 
 /* Not a tool: what sh/ci-keep calls when a run has failed. */

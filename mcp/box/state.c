@@ -13,12 +13,14 @@
 #include <time.h>
 
 #include "lib/crypto.h"
+#include "mcp/box/process/landlock.h"
 
 #define SPILL		"output-"
 #define KEPT_SECONDS	604800		/* a week */
 #define KEPT_SPILLS	1000		/* 200 commands at once may be writing two each */
 
-/* Opens one part of the way; the last one must be the user's own and nobody else's. */
+/* Opens one part of the way; the last one must be the user's own and nobody else's. Commands that
+ * are held to the root may have made a link of any. */
 static int
 enter_directory(int up, const char *name, bool make, bool last)
 {
@@ -27,7 +29,8 @@ enter_directory(int up, const char *name, bool make, bool last)
 
 	if (make && mkdirat(up, name, 0700) == -1 && errno != EEXIST)
 		return -1;
-	fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (last ? O_NOFOLLOW : 0));
+	fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	    (last || cnt_landlock_holds() ? O_NOFOLLOW : 0));
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return -1;
 	if (last && st.st_uid != geteuid()) {
@@ -39,24 +42,34 @@ enter_directory(int up, const char *name, bool make, bool last)
 	return take_fd(&fd);
 }
 
+/* The same for HOME itself: the wall lets a link in the root not lead out of it. */
+static int
+open_home(void)
+{
+	const char *home = cnt_user_self()->home;
+	char *inside CNT_FREE = cnt_landlock_holds() ? cnt_wall_path("~") : NULL;
+
+	if (inside != NULL && strcmp(inside, home) == 0)
+		return cnt_wall_open(home, O_PATH | O_DIRECTORY, 0);
+	return open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int
 open_state(bool make)
 {
-	int home CNT_CLOSE = open(cnt_user_self()->home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int home CNT_CLOSE = open_home();
 	int local CNT_CLOSE = home != -1 ? enter_directory(home, ".local", make, false) : -1;
 	int state CNT_CLOSE = local != -1 ? enter_directory(local, "state", make, false) : -1;
 
 	return state != -1 ? enter_directory(state, "agent-box", make, true) : -1;
 }
 
-char *
+int
 cnt_state_directory(const char *name)
 {
 	int state CNT_CLOSE = open_state(true);
-	int dir CNT_CLOSE = state != -1 ? enter_directory(state, name, true, true) : -1;
 
-	return dir != -1 ? cnt_format("%s/.local/state/agent-box/%s", cnt_user_self()->home, name) :
-	    NULL;
+	return state != -1 ? enter_directory(state, name, true, true) : -1;
 }
 
 int

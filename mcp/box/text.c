@@ -5,6 +5,7 @@
  */
 #include "mcp/box/box.h"
 
+#include <signal.h>
 #include <time.h>
 
 static const char replacement[] = "\xef\xbf\xbd";
@@ -272,6 +273,22 @@ cnt_text_size(int64_t bytes, char text[32])
 	for (; n >= 1024 && u + 1 < nitems(units); u++)
 		n /= 1024;
 	snprintf(text, 32, "%.*f %s", n < 10 && n != (double)(int)n ? 1 : 0, n, units[u]);
+}
+
+/* Of a real-time signal the C library knows no name, and of 32 and 33, its own, nothing. */
+void
+cnt_text_signal(int sig, char text[32])
+{
+	const char *known = sigabbrev_np(sig);
+
+	if (known != NULL)
+		snprintf(text, 32, "%s", known);
+	else if (sig == SIGRTMIN)
+		snprintf(text, 32, "RTMIN");
+	else if (sig > SIGRTMIN && sig <= SIGRTMAX)
+		snprintf(text, 32, "RTMIN+%d", sig - SIGRTMIN);
+	else
+		snprintf(text, 32, "%d", sig);
 }
 
 void

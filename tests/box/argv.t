@@ -58,6 +58,10 @@ exits 2 'a tool that is not there: 2' agent-box read_fil --path f
 like "$err" 'did you mean read_file' 'with the nearest'
 exits 2 'an option that is not there: 2' agent-box shell_exec --command x --on-time kill
 exits 2 'no tool but an option: 2' agent-box --nothing
+for words in '--read-only read_file --path f' '--mcp read_file' '--mcp --nothing' '--mcp --help' '--help read_file' '--version x' '--describe x'; do
+	# shellcheck disable=SC2086
+	exits 2 "no word is ignored: $words" agent-box $words
+done
 exits 75 'a time that is over: 75' agent-box shell_exec --command 'echo x; sleep 9' --timeout-seconds 0.1
 is "$out" x 'with what was written so far'
 exits 71 'an output that is full: 71' sh -c 'agent-box read_file --path f >/dev/full'
@@ -123,13 +127,23 @@ js 'a map' '1 2' '.stdout.text | rtrimstr("\n")' shell_exec --command 'echo $A $
 js 'read_file' 'a
 b' '.text | rtrimstr("\n")' read_file --path f
 
-# One tool alone as a server.
-run sh -c "printf '%s\n' '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{}}}}' | agent-box file_info --mcp | jq -r '.result.tools[].name'"
+# As a server: one tool alone, and those that read.
+printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}' >ask
+run sh -c 'agent-box file_info --mcp <ask | jq -r ".result.tools[].name"'
 is "$out" file_info 'TOOL --mcp serves that tool'
+for words in '--mcp --read-only' '--read-only --mcp' '--read-only'; do
+	run sh -c "agent-box $words <ask | jq -c '.result.tools | [length > 5, all(.annotations.readOnlyHint)]'"
+	is "$out" '[true,true]' "$words serves what only reads"
+done
 exits 2 'what is no tool is not served' agent-box write_ci_context --mcp
 run agent-box process_wait --help
 like "$out" '^  --until exit\|output\|port\|idle$' 'help shows the choices'
 unlike "$out" ' $' 'and no space at the end of a line'
+
+# However long a log is, its end is kept.
+run sh -c 'seq 1 1000000 | CNT_CI_CONTEXT_PATH=$HOME/ci.json agent-box write_ci_context --platform git --exit-code 1 --json'
+is "$(jq -r '.failure_log_tail | split("\n") | [length > 2500, .[-3:]] | @json' "$HOME/ci.json")" '[true,["999999","1000000",""]]' \
+    'the end of a long log is the end'
 
 # What runs on ends with the call: the call is the connection here.
 run agent-box shell_exec --command "sleep 31$$ & echo hi"

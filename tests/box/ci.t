@@ -43,9 +43,9 @@ is "$rc:$out" '0:typed' 'its standard input is the caller'\''s'
 # Failure, in no repository.
 run env DEPLOY_TOKEN=hunter22hunter22 DEPLOY_TOKEN2=hunter22hunter22-long SSH_KEY="BEGIN
 line-of-the-key
-END" SHORT_KEY=abc GIT_AUTHOR_NAME=visible-value "$keep" "$box" -- sh -c '
-	echo "say \"it\"  $HOME"; echo "hunter22hunter22-long, hunter22hunter22" >&2; echo " line-of-the-key, abc, visible-value"
-	printf "\033[31mred\033[0m \377\n"; echo "not ok 1 - odd # TODO"; echo "not ok 2 - the thing"; exit 7' x 'hunter22hunter22' "a 'b'"
+END" SHORT_KEY=abc GIT_AUTHOR_NAME=visible-value DB_PASSWORD="p'w0rd-long" HTTP_AUTHORIZATION='Basic aHVudGVy' "$keep" "$box" -- sh -c '
+	echo "say \"it\"  $HOME"; echo "hunter22hunter22-long, hunter22hunter22" >&2; echo " line-of-the-key, abc, visible-value, Basic aHVudGVy"
+	printf "\033[31mred\033[0m \377\n"; echo "not ok 1 - odd # TODO"; echo "not ok 2 - the thing"; exit 7' x 'hunter22hunter22' "a 'b'" "--password=p'w0rd-long"
 is "$rc" 7 'the status is passed on'
 like "$out" 'say "it"' 'and the output'
 like "$err" "^ci-keep: exit 7 in box $box, which is kept" 'it says what happened'
@@ -58,12 +58,12 @@ is "$(members '.schema_version,.available,.platform,.repo,.commit_sha,.pr_number
 is "$(member workspace_path)" "\"/home/$box\"" 'where it ran'
 is "$(printf '%s\n' "$context" | jq -r .failure_log_tail)" "say \"it\"  /home/$box
 ***, ***
- ***, abc, visible-value
+ ***, abc, visible-value, ***
 red �
 not ok 1 - odd # TODO
 not ok 2 - the thing" 'the log, without secrets and escapes'
-unlike "$context" 'hunter22|line-of-the-key|GIT_AUTHOR' 'no secret in any member'
-like "$(member failing_command)" 'x \*\*\* '"'a '" 'also not in the command'
+unlike "$context" 'hunter22|line-of-the-key|w0rd-long|aHVudGVy|GIT_AUTHOR' 'no secret in any member'
+like "$(member failing_command)" 'x \*\*\* '"'a .* '--password=\*\*\*'" 'also not in the command'
 is "$(in_box 'stat -c %U:%a /workspace/.cnt/ci-context.json; ls -A /workspace/.cnt')" "$box:644
 ci-context.json" 'its file is the user'\''s, and alone'
 
@@ -78,6 +78,21 @@ is "$rc" 3 'failing_command runs again in shell_exec'
 run in_box 'sort -u /tmp/ran | wc -l; wc -l </tmp/ran'
 is "$out" '2
 4' 'with the same words'
+
+# Cancelled.
+running() { pgrep -xf "sleep $1" >/dev/null; }
+gone() { ! running "$1"; }
+n=2718300
+for signal in HUP:129 INT:130 TERM:143; do
+	n=$((n + 1))
+	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$keep" "$box" -- sleep "$n" & p=$!
+	wait_for 10 running "$n"
+	kill "-${signal%:*}" $p
+	wait $p
+	is $? "${signal#*:}" "${signal%:*} ends a step"
+	ok 'with its command' wait_for 5 gone "$n"
+done
+is "$(ls -A "$TMPDIR")" '' 'and its temporary files'
 
 # Platforms.
 run env GITHUB_ACTIONS=true GITHUB_REPOSITORY=o/r GITHUB_REF=refs/pull/12/merge GITHUB_SHA=abc GITHUB_HEAD_REF=topic \

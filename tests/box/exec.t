@@ -78,6 +78,9 @@ is run('echo hi', timeout_seconds => '5', wait_for_previous => JSON::PP::true)->
 is run('ls /proc/self/fd | wc -l')->{body}, "4\n", 'it gets no descriptor of ours';
 like run('ps -o sid= -p $$; echo $$')->{body}, qr/^\s*(\d+)\n\1\n/, 'it is a session of its own';
 
+$r = run('kill -37 $$');
+is "$r->{facts}{signal} $r->{head}" =~ s/ \xb7.*//r, 'RTMIN+3 signal RTMIN+3', 'a signal without a name of its own is named';
+
 # Ends.
 my $t = time;
 $r = run("sleep $tag & echo hi");

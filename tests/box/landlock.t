@@ -89,6 +89,11 @@ is run('sleep 30 & kill $!; wait $! 2>/dev/null; echo $?')->{body}, "143\n", 'a 
 
 # What they may not.
 my ($left) = run('sleep 300 >/dev/null 2>&1 & echo $!')->{body} =~ /^(\d+)$/ or die 'nothing was left running';
+my ($number, $unlock) = (pack('i', 0), pack('i', 0));
+open my $master, '+<', '/dev/ptmx' or die "ptmx: $!";
+ioctl $master, 0x40045431, $unlock or die "TIOCSPTLCK: $!";
+ioctl $master, 0x80045430, $number or die "TIOCGPTN: $!";
+my $terminal = '/dev/pts/' . unpack 'i', $number;
 my %denied = (
 	read => "cat $out/secret", list => "ls $out", execute => "$out/program", write => "echo x >$out/secret",
 	append => "echo x >>$out/secret", create => "echo x >$out/new", truncate => "truncate -s 0 $out/secret",
@@ -99,6 +104,8 @@ my %denied = (
 	'by a directory of another' => "cat /proc/$$/cwd/../$out/secret", 'system file' => ': >>/etc/passwd',
 	'system directory' => "mkdir /usr/cnt-landlock-$$", '/tmp' => "mkdir /tmp/cnt-landlock-$$", '/' => 'ls /', home => "ls $home",
 	'/dev' => "mkdir /dev/cnt-landlock-$$", '/dev/shm' => "mkdir /dev/shm/cnt-landlock-$$", disk => 'head -c 1 /dev/vda', sysctl => ': >/proc/sys/kernel/randomize_va_space',
+	'a new terminal' => ': </dev/ptmx',
+	'the keys of a terminal' => ": <$terminal", 'its screen' => ": >$terminal",
 	'device' => 'mknod null c 1 3', mount => "unshare -m mount --bind $out below", chroot => "chroot $out /program",
 	'environment of the server' => 'tr "\0" "\n" </proc/$PPID/environ', 'memory of the server' => 'head -c 1 /proc/$PPID/mem',
 	'signal to the supervisor' => 'kill -STOP $PPID', "signal to others" => "kill -CONT $$",
@@ -136,6 +143,37 @@ like $r->{head}, qr/^timed out/, 'its time is over';
 is join(' ', Session::matching(qr/sleep $tag/)), '', 'nothing of it is left';
 $s->close_input;
 $s->leaves;
+
+# HOME below the root: its directories are the commands' own, to be made links or exchanged while others begin.
+my $state = "$root/.local/state/agent-box";
+sub at_home { my ($h) = @_; return Session->new(env => { %env, HOME => $h }); }
+$s = at_home($root);
+is run('echo x >$TMPDIR/t; cat $TMPDIR/t')->{body}, "x\n", 'with HOME in the root there is a place for temporary files too';
+symlink $out, "$state/x";
+my ($self, $swap) = ($$, fork // die);
+if ($swap == 0) {
+	syscall 316, -100, "$state/tmp", -100, "$state/x", 2 while getppid == $self;	# renameat2, RENAME_EXCHANGE
+	POSIX::_exit(0);
+}
+my @calls = map { $s->begin('shell_exec', { command => "echo x >$out/new" }) } 1 .. 300;
+is_deeply [ grep { ($s->result($_)->{facts}{exit_code} // 0) == 0 } @calls ], [], 'no command has what is put in its place';
+kill 'KILL', $swap;
+waitpid $swap, 0;
+$s->close_input;
+my $elsewhere = "$dir/elsewhere";
+mkdir $elsewhere;
+for (['.local', $root, "$root/.local"], ['.local/state', $root, "$root/.local/state"], ['HOME', "$root/below", "$root/below"]) {
+	my ($what, $h, $link) = @$_;
+	rename $link, "$link.old" or die "$link: $!";
+	symlink $elsewhere, $link;
+	$s = at_home($h);
+	run('true');
+	$s->tool('process_start', { command => 'true' });
+	is `ls -A $elsewhere`, '', "$what as a link that leads out: nothing is made there";
+	unlink $link;
+	rename "$link.old", $link;
+}
+is tree(), $before, 'nothing has changed';
 
 # Without it nothing is held.
 $s = Session->new(env => { %env, AGENTBOX_ENFORCE => '' });

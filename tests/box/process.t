@@ -108,6 +108,8 @@ is tool('wait', id => $id, until => 'output', pattern => 'one', since => 4, time
 is tool('wait', id => $id, until => 'output', pattern => 'never', timeout_seconds => 0.2)->{data}{reason},
     'timed out after 0.2 s', 'a time that is over is an answer';
 like tool('wait', id => $id, until => 'output', pattern => '(')->{text}, qr/invalid.*pattern/, 'a bad pattern is an error';
+like tool('wait', id => $id, until => 'output', pattern => '((x{1,60}){1,60}){1,60}')->{text}, qr/repeats too much/,
+    'one that repeats without measure is refused';
 is tool('wait', id => $id, until => 'idle')->{data}{met}, $true, 'one that rests is idle';
 $r = tool('read', id => $id, since => 10, wait_seconds => 0.1);
 is "$r->{head}/$r->{body}", 'running · bytes 10-10 of 10/', 'nothing new is no error';
@@ -121,6 +123,15 @@ $wait = $s->begin('process_wait', { id => $id, until => 'output', pattern => 'ne
 my $other = Session->new(@env);
 is $other->tool('process_kill', { id => $id })->{data}{signal}, 'TERM', 'another connection kills it';
 is_deeply [ @{ $s->result($wait)->{data} }{qw(met reason)} ], [ $false, 'signal TERM' ], 'which ends the wait';
+$id = start('seq 1 99999; printf "\n\0port 8080\r\nx"');
+over($id);
+for (['^9\d{4}$', 'output: 90000', 528893], ['^12774$', 'output: 12774', 65537], ['^$', 'output: ', 588889],
+    ['port \d+$', "output: \x{fffd}port 8080\r", 588899], ['^\w\>', 'output: 1', 1], ['^x$', 'output: x', 588902]) {
+	my ($pattern, $reason, $end) = @$_;
+	$r = tool('wait', id => $id, until => 'output', pattern => $pattern)->{data};
+	is_deeply [ @$r{qw(met reason next)} ], [ $true, $reason, $end ], "$pattern is met in a long log";
+}
+is tool('wait', id => $id, until => 'output', pattern => '(?i)PORT [0-9]', since => 588894)->{data}{met}, $false, 'once';
 $id = start('while :; do :; done');
 is tool('wait', id => $id, until => 'idle', timeout_seconds => 1.6)->{data}{met}, $false, 'one that works is not idle';
 tool('kill', id => $id);
@@ -178,7 +189,9 @@ cmp_ok time - $t, '<', 5, 'after the grace';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'killing what has ended is no error';
 $id = start("trap 'echo usr' USR1; trap 'echo bye; exit 5' INT; echo ready; while :; do sleep 0.05; done");
 tool('wait', id => $id, until => 'output');
-is tool('kill', id => $id, signal => 'SIGUSR1', grace_seconds => 0)->{data}{state}, 'running', 'other signals do not end in KILL';
+$r = tool('kill', id => $id, signal => 'SIGUSR1', grace_seconds => 0)->{data};
+is $r->{state}, 'running', 'other signals do not end in KILL';
+is $r->{survivors}[0], record($id)->{pid}, 'who survives is named by its pid';
 is tool('wait', id => $id, until => 'output', pattern => 'usr')->{data}{met}, $true, 'but arrive';
 $r = tool('kill', id => $id, signal => 2)->{data} // tool('kill', id => $id, signal => '2')->{data};
 is_deeply [ @$r{qw(state exit_code escalated)} ], [ 'exited', 5, $false ], 'a number is a signal, and an exit code its answer';
@@ -191,6 +204,14 @@ is over($id)->{reason}, 'exit 7', 'the exit status is the command\'s';
 is listed($id)->{left_running}, $true, 'what it left running is said';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'and can be killed';
 is scalar Session::matching(qr/sleep ${tag}1/), 0, 'later';
+for ([34, 'RTMIN'], [37, 'RTMIN+3'], [33, '33']) {
+	my ($number, $name) = @$_;
+	$id = start("kill -$number \$\$");
+	is over($id)->{reason}, "signal $name", "a process ends by $name";
+	is listed($id)->{signal}, $name, 'and is listed';
+}
+$id = start("sleep $tag");
+is tool('kill', id => $id, signal => 'SIGRTMIN+3')->{data}{signal}, 'RTMIN+3', 'and sent by that name';
 # Between the record of an end and the keeper's own somebody may look: another holds its lock here.
 $id = start('true');
 over($id);
@@ -235,6 +256,13 @@ is $r->{facts}{lost_bytes}, 30000000 - $kept, 'exactly';
 my $whole = whole(30000000);
 is $r->{body} =~ s/\n\[more.*//sr, substr($whole, 30000000 - $kept, 20000) =~ s/\n\z//r, 'then come the right bytes';
 is tool('read', id => $id, since => 29999990)->{body}, substr($whole, -10), 'a cursor means the same byte for ever';
+
+# What is no log.
+$id = start("printf abc; mkfifo $state/\$name/log.99; exec sleep $tag", env => { name => 'p' . (substr($id, 1) + 1) });
+ok Client::until(5, sub { -p "$state/$id/log.99" }), 'a FIFO among the files of a log';
+is listed($id)->{log_bytes}, 3, 'holds up no list';
+is tool('read', id => $id)->{body}, 'abc', 'and hides nothing';
+tool('kill', id => $id);
 
 # Cuts.
 my $size = $ENV{CNT_LONG} ? 10_000_000 : 3_000_000;
@@ -390,6 +418,10 @@ $text = in_namespace(q{
 	mount -t tmpfs -o size=1m none $H
 	$A process_start --command 'head -c 2000000 /dev/zero | tr "\0" x; read go; sleep 1.2; echo; echo again' --stdin >/dev/null
 	$A process_wait --id p1 --until idle >/dev/null
+	turns() { sed -n 's/^voluntary_ctxt_switches:[^0-9]*//p' /proc/$(sed 's/.*"keeper":\([0-9]*\).*/\1/' record)/status; }
+	cd $H/.local/state/agent-box/process/p1; before=$(turns)
+	$A process_wait --id p1 --until output --pattern never --timeout-seconds 0.3
+	echo turns $(($(turns) - before)).; cd /
 	dd if=/dev/zero of=$H/.local/state/agent-box/process/p1/log.0 bs=1000 count=0 seek=10 2>&1 | grep -v records
 	truncate -s 1000 $H/.local/state/agent-box/process/p1/log.0
 	$A process_write --id p1 --text 'go
@@ -397,6 +429,7 @@ $text = in_namespace(q{
 	$A process_wait --id p1 --until exit
 	$A process_read --id p1 --since 500000 --json
 });
+like $text, qr/timed out after 0.3 s.*^turns \d\d?\.$/ms, 'nobody turns round and round for what could not be kept';
 like $text, qr/reason +exit 0/, 'when there is room again';
 like $text, qr/"text":"\\nagain\\n".*"lost_bytes":1500000/, 'the log goes on, and the gap is counted';
 $text = in_namespace(q{

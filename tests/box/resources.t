@@ -147,6 +147,22 @@ subtest 'the playbook and the prompt' => sub {
 	is(ask($s, 'prompts/get', name => 'debug_ci', arguments => [])->{error}{code}, -32602, 'a list of arguments');
 };
 
+subtest 'with --read-only no tool is named that is not there' => sub {
+	my $r = Session->new(env => \%env, command => [$Session::program, '--read-only']);
+	my $about = ask($r, 'server/discover')->{result};
+	my %there = map { $_->{name} => 1 } @{ ask($r, 'tools/list')->{result}{tools} };
+	my @missing = grep { !$there{$_} } map { $_->{name} } @{ ask($s, 'tools/list')->{result}{tools} };
+	cmp_ok(scalar @missing, '>', 5, 'some are not');
+	my %said = (instructions => $about->{instructions}, map { $_->{uri} => content($r, $_->{uri})->{text} }
+	    @{ ask($r, 'resources/list')->{result}{resources} });
+	for my $what (sort keys %said) {
+		is_deeply([grep { $said{$what} =~ /\b$_\b/ } @missing], [], "in $what");
+	}
+	cmp_ok(length $said{instructions}, '<=', 600, 'the instructions are short');
+	like($said{instructions}, qr/cnt:\/\/ci-context/, 'and say what to read first');
+	is_deeply([sort keys %{ $about->{capabilities} }], [qw(resources tools)], 'nor is there a prompt that needs one');
+};
+
 subtest 'files' => sub {
 	my $bytes = join '', map { chr } 0 .. 255;
 	spew("$dir/home/text", "gr\xc3\xbc\xc3\x9fe\n");

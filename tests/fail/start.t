@@ -26,15 +26,30 @@ says() {
 
 silent() { ! says "$1"; }
 
+# An image that is being made is no reason to wait.
+mkfifo "$tmp/archive"
+exec 8<>"$tmp/archive"
+cnt image import "$tmp/archive" --name "$me" 8>&- >/dev/null 2>&1 & import=$!
+unpacks() { ls "$CNT_ROOT"/var/lib/cnt/images/.tmp-*; }
+ok 'an import waits for its archive' wait_for 10 unpacks
+
 # sudo is another user's: its parent's death is not told to it.
 setsid cnt exec "$box" -- sudo sleep 2718301 </dev/null >/dev/null 2>&1 & p=$!
 ok 'a session of another user' wait_for 10 says 'sleep 2718301'
+read -r children <"/proc/$p/task/$p/children"
+for q in $children; do
+	case $(cat "/proc/$q/comm") in cnt*) kill -KILL "$q" ;; esac
+done
 kill -KILL $p
 wait $p 2>/dev/null
-ok 'outlives the one who is killed' says 'sleep 2718301'
+ok 'outlives the one who is killed with what watches over it' says 'sleep 2718301'
 ok 'the next verb' cnt list
 ok 'ends it' wait_for 2 silent 'sleep 2718301'
 is "$(leaves)" '' 'and its group'
+kill $import
+wait $import
+is $? 143 'the import still waited'
+exec 8>&-
 
 # kills VERB...: kills it 15 times.
 kills() {
@@ -67,4 +82,16 @@ done
 cnt stop --force "$box" >/dev/null
 ok 'it starts' cnt start "$box"
 ok 'and runs' cnt exec "$box" -- true
+
+# A process in the start's group that the start knows nothing of: it is ended, not the box later.
+cnt stop --force "$box" >/dev/null
+perl -e 'until (grep { open F, ">", "/sys/fs/cgroup$_/$ARGV[0]/cgroup.procs" } "", "/unified") {}
+    print F 0; close F or die "$!"; sleep 30' "$tag/$box.start" & p=$!
+ok 'it starts with a stranger in its group' cnt start "$box"
+wait $p
+is $? 137 'who is killed'
+is "$(left)" '' 'nothing is left of the start'
+ok 'a later verb' cnt resize "$box" --pids 300
+ok 'leaves the box as it is' cnt exec "$box" -- true
+
 ok 'what was interrupted is in the record, which is whole' cnt doctor

@@ -27,6 +27,47 @@ is "$(records)" "$before" 'looking is not recorded'
 ok 'repair' cnt doctor --repair
 isnt "$(records)" "$before" 'repair is'
 
+# A box that is made once the rows are read and before the directory is, and one that is deleted when its
+# name is read there.
+cat >"$tmp/meanwhile.c" <<'END'
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct dirent *
+readdir(DIR *d)
+{
+	struct dirent *(*real)(DIR *) = dlsym(RTLD_NEXT, "readdir"), *entry;
+	char fd[64], path[PATH_MAX] = "";
+
+	snprintf(fd, sizeof(fd), "/proc/self/fd/%d", dirfd(d));
+	if (readlink(fd, path, sizeof(path) - 1) == -1 || strstr(path, "/cnt/boxes") == NULL)
+		return real(d);
+	unsetenv("LD_PRELOAD");
+	if (getenv("MADE") != NULL && system("cnt create $MADE --no-start >/dev/null") == 0)
+		unsetenv("MADE");
+	entry = real(d);
+	if (entry != NULL && strcmp(entry->d_name, getenv("DELETED")) == 0)
+		system("cnt delete $DELETED >/dev/null");
+	return entry;
+}
+END
+cc -shared -fPIC -w -o "$tmp/meanwhile.so" "$tmp/meanwhile.c"
+cnt create "$me-a" --no-start >/dev/null
+run env LD_PRELOAD="$tmp/meanwhile.so" ASAN_OPTIONS=verify_asan_link_order=0 MADE="$me-b" DELETED="$me-a" cnt-doctor --json
+is "$(row files detail)" '' 'boxes that come and go meanwhile have no files that nobody knows'
+is "$(cnt list | awk -v me="$me" '$1 ~ me { print $1 }')" "$me-b" 'they came and went'
+cnt delete "$me-b" >/dev/null
+mkdir "$CNT_ROOT/var/lib/cnt/boxes/$me-b"
+run cnt doctor --json
+is "$(row files detail)" "$me-b" 'those of no box are told'
+rmdir "$CNT_ROOT/var/lib/cnt/boxes/$me-b"
+
 mkdir -m 755 "$tmp/none" "$tmp/root"
 run env CNT_ROOT="$tmp/none" cnt doctor --json
 is "$rc" 69 'not set up: boxes cannot run'

@@ -177,8 +177,13 @@ play c "$tag-99" 02:12:34:56:78:9b 192.0.2.5
 run ip netns exec c "$probe" dns "$gateway" example.test
 unlike "$out" '198' 'an interface that the store does not know says nothing'
 
-# A real box.
+# A real box. The way to half of the world is not the way out.
+ip link add half type bridge
+ip link set half mtu 1280 up
+ip route add 0.0.0.0/1 dev half
 ok 'a box starts' cnt create "$me-web"
+is "$(cnt exec "$me-web" -- cat /sys/class/net/eth0/mtu)" "$(cat /sys/class/net/out/mtu)" 'its MTU is that of the way out'
+ip link delete half
 run cnt exec "$me-web" -- getent hosts example.test
 like "$out" '^198\.51\.100\.7 ' 'in it: the resolver answers'
 run cnt exec "$me-web" -- bash -c 'cat </dev/tcp/example.test/80'
@@ -256,6 +261,44 @@ run cnt doctor --repair
 well 'its pid file was lost'
 wait_for 5 gone "$pid"
 ok 'the resolver without a pid file has ended' gone "$pid"
+
+# Its account owns what is in its pid file.
+sleep 600 &
+other=$!
+on_exit "kill $other; wait $other 2>/dev/null"
+groups() { cat "/proc/$(($1))/cgroup"; }
+cast_out() {
+	for dir in "/sys/fs/cgroup/$tag.dns" /sys/fs/cgroup/*/"$tag.dns"; do
+		[ ! -d "$dir" ] || xargs -n 1 <"$dir/cgroup.procs" | while read -r p; do echo "$p" >"${dir%/*}/cgroup.procs"; done
+	done
+}
+perl -e '$> = getpwnam "dnsmasq";
+	my ($path, $other, $own) = @ARGV;
+	for (;;) {
+		open my $f, "+<", $path or next;
+		sysread $f, my $is, 32;
+		$own = $is + 0 if $is > 0 && $is != $other;
+		for my $pid (($other, $own) x 50) {
+			sysseek $f, 0, 0;
+			syswrite $f, sprintf "%-8d\n", $pid;
+		}
+	}' "$CNT_ROOT/run/cnt/dnsmasq.pid" "$other" "$(resolver)" &
+liar=$!
+groups $other >"$tmp/before"
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	cast_out
+	cnt doctor --repair >/dev/null
+	groups $other | diff "$tmp/before" -
+done >"$tmp/moved"
+is "$(cat "$tmp/moved")" '' 'whatever process its pid file names, none but the resolver is moved'
+kill $liar
+wait $liar 2>/dev/null
+ok 'the lie ends: repair' cnt doctor --repair
+well 'a pid file that lied'
+cast_out
+unlike "$(groups "$(resolver)")" "/$tag.dns\$" 'the resolver is in the group of whoever began it'
+ok 'any verb that needs the network' cnt setup
+like "$(groups "$(resolver)")" "/$tag.dns\$" 'puts it into its own'
 
 # A firewall of another's.
 nft add table ip docker-like

@@ -27,6 +27,8 @@ like "$err" 'no-such-program: No such file' 'which is said'
 exits 126 'cannot be executed' cnt exec "$box" -- /etc/passwd
 exits 125 'a working directory that is not there' cnt exec "$box" --cwd /nowhere -- true
 like "$err" '/nowhere: cannot be the working directory' 'which is said'
+exits 125 'a variable without a name' cnt exec "$box" --env hunter2-no-name -- true
+unlike "$err" hunter2 'whose value is not said'
 exits 125 'an account that is not there' cnt exec "$box" --user nobody-here -- true
 exits 125 'a directory as standard input' sh -c "cnt exec $box -- true </"
 head -c 5000000 /dev/urandom >"$tmp/bytes"
@@ -60,17 +62,35 @@ kill -TERM $p
 wait $p
 is $? 143 'TERM is passed on'
 
+sh -c 'trap "" HUP; exec cnt exec "$1" -- sleep 2718211' - "$box" & p=$!
+wait_for 10 running 'sleep 2718211'
+kill -HUP $p
+kill -TERM $p
+wait $p
+is $? 143 'what nohup ignores is not'
+
 { cnt exec "$box" -- sh -c 'sleep 2718205 & while echo; do sleep 0.05; done'; echo $? >"$tmp/status"; } | :
 ok 'it ends when nobody reads what it says' wait_for 5 [ -s "$tmp/status" ]
 ok 'with all that it started' gone 'sleep 2718205'
 
-cnt exec "$box" -- sh -c 'setsid sleep 2718206 & exec sleep 2718207' & p=$!
+cnt exec "$box" -- sh -c 'setsid sleep 2718206 & exec sudo sleep 2718207' & p=$!
 wait_for 10 running 'sleep 2718207' && wait_for 10 running 'sleep 2718206'
 kill -KILL $p
 wait $p 2>/dev/null
-ok 'killed, it takes its command with it' wait_for 5 gone 'sleep 2718207'
+ok 'killed, it takes its command with it, another user'\''s too' wait_for 5 gone 'sleep 2718207'
+ok 'and what that left behind' wait_for 5 gone 'sleep 2718206'
+ok 'no session is left' wait_for 5 no_leaf
+
+cnt exec "$box" -- sh -c 'setsid sleep 2718212 & exec sleep 2718213' & p=$!
+wait_for 10 running 'sleep 2718213' && wait_for 10 running 'sleep 2718212'
+tr ' ' '\n' <"/proc/$p/task/$p/children" | while read -r q; do
+	case $(cat "/proc/$q/comm") in cnt*) kill -KILL "$q" ;; esac
+done
+kill -KILL $p
+wait $p 2>/dev/null
+ok 'killed with what watches over it, too' wait_for 5 gone 'sleep 2718213'
 ok 'the next one' cnt exec "$box" -- true
-ok 'takes what was left behind' wait_for 5 gone 'sleep 2718206'
+ok 'takes what was left behind' wait_for 5 gone 'sleep 2718212'
 ok 'no session is left' wait_for 5 no_leaf
 
 # sudo lowers hard limits, and not every root may raise them again.
@@ -98,8 +118,15 @@ begin() {
 	printf '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"shell_exec","arguments":{"command":"sleep %d"}}}\n' "$1" >&9
 	wait_for 10 running "sleep $1"
 }
+# Beside the rest, in a box of its own: a server would be ended after five seconds.
+one_tool() {
+	cnt create "$me-one" >/dev/null
+	{ : | cnt enter "$me-one" -- agent-box shell_exec --command 'sleep 7; echo through'
+	echo $?; } >"$tmp/one" 2>&1 & one=$!
+}
 swept() { cnt exec "$box" -- true && no_leaf; }
 agent_box() {
+	one_tool
 	begin 2718208
 	exec 9>&-
 	wait $p
@@ -145,6 +172,8 @@ refused "sed -i 's/^$box:x:1000:/$box:x:4294901760:/' /etc/passwd" 'an account w
 refused "sed -i 's/^$box:x:1000:/$box:x:-1:/' /etc/passwd" 'an account without a uid'
 refused "sed -i 's|/home/$box|/proc/self/fd/3|' /etc/passwd" 'a home that is what the entrant has open'
 refused "sed -i 's|/home/$box|/proc/self/fd/6|' /etc/passwd" 'or had'
+refused "printf '\\302\\235' >/tmp/c1; sed -i \"s|/home/$box|/\$(cat /tmp/c1)0;owned|\" /etc/passwd" 'a home that is an escape'
+like "$err" '/\\x9d0;owned: cannot be the working directory' 'which is not passed on'
 ok 'the box as it was' cnt exec "$box" -- true
 for fd in 3 4 5 6 7 8 9; do
 	exits 125 "--cwd /proc/self/fd/$fd" cnt exec "$box" --cwd "/proc/self/fd/$fd" -- true 7<"$tmp" 8<"$tmp"
@@ -169,6 +198,14 @@ if [ -d /sys/fs/cgroup/freezer ]; then
 	ok 'the next session' cnt exec "$box" -- true
 	ok 'takes a frozen one'\''s rest' wait_for 5 gone 'sleep 2718210'
 fi
+# Nor is a group safe by its name.
+hidden() { find /sys/fs/cgroup -path "*/$box/box/*" -name '.[xy]'; }
+root 'for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do mkdir -p "$d/.x/.y" 2>/dev/null; done'
 exec 9>&-
 wait $p
 ok 'no session is left at the end' wait_for 5 no_leaf
+isnt "$(hidden)" '' 'a box has hidden groups'
+ok 'which end with it' timeout 8 cnt stop --force "$box"
+is "$(hidden)" '' 'and are gone'
+[ -n "${SAN-}" ] || { wait "$one"; is "$(sed -n '$p' "$tmp/one")" 0 'one tool outlives the end of its input'
+	like "$(cat "$tmp/one")" '^through$' 'and says what it has to say'; }

@@ -48,7 +48,7 @@ sub unread {
 	return unpack 'i', $n;
 }
 
-sub lists { return map { qq({"jsonrpc":"2.0","id":$_,"method":"tools/list","params":{$M}}\n) } 1 .. N }
+sub lists { return map { qq({"jsonrpc":"2.0","id":$_,"method":"tools/list","params":{$M}}\n) } 1 .. $_[0] // N }
 
 # All answers, whole and once each? They differ in their ids alone.
 sub answers {
@@ -66,6 +66,12 @@ sub answers {
 	is(scalar(grep { $_ != 1 } values %got), 0, 'each once');
 	return;
 }
+
+# One that reads nothing for ever, and is gone but for that. Its server has ten seconds, until the end of this test.
+my $left = start($Servers::all[1]);
+$left->ask(lists(1)) or die 'no list';	# now it knows what it offers
+ok(!$left->raw(join('', lists(4 * N)), deaf => 2), 'above 64 MiB of answers no more is read');
+$left->close_input;
 
 # Three clients that stop reading at the same time, and three that close their input besides.
 my (@open, @closed);
@@ -117,4 +123,5 @@ for my $server (@Servers::all) {
 		cmp_ok(time - $t, '<', Servers::allowed($ENV{SAN} ? 1 : 0.1, $t), 'within 100 ms');
 	}
 }
+is($left->ended(10), 0, 'nor for one that has read nothing in ten seconds, with requests that it has not read itself');
 done_testing;

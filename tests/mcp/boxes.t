@@ -123,6 +123,7 @@ subtest 'an answer torn by the end of its box' => sub {
 	system "cnt start $B >/dev/null";
 };
 
+sub put { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print $f $text; close $f }
 sub slurp { my ($path) = @_; open my $f, '<', $path or return ''; local $/; return scalar(<$f>) // '' }
 
 subtest 'a box that is stopped' => sub {
@@ -152,14 +153,21 @@ subtest 'a box that is stopped' => sub {
 subtest 'a start that fails' => sub {
 	my $dir = tempdir(CLEANUP => 1);
 	system('cp', "$build/bin/cnt-mcp", "$build/bin/agent-box", $dir) == 0 or die;
-	open my $f, '>', "$dir/cnt-start" or die;
-	print $f qq(#!/bin/sh\necho '{"error":{"code":"busy","message":"'"\$2"': no room","hint":"wait"}}'\nexit 75\n);
-	close $f;
+	put("$dir/cnt-start", qq(#!/bin/sh\necho '{"error":{"code":"busy","message":"'"\$2"': no room","hint":"wait"}}'\nexit 75\n));
 	chmod 0755, "$dir/cnt-start";
 	system "cnt stop --force $B >/dev/null";
 	my $d = Client->start("$dir/cnt-mcp", '--start');
 	my (undef, $e) = result('shell_exec', { box => $B, command => 'id' }, $d);
 	is_deeply($e, { code => 'busy', message => "$B: no room", hint => 'wait' }, 'is told as it was');
+
+	put("$dir/cnt-start", "#!/bin/sh\n[ \$1 = --json ] || exit\ntrap 'sleep 0.3; echo >$dir/undone; exit 75' TERM\nsleep 1703 & wait\n");
+	put("$dir/cnt.conf", "mcp-box-wait 1s\n");
+	$d = Client->start('unshare', '-m', 'sh', '-ec', "mkdir -p $ENV{CNT_ROOT}/etc/cnt; mount -t tmpfs x $ENV{CNT_ROOT}/etc/cnt;
+	    cp $dir/cnt.conf $ENV{CNT_ROOT}/etc/cnt/; exec $dir/cnt-mcp --start");
+	(undef, $e) = result('shell_exec', { box => $B, command => 'id', timeout_seconds => 0.5 }, $d);
+	like($e->{message}, qr/has not answered in 1 s$/, 'one that takes too long is given up');
+	ok(Client::until(10, sub { -e "$dir/undone" }), 'and takes back what it has done');
+	ok(Client::until(5, sub { $d->processes == 1 }), 'nothing of it is left');
 	system "cnt start $B >/dev/null";
 };
 
@@ -204,9 +212,13 @@ subtest 'what only reads' => sub {
 		is((grep { !/--read-only/ } @entered), 0, 'every way into the box is the one that reads');
 	}
 	# Not hidden by us: the agent-box in there has no other tools.
-	my $d = Client->start($mcp, '--box', $A, '--read-only=true');
-	$d->call(++$id, 'write_file', '{"path":"x","content":"x"}');
-	is($d->answer($id, 10)->{error}{code}, -32602, 'however it is asked for');
+	for my $how ('--read-only=true', '--read_only', '--read-only=false') {
+		my $d = Client->start($mcp, '--box', $A, $how);
+		$d->call(++$id, 'write_file', '{"path":"x","content":"x"}');
+		is($d->answer($id, 10)->{error}{code}, $how =~ /false/ ? undef : -32602, "however it is asked for: $how");
+		my ($scope) = `$mcp --box $A $how --describe` =~ /"scope":"(.*?)"/;
+		is($scope, $how =~ /false/ ? 'containers:write' : 'containers:read', 'the scope that it needs');
+	}
 };
 
 subtest 'sets of tools' => sub {

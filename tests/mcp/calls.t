@@ -92,6 +92,25 @@ subtest 'a hundred calls at once' => sub {
 	ok(Client::until(3, sub { $c->processes == 1 }), 'no process stays');
 };
 
+verb('big', <<"END");
+echo >>$lab/big
+printf '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"'
+head -c 3000000 /dev/zero | tr '\\0' x
+echo '"}]}}'
+cat >/dev/null
+END
+
+subtest 'answers that nobody reads' => sub {
+	my ($calls, $got) = (40, 0);
+	my $c = Client->start($mcp, '--tools', 'platform');
+	$c->call($_, 'big', '{}') for 1 .. $calls;
+	ok(Client::until(20, sub { get("$lab/big") =~ /^\n{6}/ && $c->processes == 1 }), 'what has begun has been answered');
+	cmp_ok(length get("$lab/big"), '<', $calls, 'and the rest waits');
+	while ($got < $calls and defined(my $line = $c->line(20))) { $got++ if length $line > 3e6 }
+	is($got, $calls, 'every answer comes');
+	cmp_ok(most($c), '<', 64 << 10, 'in ' . (most($c) >> 10) . ' MiB of memory') if !$ENV{SAN};
+};
+
 # name, what it does, its error
 my @wrong = (
 	['rubbish', 'echo hello', qr/wrote what is not MCP: "hello"$/],

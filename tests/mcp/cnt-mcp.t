@@ -86,7 +86,7 @@ subtest 'from nothing to a file in a box' => sub {
 	ok(!$r->{isError}, 'write_file') or diag explain $e;
 	($r, $e) = result('read_file', qq({"box":"$A","path":"note"}));
 	like($r->{content}[0]{text}, qr/\ngr\x{fc}\x{df}e/, 'read_file') or diag explain $e;
-	is(scalar(grep { /json/ } map { cmdline($_) } $c->processes), 1, 'one agent-box for it all');
+	is(scalar(grep { /json/ } map { cmdline($_) } $c->processes), 2, 'one entry for it all, and what watches over it');
 	($r, $e) = result('create_container', qq({"name":"$A"}));
 	is($e->{code}, 'exists', 'an error of a verb');
 	($r, $e) = result('create_container', qq({"name":"$A","color":1}));

@@ -120,6 +120,8 @@ subtest 'a change is seen by a connection that is open' => sub {
 	verb($dir, $_) for qw(one two);
 	my $c = Client->start("$dir/cnt-mcp", '--tools', 'platform');
 	is(join(' ', sort keys %{ { tools($c) } }), 'tool_one tool_two', 'two verbs');
+	my $list = $c->ask(qq({"jsonrpc":"2.0","id":@{[++$id]},"method":"tools/list","params":{$Client::META}}));
+	is($list->{result}{ttlMs}, 60000, 'a client may keep the list for a minute');
 	my $asked = asked($dir);
 	verb($dir, 'two', about => 'does something new');
 	is({ tools($c) }->{tool_two}{description}, 'does something new', 'a new file of one');
@@ -165,7 +167,7 @@ subtest 'the cache is done without' => sub {
 		$make->();
 		is_deeply({ tools_of($dir) }, \%good, $name);
 	}
-	is(join(' ', grep { !-d } glob "$root/run/cnt/verbs.json*"), '', 'nothing half written is left');
+	is(join(' ', grep { $_ ne $cache } glob "$root/run/cnt/{verbs.json*,.cnt-*}"), '', 'nothing half written is left');
 	unlink "$cache/x";
 	rmdir $cache;
 	my $asked = asked($dir);
@@ -173,6 +175,14 @@ subtest 'the cache is done without' => sub {
 	is(asked($dir), $asked + 2, 'a good one is made again');
 	put($cache, $lie, 0600);
 	ok(exists { tools_of($dir) }->{tool_lie}, 'and believed');	# these tests would say nothing if it never were
+	verb($dir, $_) for 'a' .. 'h';
+	put("$lab/request", qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}}\n));
+	for (10, 13, 15, 18) {	# from what is too few for one to what is enough for some
+		unlink $cache;
+		my $poor = `(ulimit -n $_; exec $dir/cnt-mcp --tools platform) <$lab/request 2>/dev/null`;
+		$poor = () = $poor =~ /"name":"tool_/g;
+		is(scalar keys %{ { tools_of($dir) } }, 10, "what $_ descriptors allow, $poor of them, is not what others get");
+	}
 };
 
 subtest 'who describes itself badly has no tool' => sub {
@@ -203,6 +213,45 @@ subtest 'who describes itself badly has no tool' => sub {
 	is(asked($dir), $asked, 'once');
 	is(left(), '', 'no process is left');
 	unlink "$drop/stall";
+};
+
+subtest 'whoever asks is ended' => sub {
+	my $dir = programs('ended');
+	put("$drop/stall", "#!/bin/sh\nsleep $long\n");
+	for (["cnt-mcp", '--tools', 'platform'], ['cnt'], ['cnt', 'stall']) {
+		my ($program, @words) = @$_;
+		my $c = Client->start("$dir/$program", @words);
+		$c->say(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}})) if $program eq 'cnt-mcp';
+		ok(Client::until(5, sub { left() }), join ' ', "$program @words asks");
+		my $t = time;
+		kill 'TERM', $c->{pid};
+		is($c->ended(5), $program eq 'cnt-mcp' ? 0 : 15, 'ended');
+		cmp_ok(time - $t, '<', Client::allowed(0.5), 'at once');
+		ok(Client::until(1, sub { !left() }), 'nothing of what it asked is left');
+	}
+	my $c = Client->start("$dir/cnt-mcp", '--tools', 'platform');
+	$c->say(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}}));
+	ok(Client::until(5, sub { left() }), 'it asks again, for it has no answer');
+	kill 'KILL', $c->{pid};
+	ok(Client::until(1, sub { !left() }), 'killed, nothing is left either');
+	unlink "$drop/stall";
+};
+
+subtest 'a name is that of one tool' => sub {
+	my $dir = programs('names');
+	put("$dir/agent-box", qq(#!/bin/sh\necho '{"verbs":[{"tool":{"name":"inside","inputSchema":{}}}]}'));
+	put("$dir/cnt-writes", qq(#!/bin/sh\necho '{"verbs":[{"tool":{"name":"writes","inputSchema":{}}}]}'));
+	for my $name (qw(inside writes mine)) {
+		put("$drop/$name", qq(#!/bin/sh\necho '{"verbs":[{"name":"$name","tool":{"annotations":{"readOnlyHint":true}}}]}'));
+	}
+	for (['mine writes', '--tools', 'platform'], ['mine', '--read-only'], ['inside', '--tools', 'box'], ['inside mine writes']) {
+		my ($wanted, @words) = @$_;
+		my $c = Client->start("$dir/cnt-mcp", @words);
+		my %got = tools($c);
+		is(join(' ', sort keys %got), $wanted, "@words");
+		ok(!$got{writes}{annotations}, 'ours');
+	}
+	unlink glob "$drop/*";
 };
 
 # Verbs that are dropped in.
@@ -355,8 +404,8 @@ subtest 'what it answers' => sub {
 	script('say', 'printf "gr\303\274n \377 <\033>"');
 	is((run('cnt', 'say'))[1], "gr\xc3\xbcn \xef\xbf\xbd <\e>", 'text');
 	is((result('say'))[2], "gr\x{fc}n \x{fffd} <\e>", 'in valid UTF-8');
-	script('tell', "printf '1 2 r\\303\\266d \\033]0;x\\007\\n' >&3");
-	unlike(`script -qec 'cnt tell' /dev/null </dev/null`, qr/\e\]/, 'progress cannot drive the terminal');
+	script('tell', "printf '1 2 r\\303\\266d \\033]0;x\\007 \\302\\2350;x\\302\\234\\n' >&3");
+	unlike(`script -qec 'cnt tell' /dev/null </dev/null`, qr/\e\]|\xc2\x9d/, 'progress cannot drive the terminal');
 	my %code = (1 => 'no', 2 => 'invalid', 69 => 'unavailable', 70 => 'bug', 71 => 'system', 75 => 'busy', 77 => 'denied', 3 => 'bug');
 	script('leave', 'echo before >&2; echo "why ${1#--s=}" >&2; exit "${1#--s=}"', in => { s => { type => 'integer' } });
 	for (sort keys %code) {
@@ -385,8 +434,10 @@ subtest 'its end' => sub {
 	my $log = "$lab/log";
 	script('stay', "trap 'echo told >>$log; exit' TERM\necho '1 2 on' >&3\nsleep $long & wait");
 	script('deaf', "trap '' TERM\necho '1 2 on' >&3\nsleep $long & wait; sleep $long");
+	script('undo', "trap 'sleep 0.1; echo \"1 2 back\" >&3; sleep 0.1; echo undone >>$log; exit' TERM\n"
+	    . "sh -c 'trap \"\" TERM; exec sleep $long' &\necho '1 2 on' >&3; wait");
 	script('leaves', "sleep $long & echo done");
-	for my $name (qw(stay deaf)) {
+	for my $name (qw(stay deaf undo)) {
 		$mcp->call(++$id, $name, '{}', '"progressToken":1');
 		ok(progress(qr/^on/), "$name runs");
 		my $t = time;
@@ -395,7 +446,7 @@ subtest 'its end' => sub {
 		cmp_ok(time - $t, '<', Client::allowed(1), 'at once') if $name eq 'stay';
 		is((audit($name))[-1]{result}, 'cancelled', 'its outcome is recorded');
 	}
-	is(get($log), "told\n", 'it was asked to end');
+	is(get($log), "told\nundone\n", 'it was asked to end, and what takes back may tell of it when nobody hears it any more');
 	is((result('leaves'))[2], "done\n", 'what it leaves behind holds nobody up');
 	ok(Client::until(2, sub { !left() }), 'and ends with it');
 	my $pid = fork // die;

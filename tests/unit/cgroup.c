@@ -89,6 +89,7 @@ swap_alone_is_refused_on_v1(void **state CNT_UNUSED)
 	if (!cnt_cgroup_is_v2()) {
 		assert_int_equal(r, -1);
 		assert_int_equal(e.code, CNT_UNAVAILABLE);
+		assert_non_null(strstr(e.hint, "`swap unlimited` in cnt.conf"));
 	}
 }
 

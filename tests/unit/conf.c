@@ -60,14 +60,31 @@ every_key_is_taken(void **state CNT_UNUSED)
 }
 
 static void
+no_limit_is_zero(void **state CNT_UNUSED)
+{
+	struct cnt_conf c CNT_CONF_END = { 0 };
+	struct cnt_err e;
+
+	assert_int_equal(parse("memory 0\nswap unlimited\npids 0\ncpu 0\n", &c, &e), 0);
+	assert_int_equal(c.limits.memory, 0);
+	assert_int_equal(c.limits.swap, -1);
+	assert_int_equal(c.limits.pids, 0);
+	assert_true(c.limits.cpu == 0);
+}
+
+static void
 a_wrong_line_is_named(void **state CNT_UNUSED)
 {
 	refused("memory 1g\nmemroy 2g\n", "cnt.conf:2: unknown key \"memroy\"");
 	refused("memory\n", "cnt.conf:1: memory: no value");
-	refused("\n\npids 1\npids 1\n", "cnt.conf:4: pids: is there twice");
+	refused("\n\npids 20\npids 20\n", "cnt.conf:4: pids: is there twice");
 	refused("memory lots\n", "cnt.conf:1: memory: ");
 	refused("pids 4194305\n", "pids");
 	refused("pids -1\n", "pids");
+	refused("pids 1\n", "cnt.conf:1: pids: expected 16 to 4194304, got \"1\"");
+	refused("memory 2\n", "cnt.conf:1: memory: expected 16m to 16t, got \"2\"");
+	refused("swap 17t\n", "swap: expected 0 to 16t");
+	refused("cpu 0.001\n", "cpu");
 	refused("cpu 1025\n", "cpu");
 	refused("cpu -1\n", "cpu");
 	refused("cpu 0x1\n", "cpu");
@@ -114,6 +131,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_file_there_are_limits),
 		cmocka_unit_test(every_key_is_taken),
+		cmocka_unit_test(no_limit_is_zero),
 		cmocka_unit_test(a_wrong_line_is_named),
 		cmocka_unit_test(a_subnet_is_a_whole_block),
 		cmocka_unit_test(a_file_that_others_can_write_is_refused),

@@ -79,6 +79,7 @@ writing_replaces_a_link(void **state)
 	CNT_CLOSE int tree = openat(root, "tree", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CNT_BUF struct cnt_buf b = { 0 };
 	struct cnt_err e = { 0 };
+	char temporary[32];
 	struct stat st;
 
 	(void)state;
@@ -89,6 +90,10 @@ writing_replaces_a_link(void **state)
 	assert_string_equal(b.p, "old");
 	assert_int_equal(fstatat(tree, "link", &st, AT_SYMLINK_NOFOLLOW), 0);
 	assert_int_equal(st.st_mode, S_IFREG | 0640);
+	snprintf(temporary, sizeof(temporary), "tree/.cnt-%d", (int)getpid());
+	assert_int_equal(mkdirat(tree, "dir", 0700), 0);
+	assert_int_equal(cnt_file_write_in(tree, "dir", "x", 1, 0600, 0, 0, &e), -1);
+	assert_false(is_there(temporary));
 }
 
 static void

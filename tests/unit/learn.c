@@ -40,6 +40,7 @@ static const struct cnt_field results[] = {
 	{ .name = "first", .type = CNT_OBJECT, .of = row, .flags = CNT_OPTIONAL },
 	{ .name = "name", .type = CNT_STRING, .flags = CNT_NULLABLE, .help = "or null" },
 	{ .name = "names", .type = CNT_STRINGS },
+	{ .name = "ids", .type = CNT_INTEGERS },
 	{ .name = "done", .type = CNT_BOOLEAN },
 	{ .name = "share", .type = CNT_NUMBER },
 	{ 0 }

@@ -6,7 +6,11 @@
 
 #include "tests/unit/root.h"
 
+#include <sys/file.h>
 #include <sys/wait.h>
+
+#include <fcntl.h>
+#include <time.h>
 
 #include "lib/box.h"
 
@@ -154,6 +158,73 @@ an_intent_stays_open_while_its_box_is_in_other_hands(void **state CNT_UNUSED)
 	assert_true(is_there(CNT_BOXES, "busy"));
 }
 
+static size_t
+open_intents(struct cnt_store *s)
+{
+	CNT_FREE struct cnt_pending *p = NULL;
+	size_t n = 0;
+
+	assert_int_equal(cnt_store_pending(s, &p, &n, &e), 0);
+	return n;
+}
+
+/* The lock stays with a child of the killed one's for a moment. */
+static void
+half_a_box_is_removed_before_its_intent_is_closed(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = NULL;
+	struct cnt_box b;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct cnt_store *its = opened();
+		int lock = -1;
+
+		if (intend(its, "half") != 1 || cnt_box_lock("half", 0, &lock, &e) == -1)
+			_exit(1);
+		half_a_box(its, "half");
+		if (fork() == 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	s = opened();
+	do
+		recover(s);
+	while (open_intents(s) > 0);
+	assert_int_equal(cnt_store_box_get(s, "half", &b, &e), -1);
+	assert_false(is_there(CNT_BOXES, "half") || is_there(CNT_LOCKS, "half"));
+}
+
+static void
+an_image_under_way_keeps_no_box_from_recovery(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	char *path CNT_FREE = cnt_path(CNT_IMAGES "/.tmp-0");
+	CNT_CLOSE int tmp = -1;
+	pid_t pid;
+
+	assert_int_equal(cnt_paths_make(&e), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	tmp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(tmp, LOCK_EX), 0);
+	half_a_box(s, "whole");
+	assert_int_equal(cnt_store_box_state(s, "whole", CNT_READY, &e), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct cnt_store *its = opened();
+
+		_exit(intend(its, "whole") == 1 && intend(its, "") == 2 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	recover(s);
+	assert_int_equal(open_intents(s), 1);	/* which may be what leads to the image's rest */
+	close(take_fd(&tmp));
+	recover(s);
+	assert_int_equal(open_intents(s), 0);
+	assert_false(is_there(CNT_IMAGES, ".tmp-0"));
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, fresh_root, remove_root)
 
 int
@@ -164,6 +235,8 @@ main(void)
 		TEST(a_box_that_somebody_works_on_is_left_to_him),
 		TEST(intents_of_dead_processes_are_closed),
 		TEST(an_intent_stays_open_while_its_box_is_in_other_hands),
+		TEST(half_a_box_is_removed_before_its_intent_is_closed),
+		TEST(an_image_under_way_keeps_no_box_from_recovery),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

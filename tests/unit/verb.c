@@ -25,9 +25,16 @@ static const struct cnt_field params[] = {
 	{ .name = "command", .type = CNT_STRINGS, .flags = CNT_REST, .help = "what" },
 	{ 0 }
 };
+static const struct cnt_field row[] = {
+	{ .name = "note", .type = CNT_STRING, .flags = CNT_OPTIONAL },
+	{ 0 }
+};
 static const struct cnt_field results[] = {
 	{ .name = "ok", .type = CNT_BOOLEAN },
 	{ .name = "note", .type = CNT_STRING, .flags = CNT_OPTIONAL },
+	{ .name = "names", .type = CNT_STRINGS, .flags = CNT_OPTIONAL },
+	{ .name = "pids", .type = CNT_INTEGERS, .flags = CNT_OPTIONAL },
+	{ .name = "rows", .type = CNT_OBJECTS, .flags = CNT_OPTIONAL, .of = row },
 	{ 0 }
 };
 static const struct cnt_verb verb = { .name = "try", .tool = "try_it", .title = "Try",
@@ -258,6 +265,14 @@ results_keep_their_word(void **state CNT_UNUSED)
 	assert_int_equal(result_of("{}"), CNT_BUG);
 	assert_int_equal(result_of("{\"ok\":1}"), CNT_BUG);
 	assert_int_equal(result_of("{\"ok\":true,\"more\":1}"), CNT_BUG);
+	assert_int_equal(result_of("{\"ok\":true,\"names\":[],\"pids\":[]}"), 0);
+	assert_int_equal(result_of("{\"ok\":true,\"names\":[\"x\"],\"pids\":[1,2]}"), 0);
+	assert_int_equal(result_of("{\"ok\":true,\"names\":[\"x\",1]}"), CNT_BUG);
+	assert_int_equal(result_of("{\"ok\":true,\"names\":{\"x\":\"y\"}}"), CNT_BUG);
+	assert_int_equal(result_of("{\"ok\":true,\"pids\":[1,\"2\"]}"), CNT_BUG);
+	assert_int_equal(result_of("{\"ok\":true,\"pids\":[1.5]}"), CNT_BUG);
+	assert_int_equal(result_of("{\"ok\":true,\"rows\":[{},{\"note\":\"x\"}]}"), 0);
+	assert_int_equal(result_of("{\"ok\":true,\"rows\":[1]}"), CNT_BUG);
 }
 
 static void
@@ -267,9 +282,12 @@ schema(void **state CNT_UNUSED)
 	const cJSON *in = cnt_json_get(tool, "inputSchema"), *p = cnt_json_get(in, "properties");
 	char *count CNT_FREE = cnt_json_print(cnt_json_get(p, "count"));
 	char *required CNT_FREE = cnt_json_print(cnt_json_get(in, "required"));
+	const cJSON *said = cnt_json_get(cnt_json_get(tool, "outputSchema"), "properties");
+	char *pids CNT_FREE = cnt_json_print(cnt_json_get(said, "pids"));
 
 	assert_string_equal(cnt_json_str(tool, "name"), "try_it");
 	assert_string_equal(required, "[\"box\"]");
+	assert_string_equal(pids, "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}");
 	assert_string_equal(count,
 	    "{\"type\":\"integer\",\"description\":\"how many\",\"minimum\":1,"
 	    "\"maximum\":10}");

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Command line and MCP of every verb give the same results and the same errors (edges.pl).
+# Command line and MCP of every verb give the same results and the same errors (edges.pl); and what only
+# a command line can say.
 
 . "$(dirname "$0")/../tap.sh"
 
@@ -11,3 +12,17 @@ perl "$tests/verb/edges.pl" "$me" "$me" >"$tmp/said" 2>"$tmp/err"
 status=$?
 results "$tmp/said"
 is "$status $(cat "$tmp/err")" '0 ' 'all were tried'
+
+for words in 'list --bogus --json' 'list --json --bogus' 'list surplus --json' 'image frob --json' 'image list --bogus --json'; do
+	# shellcheck disable=SC2086
+	run cnt $words
+	is "$rc $(printf %s "$out" | jq -r .error.code)" '2 invalid' "$words"
+done
+run cnt exec "$me" --bogus -- true --json
+is "$rc:$out" 125: 'a --json of the command is not ours'
+
+printf 'ssh-ed25519 AAAA \377' >"$tmp/key"
+exits 2 'a named file that is not UTF-8' cnt create "$me-key" --image "$me" --no-start --ssh-key "$tmp/key"
+like "$err" 'ssh_key: expected UTF-8' 'is refused'
+is "$(sqlite3 "$CNT_ROOT/var/lib/cnt/cnt.db" 'SELECT count(*) FROM audit WHERE kind = 1 AND NOT json_valid(args)')" 0 \
+	'and each record can be read'

@@ -58,7 +58,17 @@ tar -C "$tmp/t" -cf - . >"$tmp/bad.tar"
 bad 'one without accounts and an init' 2
 cp /etc/passwd "$tmp/t/etc/passwd"
 tar -C "$tmp/t" -cf - . >"$tmp/bad.tar"
+bad 'one without groups' 2
+cp /etc/group "$tmp/t/etc/group"
+tar -C "$tmp/t" -cf - . >"$tmp/bad.tar"
 bad 'one without an init' 2
+printf '\050\265\057\375compressed' >"$tmp/tiny.tar.zst"
+# shellcheck disable=SC2016
+exits 69 'what zstd compressed, on a host without it' unshare --mount sh -c \
+    'there=$(command -v zstd) && mount --bind /dev/null "$there"; cnt image import "$1" --name "$2"' - \
+    "$tmp/tiny.tar.zst" "$me.zst"
+like "$err" 'zstd: Cannot exec' 'says so'
+like "$err" 'hint: .*apt-get install zstd' 'and what to do'
 exits 1 'a file that is not there' cnt image import "$tmp/none" --name "$me.none"
 
 # Names in an archive that lead out of it.

@@ -70,6 +70,19 @@ ok 'stopping it again changes nothing' cnt stop "$web"
 exits 125 'exec in a stopped box is cnt'\''s own failure' cnt exec "$web" -- true
 like "$err" 'not running|stopped' 'which says why'
 like "$err" 'hint: .*start' 'and what to do'
+# Whoever changes the network may take long.
+lock=$CNT_ROOT/run/cnt/lock/.net
+exec 8>>"$lock"
+ok 'the network is in other hands' timeout 20 flock 8
+cnt start "$web" 8>&- >/dev/null 2>&1 & p=$!
+waits() { find "/proc/$p/fd" -lname "$lock" | grep -q .; }
+ended() { ! readlink "/proc/$p/exe"; }
+ok 'start waits' wait_for 10 waits
+kill $p
+ok 'until it is cancelled' wait_for 5 ended
+exec 8>&-
+wait $p
+is $? 143 'by the signal'
 ok 'start' cnt start "$web"
 ok 'a command can run when start returns' cnt exec "$web" -- true
 ok 'restart' cnt restart "$web"

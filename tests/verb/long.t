@@ -231,7 +231,7 @@ for my $v (@verbs) {
 		$v->{within} = 1.1 * (time - $begin);
 		cnt(@{ $v->{back} }) == 0 or die text("$tmp/err");
 	}
-	server('cnt-mcp', '--tools', 'platform')->ping;
+	server('cnt-mcp', '--tools', 'platform')->ask('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');	# writes its cache
 	my $before = machine();
 	my (%count, @wrong);
 	my $longest = 0;
@@ -397,6 +397,7 @@ my $quiet = machine();
 	$c->call(++$id, 'stop_container', '{"box":"deaf"}', '"progressToken":"p"');
 	tells('its stop', $begin, [qr/^stopping/m], follow($c, $id, 10, sub { ($_[0]{message} // '') =~ /1 s/ }));
 	ends_quietly('its stop', $c, $running);
+	is(ask('autostart FROM box'), 1, 'it is still to run');
 	is(cnt('exec', 'deaf', '--', '/bin/busybox', 'true'), 0, 'it runs on');
 	is(cnt('delete', '--force', 'deaf'), 0, 'and is deleted');
 }
@@ -410,6 +411,9 @@ my $quiet = machine();
 	like($said, qr/unpacking: \d+ of \d\d MB\r\e\[K.*writing to the disk\r\e\[K/s,
 	    'on a terminal it does, and takes it away');
 	cnt('image', 'delete', 'big');
+	$said = `script -qec 'cnt create a --image tiny' /dev/null </dev/null`;
+	like($said, qr/starting\r\e\[K(?!.*ssh)/s, 'nothing is said of an sshd that is not waited for');
+	cnt('delete', '--force', 'a');
 }
 
 is(cnt('doctor'), 0, 'the database and the record are whole') or diag text("$tmp/out");

@@ -30,6 +30,10 @@ for program in "$BUILD"/bin/cnt-*; do
 	    while read -r option; do echo "$text" | grep -q -e "^ *$option" || echo "$option"; done)
 	is "$missing" '' "${program##*/}: every option is in its page"
 done
+# And each status that is cnt exec's own.
+for said in "$(sed -n 's/^\.It \(12[0-9]\)$/\1/p' "$man/cnt-exec.1")" "$(cnt exec --help | grep -o '12[4-7]')"; do
+	is "$(printf %s "$said" | tr '\n' ' ')" '124 125 126 127' 'cnt exec: its own exit statuses'
+done
 # Files that pages name as cross references exist.
 dead=$(sed -n 's/^\(\.It \)*\.*Xr \(cnt[a-z.-]*\|agent-box\) \([0-9]\).*/\2.\3/p' "$man"/* | sort -u |
     while read -r page; do [ -e "$man/$page" ] || echo "$page"; done)

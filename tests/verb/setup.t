@@ -25,12 +25,22 @@ is "$(stat -c %a "$CNT_ROOT/var/lib/cnt/boxes")" 711 'boxes are searchable by ot
 ok 'set-up again' cnt setup --json
 is "$(printf '%s' "$out" | jq -c .changed)" '[]' 'changes nothing'
 
+mkdir -p "$CNT_ROOT/etc/cnt"
+printf 'subnet 10.127.255.240/28\nswap unlimited\n' >"$CNT_ROOT/etc/cnt/cnt.conf"
+exits 71 'another subnet, fewer ids, and a file that cannot be replaced' \
+    unshare --mount sh -c 'mount --bind /etc/subuid /etc/subuid && cnt setup'
+ok 'set-up with another subnet, then' cnt setup
+is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '0 0' 'takes the old range away'
+range=$(sqlite3 "$CNT_ROOT/var/lib/cnt/cnt.db" "SELECT 'root:' || id_base || ':' || id_count FROM instance")
+is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '1 1' 'and adds the new one'
+
 ok 'doctor without an image' cnt doctor
 like "$out$err" 'image build' 'says what to do'
 "$tests/tiny" "$me" | cnt image import - --name "$(. /etc/os-release; echo "$ID-$VERSION_ID")" >/dev/null
 ok 'doctor with one: boxes can run' cnt doctor --json
 is "$(printf '%s' "$out" | jq '[.checks[].state == "ok"] | all')" true 'every row is well'
 cnt create "$me-a" --no-start >/dev/null
+like "$(cnt info "$me-a")" '^swap +unlimited$' 'a box without a limit of swap says that'
 
 refused 1 no 'boxes' 'taking it back while there are boxes' cnt setup --undo
 cnt delete "$me-a" >/dev/null

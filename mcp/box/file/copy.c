@@ -54,35 +54,33 @@ copy_unsized(int from, int to)
 	return n == -1 ? -1 : 0;
 }
 
-/* Bytes at to end, in the kernel where it can. 0 too when the file ends before that. */
+/* Bytes *at to end, in the kernel where it can. *at becomes where reading ended: a file may be
+ * shorter than it says, or become so. */
 static int
-copy_range(int from, int to, off_t at, off_t end)
+copy_range(int from, int to, off_t *at, off_t end)
 {
 	static char chunk[65536];
 	bool in_kernel = true;
-	off_t out = at;
+	off_t out = *at;
 
-	while (at < end) {
-		size_t want = end - at < (off_t)CHUNK ? (size_t)(end - at) : CHUNK;
+	while (*at < end) {
+		size_t want = end - *at < (off_t)CHUNK ? (size_t)(end - *at) : CHUNK;
 		ssize_t n = -1;
 
 		if (in_kernel)
-			n = copy_file_range(from, &at, to, &out, want, 0);
-		if (n == 0)
-			return 0;
+			n = copy_file_range(from, at, to, &out, want, 0);
 		if (n > 0)
 			continue;
-		if (in_kernel && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP &&
-		    errno != ENOSYS && errno != EPERM)
+		if (in_kernel && n == -1 && errno != EXDEV && errno != EINVAL &&
+		    errno != EOPNOTSUPP && errno != ENOSYS && errno != EPERM)
 			return -1;
-		in_kernel = false;
-		n = pread(from, chunk, want < sizeof(chunk) ? want : sizeof(chunk), at);
+		in_kernel = false;	/* 0 too: of a kernel's file that was no end before 5.19 */
+		n = pread(from, chunk, want < sizeof(chunk) ? want : sizeof(chunk), *at);
 		if (n <= 0)
 			return (int)n;
-		if (lseek(to, at, SEEK_SET) == -1 || cnt_file_write(to, chunk, (size_t)n) == -1)
+		if (lseek(to, *at, SEEK_SET) == -1 || cnt_file_write(to, chunk, (size_t)n) == -1)
 			return -1;
-		at += n;
-		out = at;
+		*at += n;
 	}
 	return 0;
 }
@@ -90,16 +88,21 @@ copy_range(int from, int to, off_t at, off_t end)
 static int
 copy_sparse(int from, int to, off_t size)
 {
-	off_t at = lseek(from, 0, SEEK_DATA), end = 0;
+	off_t at = 0, end = 0;
 
-	if (at == -1 && errno != ENXIO)
-		return copy_range(from, to, 0, size) == -1 || ftruncate(to, size) == -1 ? -1 : 0;
-	for (; at != -1 && at < size; at = lseek(from, end, SEEK_DATA)) {
+	while (at == end && end < size) {
+		at = lseek(from, end, SEEK_DATA);
+		if (at == -1 && errno == ENXIO) {	/* the rest is a hole */
+			at = lseek(from, 0, SEEK_END);
+			break;
+		}
+		at = at != -1 ? at : 0;			/* no holes are known here */
 		end = lseek(from, at, SEEK_HOLE);
-		if (end == -1 || copy_range(from, to, at, end < size ? end : size) == -1)
+		end = end != -1 && end < size ? end : size;
+		if (copy_range(from, to, &at, end) == -1)
 			return -1;
 	}
-	return ftruncate(to, size);
+	return ftruncate(to, at < size ? at : size);
 }
 
 int

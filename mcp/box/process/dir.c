@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 
 #include "lib/file.h"
 
@@ -305,14 +304,16 @@ void
 cnt_process_facts(const struct cnt_process *p, cJSON *out, bool with_signal)
 {
 	bool ended = p->r.ended != 0;
+	char name[32];
 
+	cnt_text_signal(WTERMSIG(p->r.status), name);
 	cnt_json_set_str(out, "state", p->state);
 	if (ended && WIFEXITED(p->r.status))
 		cnt_json_set_int(out, "exit_code", WEXITSTATUS(p->r.status));
 	else
 		cnt_json_set_null(out, "exit_code");
 	if (with_signal && ended && WIFSIGNALED(p->r.status))
-		cnt_json_set_str(out, "signal", sigabbrev_np(WTERMSIG(p->r.status)));
+		cnt_json_set_str(out, "signal", name);
 	else if (with_signal)
 		cnt_json_set_null(out, "signal");
 	if (p->reason != NULL)
@@ -322,11 +323,14 @@ cnt_process_facts(const struct cnt_process *p, cJSON *out, bool with_signal)
 char *
 cnt_process_shown(const struct cnt_process *p)
 {
+	char name[32];
+
+	cnt_text_signal(WTERMSIG(p->r.status), name);
 	if (p->r.ended == 0)
 		return p->reason != NULL ? cnt_format("unknown (%s)", p->reason) :
 		    cnt_strdup(p->state);
 	return WIFEXITED(p->r.status) ? cnt_format("exit %d", WEXITSTATUS(p->r.status)) :
-	    cnt_format("signal %s", sigabbrev_np(WTERMSIG(p->r.status)));
+	    cnt_format("signal %s", name);
 }
 
 char *

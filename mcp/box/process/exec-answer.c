@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
 
 #define DOT	" \xc2\xb7 "
 
@@ -33,7 +32,7 @@ const struct cnt_field cnt_exec_results[] = {
 	{ .name = "duration_ms", .type = CNT_INTEGER },
 	{ .name = "stdout", .type = CNT_OBJECT, .of = stream_fields },
 	{ .name = "stderr", .type = CNT_OBJECT, .of = stream_fields },
-	{ .name = "left_running", .type = CNT_STRINGS },
+	{ .name = "left_running", .type = CNT_INTEGERS },
 	{ .name = "limit", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ .name = "process_id", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ .name = "usage", .type = CNT_OBJECT, .flags = CNT_OPTIONAL, .of = cnt_usage_fields },
@@ -44,7 +43,9 @@ static void
 show_end(const struct run *r, struct cnt_buf *head)
 {
 	int status = r->ended.status;
+	char name[32];
 
+	cnt_text_signal(WTERMSIG(status), name);
 	if (r->handed == 1)
 		cnt_buf_addf(head, "runs on as %s (process_read since %lld)", r->keep.r.id,
 		    (long long)r->keep.log.total);
@@ -52,7 +53,7 @@ show_end(const struct run *r, struct cnt_buf *head)
 		cnt_buf_addf(head, "timed out after %g s, killed",
 		    cnt_json_num(r->call->in, "timeout_seconds", 0));
 	else if (WIFSIGNALED(status))
-		cnt_buf_addf(head, "signal %s", sigabbrev_np(WTERMSIG(status)));
+		cnt_buf_addf(head, "signal %s", name);
 	else
 		cnt_buf_addf(head, "exit %d", WEXITSTATUS(status));
 }
@@ -134,13 +135,15 @@ state_facts(const struct run *r)
 {
 	cJSON *out = r->call->out, *left = NULL;
 	int status = r->ended.status;
+	char name[32];
 
+	cnt_text_signal(WTERMSIG(status), name);
 	if (WIFEXITED(status) && !r->timed_out)
 		cnt_json_set_int(out, "exit_code", WEXITSTATUS(status));
 	else
 		cnt_json_set_null(out, "exit_code");
 	if (WIFSIGNALED(status))
-		cnt_json_set_str(out, "signal", sigabbrev_np(WTERMSIG(status)));
+		cnt_json_set_str(out, "signal", name);
 	else
 		cnt_json_set_null(out, "signal");
 	cnt_json_set_bool(out, "timed_out", r->timed_out);

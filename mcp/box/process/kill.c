@@ -27,23 +27,25 @@ static const struct cnt_field kill_results[] = {
 	{ .name = "signal", .type = CNT_STRING, .flags = CNT_NULLABLE },
 	{ .name = "reason", .type = CNT_STRING, .flags = CNT_OPTIONAL },
 	{ .name = "escalated", .type = CNT_BOOLEAN },
-	{ .name = "survivors", .type = CNT_STRINGS },
+	{ .name = "survivors", .type = CNT_INTEGERS },
 	{ 0 },
 };
 
-/* "TERM", "SIGTERM", "term", "15". -1 with e made. */
+/* "TERM", "SIGTERM", "term", "15", "RTMIN+3". -1 with e made. */
 static int
 parse_signal(const char *s, struct cnt_err *e)
 {
-	const char *name = strncasecmp(s, "SIG", 3) == 0 ? s + 3 : s, *known = NULL;
-	char *end = NULL;
+	const char *name = strncasecmp(s, "SIG", 3) == 0 ? s + 3 : s;
+	char *end = NULL, known[32];
 	long n = strtol(s, &end, 10);
 
 	if (*end == '\0' && end != s && n >= 1 && n < NSIG)
 		return (int)n;
-	for (int sig = 1; sig < NSIG; sig++)
-		if ((known = sigabbrev_np(sig)) != NULL && strcasecmp(known, name) == 0)
+	for (int sig = 1; sig < NSIG; sig++) {
+		cnt_text_signal(sig, known);
+		if (strcasecmp(known, name) == 0)
 			return sig;
+	}
 	cnt_fail(e, CNT_INVALID, "signal: expected a name or a number, got \"%.32s\"", s);
 	return cnt_hint(e, "TERM, INT, HUP, KILL, USR1, STOP, CONT ...");
 }

@@ -47,7 +47,6 @@ static const char *const system_directories[] = {
 
 static const char *const devices[] = {
 	"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
-	"/dev/ptmx", "/dev/pts",
 };
 
 static int
@@ -86,16 +85,29 @@ cnt_landlock_init(struct cnt_err *e)
 	return cnt_landlock_take(cnt_landlock_abi(), e);
 }
 
+bool
+cnt_landlock_holds(void)
+{
+	return abi != 0;
+}
+
+static int
+allow_opened(int ruleset, int fd, __u64 what)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = what, .parent_fd = fd };
+
+	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
 /* What is not there needs no rule. */
 static int
 allow(int ruleset, const char *path, __u64 what)
 {
 	int fd CNT_CLOSE = open(path, O_PATH | O_CLOEXEC);
-	struct landlock_path_beneath_attr rule = { .allowed_access = what, .parent_fd = fd };
 
 	if (fd == -1)
 		return errno == ENOENT || errno == EACCES || errno == ENOTDIR ? 0 : -1;
-	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	return allow_opened(ruleset, fd, what);
 }
 
 static int
@@ -117,16 +129,17 @@ cnt_landlock_open(int *fd)
 		.fs = FS | (abi >= CNT_ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0),
 		.scoped = abi >= CNT_ABI_SCOPES ? CNT_LANDLOCK_SCOPES : 0,
 	};
-	char *tmp CNT_FREE = cnt_landlock_tmpdir();
-	int ruleset CNT_CLOSE = -1;
+	int ruleset CNT_CLOSE = -1, tmp CNT_CLOSE = -1;
 
 	*fd = -1;
 	if (abi == 0)
 		return 0;
+	tmp = cnt_state_directory("tmp");
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	/* The root is the working directory, as for every tool. */
 	if (ruleset == -1 || allow(ruleset, ".", FS & ~NODES) == -1 ||
-	    (tmp != NULL && allow(ruleset, tmp, FS & ~NODES) == -1) || allow_devices(ruleset) == -1)
+	    (tmp != -1 && allow_opened(ruleset, tmp, FS & ~NODES) == -1) ||
+	    allow_devices(ruleset) == -1)
 		return -1;
 	for (size_t i = 0; i < nitems(system_directories); i++)
 		if (allow(ruleset, system_directories[i], READ) == -1)
@@ -158,5 +171,7 @@ cnt_landlock_enter(int fd)
 char *
 cnt_landlock_tmpdir(void)
 {
-	return abi != 0 ? cnt_state_directory("tmp") : NULL;
+	int fd CNT_CLOSE = abi != 0 ? cnt_state_directory("tmp") : -1;
+
+	return fd != -1 ? cnt_format("%s/.local/state/agent-box/tmp", cnt_user_self()->home) : NULL;
 }

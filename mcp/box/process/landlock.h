@@ -14,6 +14,9 @@ int	cnt_landlock_init(struct cnt_err *e);
  * is too old to hold anything. */
 int	cnt_landlock_take(long version, struct cnt_err *e);
 
+/* Are commands held? */
+bool	cnt_landlock_holds(void);
+
 /* The rules as a descriptor, in *fd: -1 when nothing is enforced. -1 and errno: the command must
  * not be run. */
 int	cnt_landlock_open(int *fd);

@@ -28,6 +28,15 @@ by_start(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A command of the user's may have put there what it likes. */
+static bool
+is_other(int dir, const char *name)
+{
+	struct stat st = { 0 };
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
+}
+
 static int
 list_files(int dir, struct files *all)
 {
@@ -38,7 +47,8 @@ list_files(int dir, struct files *all)
 
 	all->n = 0;
 	while (d != NULL && (entry = readdir(d)) != NULL && all->n < nitems(all->start)) {
-		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0)
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
+		    is_other(dir, entry->d_name))
 			continue;
 		all->start[all->n] = strtoll(entry->d_name + strlen(PREFIX), &end, 10);
 		if (*end == '\0' && all->start[all->n] >= 0)
@@ -54,7 +64,8 @@ open_file(int dir, int64_t start, int flags)
 	char name[40];
 
 	snprintf(name, sizeof(name), PREFIX "%lld", (long long)start);
-	return openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return openat(dir, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	    0600);
 }
 
 /* A reader of `log` sees one file or the other. */

@@ -6,14 +6,15 @@
  */
 #include "mcp/box/process/keep.h"
 
-#include <regex.h>
 #include <time.h>
 
 #include "mcp/box/process/port.h"
+#include "mcp/box/search/pattern.h"
 
 #define CHUNK		65536
 #define LINE_MAX_BYTES	65536		/* a longer line is matched by its parts */
 #define SHOWN		200
+#define MATCH_US	1000000		/* for what was written until the time was over */
 #define LOOK_US		100000		/* between looks at ports and rest */
 #define IDLE_US		1000000
 #define IDLE_SHARE	20		/* a twentieth of one processor is rest */
@@ -25,7 +26,7 @@ static const struct cnt_field wait_params[] = {
 	{ .name = "id", .type = CNT_STRING, .flags = CNT_REQUIRED },
 	{ .name = "until", .type = CNT_STRING, .flags = CNT_REQUIRED, .choices = conditions,
 	    .help = "idle: 1 s without output or CPU" },
-	{ .name = "pattern", .type = CNT_STRING, .min = 1, .max = 4096,
+	{ .name = "pattern", .type = CNT_STRING, .min = 1, .max = CNT_PATTERN_MAX,
 	    .help = "of a line: POSIX extended regex" },
 	{ .name = "since", .type = CNT_INTEGER, .def = "0", .min = 0, .max = 9e15,
 	    .help = "output: only from this byte on" },
@@ -48,14 +49,14 @@ struct wait {
 	struct cnt_call		*call;
 	struct cnt_process	 p;
 	const char		*until;
-	regex_t			 re;
+	struct cnt_pattern	 pattern;
 	bool			 has_pattern, met;
 	int			 port;
 	struct cnt_addresses	 local;
 	int64_t			 deadline, started, next_progress;
 	int64_t			 seen;		/* output has been looked at up to here */
 	int64_t			 next;		/* cursor of the answer; -1: the log's end */
-	struct cnt_buf		 line;		/* what stands before `seen` without its newline */
+	struct cnt_buf		 lines;		/* what stands before `seen`, not matched yet */
 	struct cnt_told		 told;
 	int64_t			 quiet, cpu_us, bytes;	/* rest: since when, with what */
 	int			 foreign;	/* looks that found the port open, but not by it */
@@ -65,15 +66,14 @@ struct wait {
 static int
 compile(struct wait *w)
 {
-	const char *pattern = cnt_json_str(w->call->in, "pattern");
-	char text[256];
-	int r = pattern != NULL ? regcomp(&w->re, pattern, REG_EXTENDED) : 0;
+	const char *text = cnt_json_str(w->call->in, "pattern");
 
-	w->has_pattern = pattern != NULL && r == 0;
-	if (r == 0)
-		return 0;
-	regerror(r, &w->re, text, sizeof(text));
-	return cnt_fail(w->call->err, CNT_INVALID, "pattern: %s", text);
+	w->has_pattern = text != NULL;
+	if (text != NULL &&
+	    cnt_pattern_make(&w->pattern, text, false, false, w->call->err) == -1)
+		return -1;
+	w->pattern.until = w->deadline + MATCH_US;
+	return 0;
 }
 
 static void
@@ -84,56 +84,39 @@ meet(struct wait *w, char *reason)
 	w->met = true;
 }
 
-/* What was collected of one line, which ends before byte `end`. */
-static bool
-match_line(struct wait *w, int64_t end)
-{
-	struct cnt_buf shown CNT_BUF = { 0 };
-	regmatch_t m[1];
-	const char *line = w->line.p != NULL ? w->line.p : "";
-
-	if (regexec(&w->re, line, 1, m, 0) != 0)
-		return false;
-	cnt_text_add(&shown, line, w->line.n, false);
-	w->next = end - (int64_t)w->line.n + (m[0].rm_eo > 0 ? m[0].rm_eo : 1);
-	w->next = w->next > end ? end : w->next;
-	meet(w, cnt_format("output: %.*s", (int)cnt_text_prefix(shown.p != NULL ? shown.p : "",
-	    shown.n, SHOWN), shown.p != NULL ? shown.p : ""));
-	return true;
-}
-
-/* A NUL would end the line for regexec. */
+/* A match from `from` to `to` of the lines at hand: next stands behind it, and in any case behind
+ * the first byte of its line. */
 static void
-collect(struct wait *w, const char *s, size_t n)
+meet_match(struct wait *w, size_t from, size_t to)
 {
-	size_t at = w->line.n;
+	const char *s = w->lines.p, *end = memchr(s + from, '\n', w->lines.n - from);
+	const char *before = memrchr(s, '\n', from), *line = before != NULL ? before + 1 : s;
+	size_t n = (size_t)((end != NULL ? end : s + w->lines.n) - line);
+	struct cnt_buf shown CNT_BUF = { 0 };
 
-	cnt_buf_add(&w->line, s, n);
-	for (char *p = w->line.p; (p = memchr(p + at, '\0', w->line.n - at)) != NULL; p = w->line.p)
-		*p = ' ';
-	w->seen += (int64_t)n;
+	cnt_text_add(&shown, line, n, false);
+	cnt_buf_adds(&shown, "");
+	w->next = w->seen - (int64_t)w->lines.n + (int64_t)to + (s + to == line);
+	meet(w, cnt_format("output: %.*s", (int)cnt_text_prefix(shown.p, shown.n, SHOWN), shown.p));
 }
 
 /* Lines are matched when they are whole; what stands at the log's end without a newline as it is: a
  * prompt. */
-static bool
-match_bytes(struct wait *w, const char *s, size_t n, bool last)
+static void
+match_lines(struct wait *w, bool last)
 {
-	for (size_t i = 0; i < n; ) {
-		const char *end = memchr(s + i, '\n', n - i);
-		size_t part = end != NULL ? (size_t)(end - s) - i : n - i;
-		bool whole = false;
+	struct cnt_buf *b = &w->lines;
+	const char *end = memrchr(b->p, '\n', b->n);
+	size_t whole = end != NULL ? (size_t)(end - b->p) + 1 : 0, from = 0, to = 0;
 
-		collect(w, s + i, part);
-		whole = end != NULL || w->line.n >= LINE_MAX_BYTES;
-		if ((whole || last) && match_line(w, w->seen))
-			return true;
-		if (whole && w->line.p != NULL)
-			w->line.p[w->line.n = 0] = '\0';
-		w->seen += end != NULL ? 1 : 0;
-		i += part + (end != NULL ? 1 : 0);
+	if (b->n - whole >= LINE_MAX_BYTES)
+		whole = b->n;
+	if (cnt_pattern_find(&w->pattern, b->p, last ? b->n : whole, &from, &to)) {
+		meet_match(w, from, to);
+		return;
 	}
-	return false;
+	b->n -= whole;
+	memmove(b->p, b->p + whole, b->n);
 }
 
 static int
@@ -153,10 +136,12 @@ look_at_output(struct wait *w)
 			    (long long)w->seen));
 			return 0;
 		}
-		if (part.gone > 0 && w->line.p != NULL)
-			w->line.p[w->line.n = 0] = '\0';
-		w->seen = part.from;
-		if (match_bytes(w, bytes.p, bytes.n, part.from + (int64_t)bytes.n == part.end))
+		if (part.gone > 0)
+			w->lines.n = 0;
+		cnt_buf_add(&w->lines, bytes.p, bytes.n);
+		w->seen = part.from + (int64_t)bytes.n;
+		match_lines(w, w->seen == part.end);
+		if (w->met || w->pattern.late)
 			return 0;
 	}
 }
@@ -211,8 +196,9 @@ ask(struct wait *w, int keeper, int op)
 	int64_t until = cnt_ticks_us() + PROGRESS_US;
 	int r = 0;
 
+	/* What could not be kept is told of, but never seen. */
 	if (strcmp(w->until, "output") == 0)
-		q.bytes = w->seen;
+		q.bytes = w->seen > w->told.bytes ? w->seen : w->told.bytes;
 	if (cnt_keep_ask(keeper, &q) == -1)
 		return -1;
 	while (r == 0 && cnt_ticks_us() < w->deadline) {
@@ -320,9 +306,8 @@ process_wait(struct cnt_call *c)
 		r = wait_for_it(&w);
 	if (r == 0)
 		answer(&w);
-	if (w.has_pattern)
-		regfree(&w.re);
-	cnt_buf_free(&w.line);
+	cnt_pattern_free(&w.pattern);
+	cnt_buf_free(&w.lines);
 	free(w.reason);
 	cnt_process_free(&w.p);
 	return r;

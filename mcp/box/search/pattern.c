@@ -65,8 +65,8 @@ compile(struct cnt_pattern *p, struct cnt_err *e)
 		return 0;
 	regerror(r, &p->regex, text, sizeof(text));
 	cnt_fail(e, CNT_INVALID, "pattern: %s", text);
-	return cnt_hint(e, "it is a POSIX extended regular expression; fixed=true searches for "
-	    "it as it stands");
+	return cnt_hint(e, "it is a POSIX extended regular expression: \\ before ( [ { . * + ? "
+	    "makes them plain");
 }
 
 /* The states that it remembers are given back when they have become many. */

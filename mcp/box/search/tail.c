@@ -242,8 +242,7 @@ run(struct tail *t)
 		return cnt_fail(e, CNT_INVALID, "since: expected the next of an earlier tail_log");
 	if (until != NULL && cnt_pattern_make(&t->until, until, false, false, &bad) == -1) {
 		cnt_fail(e, bad.code, "until: %s", bad.text);
-		return cnt_hint(e, "it is a POSIX extended regular expression: \\ before ( [ { . * "
-		    "+ ? makes them plain");
+		return cnt_hint(e, "%s", bad.hint);
 	}
 	t->waits_for = until != NULL;
 	if (cnt_trail_open(&t->trail, path, since != NULL ? &m : NULL, (int64_t)t->limit, e) == -1)
