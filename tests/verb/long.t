@@ -231,7 +231,7 @@ for my $v (@verbs) {
 		$v->{within} = 1.1 * (time - $begin);
 		cnt(@{ $v->{back} }) == 0 or die text("$tmp/err");
 	}
-	server('cnt-mcp', '--tools', 'platform')->ask('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');	# writes its cache
+	server('cnt-mcp', '--tools', 'platform')->ask(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}}));	# writes its cache
 	my $before = machine();
 	my (%count, @wrong);
 	my $longest = 0;
