@@ -320,9 +320,11 @@ check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 {
 	CNT_STORE struct cnt_store *s = NULL;
 	struct cnt_err e = { 0 };
-	int r;
+	int r = cnt_store_open(&s, false, &e);
 
-	if (cnt_store_open(&s, false, &e) == -1 || cnt_store_instance(s, i, &e) == -1) {
+	if (r == 0 && (r = cnt_store_instance(s, i, &e)) == -1)
+		(void)cnt_store_check(s, &e);	/* a damage may have taken it */
+	if (r == -1) {
 		add(checks, "database", FAIL, e.text, e.hint);
 		return;
 	}

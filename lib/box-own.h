@@ -30,7 +30,7 @@ int	cnt_running_find(const struct cnt_instance *i, const char *name, struct cnt_
 
 bool	cnt_running_has_ended(int pidfd);
 
-/* What is in the cgroup that holds the monitor: pids, "" when none is. */
+/* What is in the cgroup that holds the monitor, of one that reboots too: pids, "" when none is. */
 const char *cnt_running_monitors(const struct cnt_instance *i, const char *name, int *error,
 	    char *to, size_t size);
 

@@ -70,10 +70,15 @@ const char *
 cnt_running_monitors(const struct cnt_instance *i, const char *name, int *error, char *to,
     size_t size)
 {
+	/* While the box reboots or ends liblxc moves it to the second; it may move meanwhile. */
+	static const char *const places[] = { "mon", "pivot/lxc.pivot", "mon" };
 	const char *v2 = cnt_cgroup_v2();
 
-	return cnt_running_small(error, to, size, "%s/%s/%s.mon/cgroup.procs",
-	    v2 != NULL ? v2 : "", i->tag, name);
+	for (size_t k = 0; k < nitems(places); k++)
+		if (*cnt_running_small(error, to, size, "%s/%s/%s.%s/cgroup.procs",
+		    v2 != NULL ? v2 : "", i->tag, name, places[k]) != '\0')
+			break;
+	return to;
 }
 
 static bool

@@ -124,20 +124,25 @@ remove_tree(const char *dir, const char *path, struct cnt_err *e)
 	return 0;
 }
 
-static int
-remove_both(const char *dir, const char *tag, const char *box, struct cnt_err *e)
-{
-	char *monitor CNT_FREE = cnt_format("%s/%s.mon", tag, box);
-	char *path CNT_FREE = cnt_format("%s/%s", tag, box);
+/* The monitor's groups, and the box's. */
+static const char *const suffixes[] = { ".mon", ".pivot", "" };
 
-	return remove_tree(dir, monitor, e) == -1 || remove_tree(dir, path, e) == -1 ? -1 : 0;
+static int
+remove_trees(const char *dir, const char *tag, const char *box, struct cnt_err *e)
+{
+	for (size_t k = 0; k < nitems(suffixes); k++) {
+		char *path CNT_FREE = cnt_format("%s/%s%s", tag, box, suffixes[k]);
+
+		if (remove_tree(dir, path, e) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 /* The box dies with its monitor. The v1 freezer goes first: nothing that it holds can die. */
 int
 cnt_cgroup_remove(const char *tag, const char *box, struct cnt_err *e)
 {
-	static const char *const suffixes[] = { ".mon", "" };
 	const char *v2 = cnt_cgroup_v2(), *freezer = cnt_cgroup_v1("freezer");
 	size_t n = 0;
 	const struct cnt_hierarchy *h = cnt_cgroup_hierarchies(&n);
@@ -154,10 +159,10 @@ cnt_cgroup_remove(const char *tag, const char *box, struct cnt_err *e)
 		if (cnt_file_put(file, "1") == -1 && errno != ENOENT && errno != ENODEV)
 			return cnt_fail_sys(e, "%s", file);
 	}
-	if (box != NULL && freezer != NULL && remove_both(freezer, tag, box, e) == -1)
+	if (box != NULL && freezer != NULL && remove_trees(freezer, tag, box, e) == -1)
 		return -1;
 	for (size_t i = 0; box != NULL && i < n; i++)
-		if (remove_both(h[i].dir, tag, box, e) == -1)
+		if (remove_trees(h[i].dir, tag, box, e) == -1)
 			return -1;
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Control groups of boxes: TAG/NAME.mon (liblxc's monitor), TAG/NAME (the host's: limits) with
- * `box` (what the box sees as its root) and one leaf for each session that entered. cgroup v2, or
- * v1 controllers where a host still mounts them.
+ * Control groups of boxes: TAG/NAME.mon (liblxc's monitor; below TAG/NAME.pivot while the box
+ * reboots or ends), TAG/NAME (the host's: limits) with `box` (what the box sees as its root) and a
+ * leaf for each session that entered. cgroup v2, or v1 controllers where a host still mounts them.
  */
 #ifndef CNT_CGROUP_H
 #define CNT_CGROUP_H
@@ -61,9 +61,9 @@ void	cnt_leaf_keep(struct cnt_leaf *leaf);
 /* Kills and removes leaves of this box whose owner is gone, of kept ones those that are empty. */
 void	cnt_leaf_sweep(const char *tag, const char *box);
 
-/* Kills all that is left in TAG/NAME and TAG/NAME.mon and removes both trees, whatever the box did
- * in its part of them. Absent: 0. Processes that do not end: CNT_BUSY. box NULL: removes TAG when
- * it is empty. */
+/* Kills all that is left in TAG/NAME, TAG/NAME.mon and TAG/NAME.pivot and removes these trees,
+ * whatever the box did in its part of them. Absent: 0. Processes that do not end: CNT_BUSY. box
+ * NULL: removes TAG when it is empty. */
 int	cnt_cgroup_remove(const char *tag, const char *box, struct cnt_err *e);
 
 /* Pids in one cgroup ("TAG/NAME.mon"; not below it): malloc'd. Missing cgroup: 0 pids. */

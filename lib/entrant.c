@@ -157,7 +157,8 @@ change_namespaces(const struct cnt_entrant *x, struct cnt_err *e)
 		return -1;
 	if (setns(FD_PIDFD, CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
 	    CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) == -1)
-		return cnt_fail_sys(e, "%s: namespaces", x->en->box);
+		return errno == ESRCH ? cnt_fail(e, CNT_NO, "%s: not running", x->en->box) :
+		    cnt_fail_sys(e, "%s: namespaces", x->en->box);
 	if (check_alive(x, 0, e) == -1 || look("self/ns/mnt", &here, e) == -1)
 		return -1;
 	if (is_shared(&here, &host) || is_shared(&here, &monitor))

@@ -65,6 +65,7 @@ cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place 
 	    "lxc.uts.name = %s\n"
 	    "lxc.rootfs.path = dir:%s/rootfs\n"
 	    "lxc.cgroup.dir.monitor = %s/%s.mon\n"
+	    "lxc.cgroup.dir.monitor.pivot = %s/%s.pivot\n"
 	    "lxc.cgroup.dir.container = %s/%s\n"
 	    "lxc.cgroup.dir.container.inner = box\n"
 	    "lxc.mount.auto = cgroup:mixed proc:mixed sys:mixed\n"
@@ -75,7 +76,7 @@ cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place 
 	    "lxc.log.file = %s/lxc.log\n"
 	    "lxc.log.level = ERROR\n"
 	    "lxc.signal.halt = SIGRTMIN+3\n",
-	    b->name, h->dir, tag, b->name, tag, b->name, h->dir, h->dir);
+	    b->name, h->dir, tag, b->name, tag, b->name, tag, b->name, h->dir, h->dir);
 	add_confinement(b, p, h, c);
 	add_network(p, h, c);
 }

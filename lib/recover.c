@@ -120,7 +120,10 @@ close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 	if (cnt_store_pending(s, &p, &n, e) == -1)
 		return -1;
 	for (size_t k = 0; k < n; k++) {
-		if (cnt_process_start(p[k].pid) != p[k].start && sweep(s, p[k].box) &&
+		if (cnt_process_start(p[k].pid) == p[k].start)
+			continue;
+		/* One that has ended well since it was read left nothing. */
+		if (cnt_store_is_pending(s, p[k].seq, e) == 1 && sweep(s, p[k].box) &&
 		    (!are_images_used || p[k].box[0] != '\0') &&
 		    cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
 			return 1;

@@ -110,6 +110,16 @@ cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n, struct
 }
 
 int
+cnt_store_is_pending(struct cnt_store *s, int64_t seq, struct cnt_err *e)
+{
+	int64_t n;
+
+	if (cnt_sql_number(s, &n, 0, e, "SELECT 1 FROM pending WHERE seq = ?", "i", seq) == -1)
+		return -1;
+	return (int)n;
+}
+
+int
 cnt_store_unfinished(struct cnt_store *s, struct cnt_err *e)
 {
 	int64_t n;

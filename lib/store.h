@@ -120,6 +120,8 @@ struct cnt_pending {
 /* A malloc'd array that the caller frees. */
 int	cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n,
 	    struct cnt_err *e);
+/* Is this intent still open? 1, 0, or -1. */
+int	cnt_store_is_pending(struct cnt_store *s, int64_t seq, struct cnt_err *e);
 /* Appends the outcome "interrupted" to an intent that is still open; else does nothing. */
 int	cnt_store_audit_interrupted(struct cnt_store *s, int64_t seq, struct cnt_err *e);
 

@@ -204,7 +204,7 @@ is over($id)->{reason}, 'exit 7', 'the exit status is the command\'s';
 is listed($id)->{left_running}, $true, 'what it left running is said';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'and can be killed';
 is scalar Session::matching(qr/sleep ${tag}1/), 0, 'later';
-for ([34, 'RTMIN'], [37, 'RTMIN+3'], [33, '33']) {
+for ([34, 'RTMIN'], [37, 'RTMIN+3']) {
 	my ($number, $name) = @$_;
 	$id = start("kill -$number \$\$");
 	is over($id)->{reason}, "signal $name", "a process ends by $name";

@@ -59,3 +59,16 @@ reboot_inside() {
 beside 'restart --force' timeout 60 cnt restart "$box" --force
 beside 'a reboot from inside' reboot_inside
 ok 'the box runs' wait_for 10 enter
+
+# While it reboots its monitor is in another cgroup: what ends the box then finds it there.
+mon=$(find /sys/fs/cgroup -path "*/$(cnt info --json | jq -r .bridge | sed 's/.$//')/$box.mon/cgroup.kill")
+caught() {
+	perl -e '1 while -e $ARGV[0]; exec "cnt", "stop", "--force", $ARGV[1]' "$mon" "$box" >"$tmp/stopped" &
+	timeout 60 cnt exec "$box" --user root --cwd / -- systemctl reboot --force --force >/dev/null 2>&1
+	wait $! || return
+	perl -e 'select undef, undef, undef, 0.2'
+	[ "$(cnt info "$box" --json | jq -r .state)" = stopped ]
+}
+ok 'stopped while it reboots' caught
+ok 'it starts' cnt start "$box"
+ok 'and again' caught
