@@ -4,7 +4,7 @@
 # A host made from nothing, the checkout alone, and ./sh/quickstart: everything that cnt needs must come
 # from there. Then what a host goes through: quickstart again, a program that is broken, a reboot, another
 # resolver, and an upgrade from the previous commit with a box that runs on.
-# CNT_PREVIOUS=REV is the commit to come from, CNT_SUITE the host's release; CNT_LONG=1 takes both.
+# CNT_PREVIOUS=REV is the commit to come from, CNT_SUITE the host's release; CNT_LONG=1 takes all.
 
 no_instance=1
 . "$(dirname "$0")/../tap.sh"
@@ -163,7 +163,9 @@ whole() {		# SUITE IMAGE
 case ${CNT_SUITE:-bookworm} in
 bookworm)	whole bookworm debian-12 ;;
 trixie)		whole trixie debian-13 ;;
+noble)		whole noble ubuntu-24.04 ;;
 esac
 if [ -n "${CNT_LONG-}" ] && [ -z "${CNT_SUITE-}" ]; then
 	ok 'all of that on Debian 13' env CNT_SUITE=trixie "$0"
+	ok 'and on Ubuntu 24.04' env CNT_SUITE=noble "$0"
 fi

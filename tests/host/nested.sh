@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154
 # SPDX-License-Identifier: Apache-2.0
 #
-# A host of its own for a test: a Debian with systemd in a container made from nothing, with its own
+# A host of its own for a test: a Debian or Ubuntu with systemd in a container made from nothing, with its own
 # network, in which packages install and boxes run. Read after tap.sh; one at a time.
 #
 #   host_make SUITE     extracts it; the archive is built once and kept in $BUILD/tests
@@ -33,12 +33,18 @@ host_end() {
 }
 on_exit host_end
 
-# systemd-resolved is there, and asleep, for the test that wakes it.
+# systemd-resolved is there, and asleep, for the test that wakes it. Ubuntu's keys come by way of Debian,
+# which signs them; its minimum has no apt.
 host_archive() {	# SUITE: its path
 	host_tar=$BUILD/tests/host-$1.tar
 	[ ! -s "$host_tar" ] || { echo "$host_tar"; return; }
+	set -- "$1" main /usr/share/keyrings/debian-archive-keyring.gpg
+	if [ "$1" = noble ]; then
+		mmdebstrap --quiet --variant=extract --include=ubuntu-keyring trixie "$host_dir/keys" || return
+		set -- noble main,universe "$host_dir/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+	fi
 	mmdebstrap --quiet --format=tar --variant=minbase --aptopt='APT::Install-Recommends "false"' \
-	    --include=systemd,systemd-sysv,systemd-resolved,dbus,iproute2 \
+	    --components="$2" --keyring="$3" --include=apt,systemd,systemd-sysv,systemd-resolved,dbus,iproute2 \
 	    --customize-hook='chroot "$1" systemctl -q mask systemd-resolved' \
 	    "$1" - >"$host_tar.new" && mv "$host_tar.new" "$host_tar" || return
 	echo "$host_tar"
