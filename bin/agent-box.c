@@ -70,14 +70,9 @@ in_process(const struct cnt_verb *v)
 static void
 print_error(const char *what, const struct cnt_err *e, bool json)
 {
-	cJSON *error CNT_JSON = json ? cnt_err_json(e) : NULL;
-	char *text CNT_FREE = json ? cnt_json_print(error) : NULL;
+	char *who CNT_FREE = cnt_format("agent-box%s%s", what[0] != '\0' ? " " : "", what);
 
-	fprintf(stderr, "agent-box%s%s: %s\n", what[0] != '\0' ? " " : "", what, e->text);
-	if (e->hint[0] != '\0')
-		fprintf(stderr, "hint: %s\n", e->hint);
-	if (json)
-		printf("{\"error\":%s}\n", text);
+	cnt_err_print(e, who, json);
 }
 
 static int
@@ -108,37 +103,35 @@ serve_reads(struct cnt_err *e)
 }
 
 static int
-print_help(FILE *f)
+print_help(void)
 {
 	fputs("usage: agent-box TOOL [--ARGUMENT VALUE]... [--json]\n"
 	    "       agent-box TOOL --help\n"
 	    "       agent-box [--mcp] [--read-only]\n\n"
 	    "Tools of a box from a shell, or as an MCP server on standard input and output.\n",
-	    f);
+	    stdout);
 	for (size_t i = 0; tools[i] != NULL; i++) {
 		if (i == 0 || strcmp(tools[i]->group, tools[i - 1]->group) != 0)
-			fprintf(f, "\n%s\n", tools[i]->group);
-		fprintf(f, "  %-16s %s\n", tools[i]->name, tools[i]->summary);
+			printf("\n%s\n", tools[i]->group);
+		printf("  %-16s %s\n", tools[i]->name, tools[i]->summary);
 	}
-	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
+	return 0;
 }
 
 static int
-describe(const char *form)
+describe(const struct cnt_verb *const *verbs, const char *form)
 {
 	cJSON *d CNT_JSON = NULL;
 	char *text CNT_FREE = NULL;
 
 	if (strcmp(form, "words") == 0) {
-		cnt_describe_words(tools, stdout);
+		cnt_describe_words(verbs, stdout);
 	} else if (strcmp(form, "mdoc") == 0) {
-		cnt_describe_mdoc(tools, stdout);
-	} else if (strcmp(form, "json") == 0) {
-		d = cnt_describe(tools);
+		cnt_describe_mdoc(verbs, stdout);
+	} else {
+		d = cnt_describe(verbs);
 		text = cnt_json_print(d);
 		printf("%s\n", text);
-	} else {
-		return print_help(stderr);
 	}
 	return 0;
 }
@@ -239,12 +232,8 @@ run_tool(int argc, char **argv)
 		return cnt_argv_help(v, prog, stdout), 0;
 	if (opt.version)
 		return printf("agent-box %s\n", CNT_VERSION), 0;
-	if (opt.describe != NULL) {
-		cJSON *d CNT_JSON = cnt_describe(one);
-		char *text CNT_FREE = cnt_json_print(d);
-
-		return printf("%s\n", text), 0;
-	}
+	if (opt.describe != NULL)
+		return describe(one, opt.describe);
 	if (opt.mcp && v->tool == NULL)
 		cnt_fail(&e, CNT_INVALID, "not offered over MCP");
 	else if (!opt.mcp)
@@ -256,15 +245,35 @@ run_tool(int argc, char **argv)
 }
 
 static int
-tell(const char *what)
+misuse(const char *word, bool known)
 {
-	if (strcmp(what, "--help") == 0)
-		return print_help(stdout);
-	if (strcmp(what, "--version") == 0)
+	struct cnt_err e = { 0 };
+
+	cnt_fail(&e, CNT_INVALID, known ? "%s stands alone" : word[0] == '-' ?
+	    "unknown option %.64s" : "surplus operand \"%.64s\": a tool comes first", word);
+	cnt_hint(&e, "agent-box --help has what there is");
+	print_error("", &e, false);
+	return cnt_code_exit(e.code);
+}
+
+/* A word that is neither a tool nor how to serve. */
+static int
+tell(const char *what, bool alone)
+{
+	static const char *const forms[] = { "--describe", "--describe=json", "--describe=words",
+	    "--describe=mdoc" };
+	bool help = strcmp(what, "--help") == 0, version = strcmp(what, "--version") == 0;
+	size_t form = 0;
+
+	while (form < nitems(forms) && strcmp(forms[form], what) != 0)
+		form++;
+	if (!alone || (!help && !version && form == nitems(forms)))
+		return misuse(what, help || version || form < nitems(forms));
+	if (help)
+		return print_help();
+	if (version)
 		return printf("agent-box %s\n", CNT_VERSION), 0;
-	if (strcmp(what, "--describe") == 0)
-		return describe("json");
-	return strncmp(what, "--describe=", 11) == 0 ? describe(what + 11) : print_help(stderr);
+	return describe(tools, form > 0 ? what + strlen("--describe=") : "json");
 }
 
 static int
@@ -273,13 +282,13 @@ run(int argc, char **argv, struct cnt_err *e)
 	bool tool = argc > 1 && argv[1][0] != '-', reads = false;
 
 	if (argc == 1 && isatty(STDIN_FILENO))
-		return print_help(stdout);
+		return print_help();
 	for (int i = 1; i < argc && !tool; i++)
 		if (strcmp(argv[i], "--read-only") == 0)
 			reads = true;
 		else if (strcmp(argv[i], "--mcp") != 0)
-			return argc == 2 ? tell(argv[i]) : print_help(stderr);
-	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1)
+			return tell(argv[i], argc == 2);
+	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1 || cnt_syslog_init(e) == -1)
 		return -1;
 	if (tool)
 		return run_tool(argc - 1, argv + 1);

@@ -12,8 +12,8 @@
 static const struct cnt_field params[] = {
 	{ .name = "stop", .type = CNT_BOOLEAN, .def = "false",
 	  .help = "stop every box that runs, to be started by the next boot" },
-	{ .name = "timeout", .type = CNT_DURATION, .def = "30s", .min = 0, .max = 3600,
-	  .help = "with --stop: how long inits may take before they are killed" },
+	{ .name = "timeout", .type = CNT_DURATION, .min = 0, .max = 3600,
+	  .help = "with --stop: how long inits may take before they are killed, by default 30s" },
 	{ 0 }
 };
 
@@ -67,16 +67,16 @@ static int
 stop(struct cnt_call *c, const char *name, int64_t until)
 {
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
-	bool killed = false;
+	struct cnt_box_end end;
 	int64_t left;
 
 	if (cnt_life_begin_named(c, &l, name, CNT_LIFE_WAIT_MS) == -1)
 		return unless_gone(c->err);
 	left = until - cnt_ticks_us();
-	if (cnt_box_stop(&l.instance, name, false, left > 0 ? (double)left / 1e6 : 0, &killed,
+	if (cnt_box_stop(&l.instance, name, false, left > 0 ? (double)left / 1e6 : 0, &end,
 	    c->err) == -1)
 		return -1;
-	if (killed)
+	if (end.killed)
 		add(c, "killed", name);
 	return 0;
 }
@@ -123,7 +123,7 @@ start_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct fail
 static int
 stop_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct failures *f)
 {
-	int64_t until = cnt_ticks_us() + (int64_t)(cnt_json_num(c->in, "timeout", 0) * 1e6);
+	int64_t until = cnt_ticks_us() + (int64_t)(cnt_json_num(c->in, "timeout", 30) * 1e6);
 	struct cnt_instance i;
 
 	if (cnt_store_instance(c->store, &i, c->err) == -1)
@@ -142,14 +142,19 @@ boot(struct cnt_call *c)
 {
 	CNT_FREE struct cnt_box *boxes = NULL;
 	struct failures f = { 0 };
+	bool stops = cnt_json_bool(c->in, "stop");
 	size_t n = 0;
 	int r;
 
+	if (!stops && cnt_json_get(c->in, "timeout") != NULL) {
+		cnt_fail(c->err, CNT_INVALID, "timeout: a start has none");
+		return cnt_hint(c->err, "it is for --stop");
+	}
 	for (const struct cnt_field *done = results; done->name != NULL; done++)
 		cJSON_AddArrayToObject(c->out, done->name);
 	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1)
 		return -1;
-	r = cnt_json_bool(c->in, "stop") ? stop_all(c, boxes, n, &f) : start_all(c, boxes, n, &f);
+	r = stops ? stop_all(c, boxes, n, &f) : start_all(c, boxes, n, &f);
 	cnt_buf_free(&f.names);
 	return r;
 }

@@ -30,7 +30,7 @@ static const struct cnt_field params[] = {
 	  .help = "image by name or id, by default the host's own release" },
 	{ .name = "ssh_key", .type = CNT_STRINGS, .flags = CNT_FROM_FILE, .value = "FILE",
 	  .max = KEYS_MAX, .alias = "ssh_keys",
-	  .help = "public key that may log in; repeatable; - is standard input" },
+	  .help = "public key that may log in" },
 	{ .name = "owner", .type = CNT_STRING, .value = "ACCOUNT", .min = 1, .max = 32,
 	  .help = "account that the box belongs to, by default the one of the box's name" },
 	CNT_LIMITS_PARAMS,
@@ -41,6 +41,15 @@ static const struct cnt_field params[] = {
 	  .help = "return when it is started, a command can run in it, or its sshd answers" },
 	{ 0 }
 };
+
+static int
+check_wait(const cJSON *in, struct cnt_err *e)
+{
+	if (!cnt_json_bool(in, "no_start") || strcmp(cnt_json_str(in, "wait"), "ssh") != 0)
+		return 0;
+	cnt_fail(e, CNT_INVALID, "wait: no ssh server answers in a box that is not started");
+	return cnt_hint(e, "start it, or do not wait");
+}
 
 static int
 check_account(const char *name, struct cnt_err *e)
@@ -88,7 +97,8 @@ plan(struct cnt_call *c, struct cnt_box *b)
 	b->autostart = !cnt_json_bool(c->in, "no_start");
 	b->limits = conf.limits;
 	cnt_limits_of(c->in, &b->limits);
-	if (check_account(b->owner, c->err) == -1 || cnt_cgroup_check(&b->limits, c->err) == -1 ||
+	if (check_wait(c->in, c->err) == -1 || check_account(b->owner, c->err) == -1 ||
+	    cnt_cgroup_check(&b->limits, c->err) == -1 ||
 	    cnt_store_image_get(c->store, ref, &image, c->err) == -1 ||
 	    check_free(b->name, &image, c->err) == -1)
 		return -1;
@@ -150,10 +160,12 @@ make(struct cnt_call *c, struct cnt_life *l)
 	return CNT_STEP("the box is on the disk", c->err);
 }
 
-/* Best effort: what cannot be undone here stays `creating` for the next verb. */
+/* Best effort: what cannot be undone here stays `creating` for the next verb. Nor does it wait for
+ * the network any more, whose next change forgets the box too. */
 static void
 undo(struct cnt_call *c, struct cnt_life *l)
 {
+	CNT_NET_CHANGE struct cnt_net_change net = { .lock = -1 };
 	struct cnt_err later = { 0 };
 	struct cnt_box now;
 
@@ -162,14 +174,15 @@ undo(struct cnt_call *c, struct cnt_life *l)
 	    now.state == CNT_READY &&
 	    cnt_store_box_state(c->store, l->box.name, CNT_DELETING, &later) == -1)
 		return;
-	if (cnt_box_remove(c->store, &l->instance, l->box.name, &later) == 0)
-		cnt_net_ensure(c->store, &l->instance, &later);
+	if (cnt_box_remove(c->store, &l->instance, l->box.name, &later) == 0 &&
+	    cnt_net_begin(c->store, &l->instance, &net, &later) == 0)
+		cnt_net_end(&net, &later);
 }
 
 /* Files of a box without its row: the database is older than they are, and they may be all that is
  * left of it. Nothing may be undone there. */
 static int
-has_no_files(struct cnt_call *c, const char *name)
+refuse_files(struct cnt_call *c, const char *name)
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", name);
 	struct cnt_err ignored = { 0 };
@@ -190,10 +203,10 @@ begin(struct cnt_call *c, struct cnt_life *l)
 	struct cnt_err later = { 0 };
 	struct cnt_box there;
 
-	if (cnt_store_box_none(c->store, l->box.name, c->err) == -1 ||
+	if (cnt_store_refuse_box(c->store, l->box.name, c->err) == -1 ||
 	    cnt_box_lock(l->box.name, 0, &l->lock, c->err) == -1)
 		return -1;
-	if (CNT_STEP("the new name is locked", c->err) == 0 && has_no_files(c, l->box.name) == 0 &&
+	if (CNT_STEP("the new name is locked", c->err) == 0 && refuse_files(c, l->box.name) == 0 &&
 	    cnt_store_box_add(c->store, &l->box, c->err) == 0)
 		return 0;
 	if (cnt_store_box_get(c->store, l->box.name, &there, &later) == -1 &&

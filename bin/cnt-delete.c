@@ -29,10 +29,11 @@ delete(struct cnt_call *c)
 
 	if (cnt_life_begin(c, &l, CNT_LIFE_WAIT_MS) == -1)
 		return -1;
-	running = cnt_box_init(&l.instance, l.box.name, NULL, NULL, NULL, c->err);
+	if (!cnt_json_bool(c->in, "force"))
+		running = cnt_box_open(&l.instance, l.box.name, NULL, NULL, NULL, c->err);
 	if (running == -1)
 		return -1;
-	if (running == 1 && !cnt_json_bool(c->in, "force")) {
+	if (running == 1) {
 		cnt_fail(c->err, CNT_NO, "%s: is running", l.box.name);
 		return cnt_hint(c->err, "stop it first, or delete it with force");
 	}

@@ -3,11 +3,6 @@
  * cnt doctor: can boxes run on this host, and if not, what is to be done? It opens the database
  * itself, so that it has an answer on a host that is not set up, or where the database is damaged.
  */
-#include <sys/stat.h>
-
-#include <dirent.h>
-#include <fcntl.h>
-
 #include "lib/apparmor.h"
 #include "lib/caller.h"
 #include "lib/cgroup.h"
@@ -17,7 +12,6 @@
 #include "lib/landlock.h"
 #include "lib/main.h"
 #include "lib/net.h"
-#include "lib/paths.h"
 #include "lib/probe.h"
 #include "lib/recover.h"
 #include "lib/subid.h"
@@ -26,6 +20,7 @@
 #define SUBID_MAX	(1 << 20)
 #define REPAIR		"run `cnt doctor --repair`"
 #define SETUP		"run `cnt setup`"
+#define AGAIN		"see to that, and run `cnt doctor` again"
 
 enum state { OK, WARN, FAIL };
 
@@ -59,8 +54,8 @@ add(cJSON *checks, const char *name, enum state s, const char *detail, const cha
 	cnt_json_set_str(o, "name", name);
 	cnt_json_set_str(o, "state", states[s]);
 	cnt_json_set_str(o, "detail", detail);
-	if (s != OK && *remedy != '\0')
-		cnt_json_set_str(o, "remedy", remedy);
+	if (s != OK)
+		cnt_json_set_str(o, "remedy", *remedy != '\0' ? remedy : AGAIN);
 }
 
 /* The error's own hint knows better than the row's. */
@@ -125,17 +120,6 @@ check_programs(cJSON *checks)
 	add(checks, "programs", s, missing.p, remedy);
 }
 
-static bool
-has_line(const char *text, const char *line)
-{
-	size_t n = strlen(line);
-
-	for (const char *p = text; p != NULL && *p != '\0'; p += strcspn(p, "\n"), p += *p == '\n')
-		if (strncmp(p, line, n) == 0 && (p[n] == '\n' || p[n] == '\0'))
-			return true;
-	return false;
-}
-
 static void
 check_ids(cJSON *checks, const struct cnt_instance *i)
 {
@@ -147,7 +131,8 @@ check_ids(cJSON *checks, const struct cnt_instance *i)
 		struct cnt_err e = { 0 };
 		char *detail CNT_FREE = cnt_format("%s: no line %s", files[k], line);
 
-		if (cnt_file_read(files[k], SUBID_MAX, &b, &e) == -1 || !has_line(b.p, line)) {
+		if (cnt_file_read(files[k], SUBID_MAX, &b, &e) == -1 ||
+		    !cnt_list_has(b.p, line, "\n")) {
 			add(checks, "id ranges", FAIL, detail, SETUP);
 			return;
 		}
@@ -163,7 +148,8 @@ check_cgroups(cJSON *checks)
 	struct cnt_err e = { 0 };
 
 	if (cnt_conf_read(&conf, &e) == -1) {
-		add(checks, "configuration", FAIL, e.text, "correct the line that it names");
+		add_result(checks, "configuration", -1, &e,
+		    e.code == CNT_INVALID ? "correct the line that it names" : "");
 		return;
 	}
 	if (cnt_cgroup_check(&conf.limits, &e) == -1)
@@ -189,14 +175,14 @@ check_boot(cJSON *checks)
 	bool on = !cnt_unit_is_due() || cnt_unit_is_on();
 
 	add(checks, "boot", on ? OK : WARN, on ? "" : "boxes do not start and stop with this host",
-	    SETUP);
+	    cnt_unit_is_there() ? SETUP : "`make install`, then `cnt setup` as it is installed");
 }
 
 static void
 check_image(cJSON *checks, struct cnt_store *s)
 {
 	CNT_CONF_END struct cnt_conf conf = { 0 };
-	char *name CNT_FREE = NULL;
+	char *name CNT_FREE = NULL, *rootfs CNT_FREE = NULL;
 	struct cnt_image image;
 	struct cnt_err e = { 0 };
 
@@ -204,11 +190,19 @@ check_image(cJSON *checks, struct cnt_store *s)
 		name = cnt_strdup(conf.image);
 	else
 		name = cnt_image_default();
-	if (cnt_store_image_get(s, name, &image, &e) == -1)
+	if (cnt_store_image_get(s, name, &image, &e) == -1) {
 		add(checks, "image", e.code == CNT_NOTFOUND ? WARN : FAIL, e.text,
 		    e.code == CNT_NOTFOUND ? "run `cnt image build`" : e.hint);
-	else
+		return;
+	}
+	rootfs = cnt_image_rootfs(image.id);
+	if (access(rootfs, F_OK) == 0) {
 		add(checks, "image", OK, name, "");
+		return;
+	}
+	(void)cnt_fail_sys(&e, "%s: %s", name, rootfs);
+	add(checks, "image", FAIL, e.text,
+	    "mount the disk that it is on, or import or build it again");
 }
 
 static void
@@ -224,29 +218,18 @@ check_audit(cJSON *checks, struct cnt_store *s)
 	    "keep the database as it is and find out who changed it");
 }
 
-/* Files of a box that no row knows: the database is older than they are. A row is there before the
- * directory, and until that is gone. */
-static void
-find_unknown(struct cnt_store *s, struct cnt_buf *unknown)
+/* A box whose lock is held is in someone's hands. After a boot there is no lock yet. */
+static bool
+is_half_made(struct cnt_store *s, const char *name)
 {
-	char *path CNT_FREE = cnt_path(CNT_BOXES);
-	DIR *d CNT_DIR = opendir(path);
-	const struct dirent *entry = NULL;
+	CNT_CLOSE int lock = -1;
+	struct cnt_err e = { 0 };
+	struct cnt_box b;
 
-	while (d != NULL && (entry = readdir(d)) != NULL) {
-		CNT_CLOSE int fd = openat(dirfd(d), entry->d_name, O_PATH | O_CLOEXEC);
-		struct cnt_err e = { 0 };
-		struct cnt_box b;
-		struct stat st;
-
-		if (entry->d_name[0] != '.' &&
-		    cnt_store_box_get(s, entry->d_name, &b, &e) == -1 &&
-		    e.code == CNT_NOTFOUND && fstat(fd, &st) == 0 && st.st_nlink > 0)
-			cnt_buf_addf(unknown, "%s%s", unknown->n > 0 ? ", " : "", entry->d_name);
-	}
+	return cnt_box_hold(s, name, 0, &lock, &b, &e) == 0 ? b.state != CNT_READY :
+	    e.code != CNT_BUSY && e.code != CNT_NOTFOUND;
 }
 
-/* A box whose lock is held is in someone's hands. */
 static void
 check_boxes(cJSON *checks, struct cnt_store *s)
 {
@@ -260,29 +243,15 @@ check_boxes(cJSON *checks, struct cnt_store *s)
 		add(checks, "boxes", FAIL, e.text, e.hint);
 		return;
 	}
-	for (size_t k = 0; k < n; k++) {
-		CNT_CLOSE int lock = -1;
-		struct cnt_box b;
-
-		if (boxes[k].state != CNT_READY &&
-		    cnt_box_hold(s, boxes[k].name, 0, &lock, &b, &e) == 0 && b.state != CNT_READY)
+	for (size_t k = 0; k < n; k++)
+		if (boxes[k].state != CNT_READY && is_half_made(s, boxes[k].name))
 			cnt_buf_addf(&half, "%s%s", half.n > 0 ? ", " : "", boxes[k].name);
-	}
-	find_unknown(s, &unknown);
+	cnt_recover_unknown(s, &unknown);
 	detail = half.n == 0 ? cnt_format("%zu", n) : cnt_format("%s: left half made", half.p);
 	add(checks, "boxes", half.n == 0 ? OK : WARN, detail, REPAIR);
 	if (unknown.n > 0)
 		add(checks, "files", WARN, unknown.p, "these boxes have files that the database "
 		    "does not know: put a newer copy of it back, or remove them");
-}
-
-static int
-repair(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
-{
-	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) != 0)
-		return -1;
-	cnt_recover_rest(s);
-	return cnt_net_repair(s, i, e);
 }
 
 /* The frame records what verbs do with the database that it has opened; this one is opened here. */
@@ -300,7 +269,7 @@ repair_recorded(struct cnt_call *c, struct cnt_store *s, const struct cnt_instan
 
 	if (cnt_store_audit(s, &a, e) == -1)
 		return -1;
-	r = repair(s, i, e);
+	r = cnt_recover_all(s, i, e);
 	a.kind = CNT_OUTCOME;
 	a.intent = a.seq;
 	a.args = "";
@@ -328,11 +297,10 @@ check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 		add(checks, "database", FAIL, e.text, e.hint);
 		return;
 	}
-	if (cnt_json_bool(c->in, "repair"))
-		add_result(checks, "repair", repair_recorded(c, s, i, &e), &e, "");
-	e = (struct cnt_err){ 0 };
 	r = cnt_store_check(s, &e);
 	add_result(checks, "database", r, &e, "");
+	if (r == 0 && cnt_json_bool(c->in, "repair"))
+		add_result(checks, "repair", repair_recorded(c, s, i, &e), &e, "");
 	if (r == 0) {
 		check_audit(checks, s);
 		check_boxes(checks, s);
@@ -387,7 +355,7 @@ static const struct cnt_verb verb = {
 	.about = "Checks, by trying them, the features of the kernel that a box needs, the id "
 	    "ranges, control groups, network, image and database. Each row that is not well says "
 	    "what to do about it. With repair, what killed commands left half done is finished "
-	    "first, and the network is made anew.",
+	    "first, unless the database is damaged, and the network is made anew.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .storeless = true,
 	.params = params, .results = results, .run = doctor, .print = print,
 };

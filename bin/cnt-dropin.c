@@ -74,15 +74,7 @@ tell(struct cnt_err *why, int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		if (strcmp(argv[i], "--mcp") == 0)
 			return cnt_serve(&o, &e) == 0 ? 0 : cnt_code_exit(e.code);
-	fprintf(stderr, "cnt: %s\n%s%s%s", why->text, *why->hint != '\0' ? "hint: " : "", why->hint,
-	    *why->hint != '\0' ? "\n" : "");
-	for (int i = 2; i < argc; i++) {
-		cJSON *j CNT_JSON = strcmp(argv[i], "--json") == 0 ? cnt_err_json(why) : NULL;
-		char *text CNT_FREE = j != NULL ? cnt_json_print(j) : NULL;
-
-		if (text != NULL)
-			printf("{\"error\":%s}\n", text);
-	}
+	cnt_err_print(why, "cnt", cnt_argv_json(argc, argv));
 	return cnt_code_exit(why->code);
 }
 

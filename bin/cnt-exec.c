@@ -16,7 +16,7 @@ static const struct cnt_field params[] = {
 	{ .name = "cwd", .type = CNT_STRING, .value = "DIR", .min = 1, .max = 4095,
 	  .help = "directory to start in, by default the user's home" },
 	{ .name = "env", .type = CNT_MAP, .flags = CNT_SECRET,
-	  .help = "variable for the command; repeatable" },
+	  .help = "variable for the command" },
 	{ .name = "timeout", .type = CNT_DURATION, .min = 0.001, .max = 31536000,
 	  .help = "end it after this time, by default never" },
 	{ 0 }

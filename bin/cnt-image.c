@@ -63,7 +63,7 @@ build(struct cnt_call *c)
 		suite = suite_of(name);
 	if (suite == NULL) {
 		cnt_fail(c->err, CNT_INVALID, "%s: no suite is known for this name", name);
-		return cnt_hint(c->err, "say which: --suite bookworm");
+		return cnt_hint(c->err, "say which suite, such as bookworm");
 	}
 	if (cnt_image_build(c->store, name, "debian", suite, &i, c, c->err) == -1)
 		return -1;
@@ -72,8 +72,8 @@ build(struct cnt_call *c)
 }
 
 static const struct cnt_field import_params[] = {
-	{ .name = "file", .type = CNT_STRING, .flags = CNT_REQUIRED | CNT_OPERAND, .value = "FILE",
-	  .min = 1, .max = 4095, .help = "tar archive of a root file system; - is standard input" },
+	{ .name = "file", .type = CNT_STRING, .flags = CNT_REQUIRED | CNT_OPERAND | CNT_OR_INPUT,
+	  .value = "FILE", .min = 1, .max = 4095, .help = "tar archive of a root file system" },
 	{ .name = "name", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "NAME", .min = 1,
 	  .max = 64, .help = "name of the image" },
 	{ 0 }
@@ -159,8 +159,8 @@ delete(struct cnt_call *c)
 static const struct cnt_verb build_verb = {
 	.name = "image build", .tool = "build_image", .title = "Build an image", .group = "Images",
 	.summary = "make an image from a release of Debian or Ubuntu",
-	.about = "Builds an image of a Debian or Ubuntu release from the host's mirror and "
-	    "keyring. Takes about half a minute.",
+	.about = "Builds an image of a Debian or Ubuntu release from the host's mirror or the "
+	    "public one. Takes about half a minute.",
 	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_OPEN_WORLD,
 	.params = build_params, .results = image_fields, .run = build,
 };

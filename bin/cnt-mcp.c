@@ -122,9 +122,7 @@ serve(struct cnt_call *c)
 	size_t n = 0;
 	int r;
 
-	if (ways.start && ways.read_only)
-		return cnt_fail(c->err, CNT_INVALID, "start: --read-only changes nothing");
-	if (cnt_conf_read(&conf, c->err) == -1)
+	if (cnt_entry_check(c->in, c->err) == -1 || cnt_conf_read(&conf, c->err) == -1)
 		return -1;
 	ways.patience = conf.mcp_box_wait;
 	m.peers = cnt_peers_new(conf.mcp_calls, (int64_t)(conf.mcp_deadline * 1e6));
@@ -137,39 +135,23 @@ serve(struct cnt_call *c)
 	return r;
 }
 
-static const char *const sets[] = { "platform,box", "platform", "box", "box,platform", NULL };
-
-static const struct cnt_field params[] = {
-	{ .name = "box", .type = CNT_BOX, .help = "be this box's agent-box" },
-	{ .name = "tools", .type = CNT_STRING, .choices = sets, .def = "platform,box",
-	    .value = "SETS", .help = "which tools to offer" },
-	{ .name = "read_only", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "offer only tools that change nothing" },
-	{ .name = "start", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "start a stopped box when a call needs it" },
-	{ .name = "config", .type = CNT_STRING, .choices = cnt_snippet_clients,
-	    .help = "print what connects this client instead" },
-	{ .name = "ssh", .type = CNT_STRING, .value = "HOST", .max = 255,
-	    .help = "with --config: the client is on another machine, this host is HOST to it" },
-	{ 0 }
-};
-
 #define ABOUT "The MCP server: every tool of the platform, and the tools of each box " \
 	"(shell_exec, read_file ...), over one connection on standard input and output."
 
 static const struct cnt_verb everything = {
 	.name = "mcp", .title = "MCP server", .group = "Agents",
 	.summary = "serve MCP on standard input and output", .about = ABOUT,
-	.effects = CNT_READS, .storeless = true, .interactive = true, .params = params,
-	.run = serve,
+	.effects = CNT_READS, .storeless = true, .interactive = true,
+	.params = cnt_entry_params, .run = serve,
 };
 
 static const struct cnt_verb snippet = {
 	.name = "mcp", .title = "MCP client", .group = "Agents",
 	.summary = "print what connects an MCP client",
 	.about = "Prints the lines that connect an MCP client, for the file that it reads.",
-	.effects = CNT_READS, .storeless = true, .unprivileged = true, .params = params,
-	.results = cnt_snippet_results, .run = cnt_snippet, .print = cnt_snippet_print,
+	.effects = CNT_READS, .storeless = true, .unprivileged = true,
+	.params = cnt_entry_params, .results = cnt_snippet_results, .run = cnt_snippet,
+	.print = cnt_snippet_print,
 };
 
 static bool

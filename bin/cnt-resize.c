@@ -29,12 +29,9 @@ asks(const cJSON *in)
 static int
 apply(struct cnt_call *c, const struct cnt_life *l)
 {
-	const char *tag = l->instance.tag, *name = l->box.name;
-
-	if (cnt_store_box_limits(c->store, name, &l->box.limits, c->err) == -1 ||
+	if (cnt_store_box_limits(c->store, l->box.name, &l->box.limits, c->err) == -1 ||
 	    CNT_STEP("the box's row has its new limits", c->err) == -1 ||
-	    (cnt_cgroup_use(tag, name, "pids") != -1 &&
-	    cnt_limits_set(tag, name, &l->box.limits, c->err) == -1))
+	    cnt_limits_set(&l->instance, l->box.name, &l->box.limits, c->err) == -1)
 		return -1;
 	return CNT_STEP("the new limits are set", c->err);
 }
@@ -61,8 +58,7 @@ resize(struct cnt_call *c)
 		return cnt_report(&l.instance, &l.box, c->out, c->err);
 	l.box.limits = before;
 	(void)cnt_store_box_limits(c->store, l.box.name, &before, &later);
-	if (cnt_cgroup_use(l.instance.tag, l.box.name, "pids") != -1)
-		(void)cnt_limits_set(l.instance.tag, l.box.name, &before, &later);
+	(void)cnt_limits_set(&l.instance, l.box.name, &before, &later);
 	return -1;
 }
 

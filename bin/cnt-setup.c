@@ -6,6 +6,7 @@
  */
 #include "lib/cgroup.h"
 #include "lib/conf.h"
+#include "lib/file.h"
 #include "lib/instance.h"
 #include "lib/main.h"
 #include "lib/net.h"
@@ -50,12 +51,24 @@ undo(struct cnt_call *c, cJSON *changed)
 	struct cnt_box *boxes CNT_FREE = NULL;
 	size_t n = 0;
 
+	if (c->store == NULL)
+		return 0;
 	if (cnt_store_instance(c->store, &l.instance, c->err) == -1)
 		return c->err->code == CNT_UNAVAILABLE ? 0 : -1;
 	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1 ||
 	    (n == 0 && cnt_unit_set(false, changed, c->err) == -1))
 		return -1;
 	return cnt_store_leave(c->store, leave, &l, NULL, c->err);
+}
+
+static bool
+does_host_forward(void)
+{
+	struct cnt_buf b CNT_BUF = { 0 };
+	struct cnt_err ignored;
+
+	return cnt_file_read("/proc/sys/net/ipv4/ip_forward", 16, &b, &ignored) == -1 ||
+	    b.p == NULL || *b.p != '0';
 }
 
 static int
@@ -65,6 +78,7 @@ setup(struct cnt_call *c)
 	char *state CNT_FREE = cnt_path(CNT_STATE);
 	struct cnt_instance i = { 0 };
 	struct cnt_place place = { 0 };
+	bool forwarded = does_host_forward();
 
 	cnt_json_set_str(c->out, "state_directory", state);
 	if (cnt_json_bool(c->in, "undo"))
@@ -75,6 +89,8 @@ setup(struct cnt_call *c)
 	cnt_json_set_str(c->out, "subnet_bridge", place.bridge);
 	if (cnt_net_ensure(c->store, &i, c->err) == -1)
 		return -1;
+	if (!forwarded)
+		cJSON_AddItemToArray(changed, cJSON_CreateString("net.ipv4.ip_forward: 1"));
 	return cnt_unit_set(true, changed, c->err);
 }
 

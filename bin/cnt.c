@@ -73,19 +73,8 @@ print_list(const struct known *k)
 	}
 }
 
-static bool
-has_word(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; n > 0 && p != NULL && (p = strstr(p, word)) != NULL; p += n)
-		if ((p == words || p[-1] == ' ') && (p[n] == '\0' || p[n] == ' '))
-			return true;
-	return false;
-}
-
 static int
-unknown(const char *word)
+unknown(const char *word, bool json)
 {
 	struct known k = { 0 };
 	const char *names[VERBS_MAX] = { NULL }, *meant = NULL;
@@ -94,17 +83,15 @@ unknown(const char *word)
 	learn(&k);
 	for (size_t i = 0; i < k.n; i++) {
 		names[i] = cnt_json_str(k.verbs[i], "name");
-		if (has_word(cnt_json_str(k.verbs[i], "also"), word))
+		if (cnt_list_has(cnt_json_str(k.verbs[i], "also"), word, " "))
 			meant = names[i];
 	}
 	if (meant == NULL)
 		meant = cnt_argv_nearest(word, names, k.n);
 	cnt_fail(&e, CNT_INVALID, "%.64s: no such verb", word);
-	fprintf(stderr, "cnt: %s\n", e.text);
-	if (meant != NULL)
-		fprintf(stderr, "hint: did you mean `cnt %s`?\n", meant);
-	else
-		fprintf(stderr, "hint: `cnt` alone lists the verbs\n");
+	cnt_hint(&e, meant != NULL ? "did you mean `cnt %s`?" : "`cnt` alone lists the verbs",
+	    meant);
+	cnt_err_print(&e, "cnt", json);
 	cJSON_Delete(k.programs);
 	return cnt_code_exit(e.code);
 }
@@ -133,28 +120,36 @@ execute(const char *verb, int argc, char **argv)
 	exit(cnt_code_exit(CNT_SYSTEM));
 }
 
+/* asked: for the list, or there was no verb. */
+static int
+list_verbs(bool asked)
+{
+	struct known k = { 0 };
+
+	learn(&k);
+	print_list(&k);
+	cJSON_Delete(k.programs);
+	if (ferror(stdout) != 0 || fflush(stdout) == EOF)
+		return cnt_code_exit(CNT_SYSTEM);
+	return asked ? 0 : cnt_code_exit(CNT_INVALID);
+}
+
 int
 main(int argc, char **argv)
 {
 	static char help[] = "--help";
-	const char *verb = argc > 1 ? argv[1] : NULL;
-	struct known k = { 0 };
+	const char *verb = argc > 1 ? argv[1] : "help";
 
-	if (verb != NULL && strcmp(verb, "help") == 0 && argc == 3) {
+	if (strcmp(verb, "help") == 0 && argc == 3) {
 		verb = argv[2];
 		argv[2] = help;
-	} else if (verb == NULL || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
+	} else if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0 ||
 	    strcmp(verb, "help") == 0) {
-		learn(&k);
-		print_list(&k);
-		cJSON_Delete(k.programs);
-		return ferror(stdout) != 0 || fflush(stdout) == EOF ? cnt_code_exit(CNT_SYSTEM) :
-		    verb != NULL ? 0 :
-		    cnt_code_exit(CNT_INVALID);
+		return list_verbs(argc > 1);
 	}
 	if (strcmp(verb, "--version") == 0)
 		verb = "version";
 	if (cnt_learn_name(verb))
 		execute(verb, argc, argv);
-	return unknown(verb);
+	return unknown(verb, cnt_argv_json(argc - 2, argv + 2));
 }

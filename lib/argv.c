@@ -12,14 +12,17 @@
 #define FILE_MAX	65536
 
 static char *
-option_name(const struct cnt_field *f)
+dashes(char *s)
 {
-	char *s = cnt_format("--%s", f->name);
-
-	for (char *p = s; *p != '\0'; p++)
-		if (*p == '_')
-			*p = '-';
+	for (char *p = s; (p = strchr(p, '_')) != NULL; )
+		*p = '-';
 	return s;
+}
+
+char *
+cnt_argv_option(const struct cnt_field *f)
+{
+	return dashes(cnt_format("--%s", f->name));
 }
 
 static bool
@@ -83,7 +86,7 @@ unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 		words[n] = common[n];
 	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL && n < 64; f++)
 		if (is_option(f))
-			words[n++] = own[m++] = option_name(f);
+			words[n++] = own[m++] = cnt_argv_option(f);
 	best = cnt_argv_nearest(typed, words, n);
 	known = best != NULL && strcmp(best, typed) == 0;
 	cnt_fail(e, CNT_INVALID, known ? "%s: option %.64s does not take that value" :
@@ -137,12 +140,17 @@ add_pair(cJSON *map, const struct cnt_field *f, const char *value, struct cnt_er
 	return 0;
 }
 
+static bool
+takes_several(const struct cnt_field *f)
+{
+	return f->type == CNT_STRINGS || f->type == CNT_OBJECTS || f->type == CNT_MAP ||
+	    (f->flags & CNT_EACH) != 0;
+}
+
 /* Puts one value under its field's name; a second one only where the table takes several. */
 static int
 put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e)
 {
-	bool many = f->type == CNT_STRINGS || f->type == CNT_OBJECTS ||
-	    (f->flags & CNT_EACH) != 0;
 	cJSON *at = cJSON_GetObjectItemCaseSensitive(args, f->name);
 	char *text CNT_FREE = NULL;
 
@@ -159,7 +167,7 @@ put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e
 			at = cJSON_AddObjectToObject(args, f->name);
 		return add_pair(at, f, value, e);
 	}
-	if (!many) {
+	if (!takes_several(f)) {
 		if (at != NULL)
 			return cnt_fail(e, CNT_INVALID, "%s: given twice", f->name);
 		cnt_json_set_str(args, f->name, value);
@@ -196,14 +204,11 @@ static int
 option(const struct cnt_verb *v, char **argv, cJSON *args, struct cnt_argv *opt, struct cnt_err *e)
 {
 	const char *eq = strchr(argv[0], '=');
-	char *name CNT_FREE = cnt_format("%.*s", eq != NULL ? (int)(eq - argv[0]) :
-	    (int)strlen(argv[0]), argv[0]);
+	/* Both spellings: tools' arguments have `_`. */
+	char *name CNT_FREE = dashes(cnt_format("%.*s", (int)strcspn(argv[0], "="), argv[0]));
 
-	for (char *p = name; *p != '\0'; p++)	/* both spellings: tools' arguments have `_` */
-		if (*p == '_')
-			*p = '-';
 	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++) {
-		char *own CNT_FREE = option_name(f);
+		char *own CNT_FREE = cnt_argv_option(f);
 
 		if (!is_option(f) || strcmp(own, name) != 0)
 			continue;
@@ -329,7 +334,7 @@ print_usage(const struct cnt_verb *v, const char *prog, FILE *f)
 
 	fprintf(f, "usage: %s", prog);
 	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
-		char *own CNT_FREE = option_name(p), *value CNT_FREE = value_shown(p);
+		char *own CNT_FREE = cnt_argv_option(p), *value CNT_FREE = value_shown(p);
 
 		if (is_option(p) && (p->flags & CNT_REQUIRED) != 0)
 			fprintf(f, " %s %s", own, value);
@@ -357,22 +362,32 @@ is_on(const struct cnt_field *p)
 	return p->def != NULL && strcmp(p->def, "true") == 0;
 }
 
+char *
+cnt_argv_about(const struct cnt_field *f)
+{
+	struct cnt_buf b = { 0 };
+
+	cnt_buf_adds(&b, f->help != NULL ? f->help : "");
+	if (is_option(f) && takes_several(f))
+		cnt_buf_addf(&b, "%srepeatable", b.n > 0 ? "; " : "");
+	if ((f->flags & (CNT_FROM_FILE | CNT_OR_INPUT)) != 0)
+		cnt_buf_addf(&b, "%s- is standard input", b.n > 0 ? "; " : "");
+	if (f->def != NULL && f->type != CNT_BOOLEAN)
+		cnt_buf_addf(&b, "%s(default %s)", b.n > 0 ? " " : "", f->def);
+	return b.p;
+}
+
 /* What does not fit beside it stands below. */
 static void
 print_option(const char *left, const struct cnt_field *p, FILE *f)
 {
-	bool shown = p->def != NULL && p->type != CNT_BOOLEAN;
+	char *about CNT_FREE = cnt_argv_about(p);
 
-	if (p->help == NULL && !shown) {
+	if (*about == '\0')
 		fprintf(f, "  %s\n", left);
-		return;
-	}
-	fprintf(f, strlen(left) > 22 ? "  %s\n  %-22s" : "  %-22s", left, "");
-	if (p->help != NULL)
-		fprintf(f, " %s", p->help);
-	if (shown)
-		fprintf(f, " (default %s)", p->def);
-	fputc('\n', f);
+	else
+		fprintf(f, strlen(left) > 22 ? "  %s\n  %22s %s\n" : "  %-22s%s %s\n", left, "",
+		    about);
 }
 
 void
@@ -381,9 +396,8 @@ cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
 	print_usage(v, prog, f);
 	fprintf(f, "\n%s\n\n", v->about != NULL ? v->about : v->summary);
 	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
-		char *own CNT_FREE = is_option(p) ? option_name(p) : cnt_strdup(value_name(p));
-		char *value CNT_FREE = value_shown(p);
-		char *left CNT_FREE = !is_option(p) ? cnt_strdup(own) :
+		char *own CNT_FREE = cnt_argv_option(p), *value CNT_FREE = value_shown(p);
+		char *left CNT_FREE = !is_option(p) ? cnt_strdup(value_name(p)) :
 		    p->type != CNT_BOOLEAN ? cnt_format("%s %s", own, value) :
 		    cnt_format("%s%s", own, is_on(p) ? "=false" : "");
 

@@ -141,6 +141,20 @@ cnt_buf_free(struct cnt_buf *b)
 	memset(b, 0, sizeof(*b));
 }
 
+bool
+cnt_list_has(const char *list, const char *word, const char *separators)
+{
+	size_t n = strlen(word);
+
+	for (; list != NULL && *list != '\0'; list += strcspn(list, separators)) {
+		list += strspn(list, separators);
+		if (strncmp(list, word, n) == 0 &&
+		    (list[n] == '\0' || strchr(separators, list[n]) != NULL))
+			return true;
+	}
+	return false;
+}
+
 static int64_t
 clock_us(clockid_t clock)
 {

@@ -58,6 +58,9 @@ void	cnt_buf_adds(struct cnt_buf *b, const char *s);
 void	cnt_buf_addf(struct cnt_buf *b, const char *fmt, ...) CNT_PRINTF(2, 3);
 void	cnt_buf_free(struct cnt_buf *b);
 
+/* Is word one of the list's, with any of the separators between them? NULL is an empty list. */
+bool	cnt_list_has(const char *list, const char *word, const char *separators);
+
 /* Microseconds: of CLOCK_REALTIME since 1970, and of CLOCK_MONOTONIC. */
 int64_t	cnt_now_us(void);
 int64_t	cnt_ticks_us(void);

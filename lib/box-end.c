@@ -52,31 +52,51 @@ can_hear(pid_t init, int sig)
 	return (heard >> (sig - 1) & 1) != 0;
 }
 
-/* Has the monitor ended by itself in time? */
-static bool
-ask(const struct cnt_running *r, double timeout)
+/* To power off: -1 when cancelled before it could hear that. */
+static int
+tell(const struct cnt_running *r, int64_t until, struct cnt_err *e)
 {
-	int64_t until = cnt_box_deadline(timeout);
 	int sig = SIGRTMIN + 3;		/* systemd: halt.target */
-	struct cnt_err ignored;
 
 	while (!can_hear(r->init, sig) && !cnt_running_has_ended(r->init_fd) &&
-	    cnt_ticks_us() < until && cnt_cancel_check(&ignored) == 0)
+	    cnt_ticks_us() < until) {
+		if (cnt_cancel_check(e) == -1)
+			return -1;
 		cnt_box_pause(STEP_US);
+	}
 	syscall(SYS_pidfd_send_signal, r->init_fd, sig, NULL, 0);
-	return wait_end(r->monitor_fd, until);
+	return 0;
+}
+
+/* 0: it has ended by itself or did not run, 1: it runs still. An init on its way into a reboot
+ * hears nothing more, but the next one does. */
+static int
+ask(const struct cnt_instance *i, const char *name, double timeout, bool *asked,
+    struct cnt_err *e)
+{
+	int64_t until = cnt_box_deadline(timeout);
+
+	for (;;) {
+		CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
+		int found = cnt_running_await(i, name, false, until, &r, e);
+
+		if (found != 1)
+			return found == -1 && e->code == CNT_BUSY ? 1 : found;
+		if (tell(&r, until, e) == -1)
+			return -1;
+		*asked = true;
+		if (!wait_end(r.init_fd, until))
+			return 1;
+	}
 }
 
 bool
 cnt_box_ask(const struct cnt_instance *i, const char *name)
 {
-	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
 	struct cnt_err ignored;
+	bool asked = false;
 
-	if (cnt_running_find(i, name, &r, &ignored) != 1)
-		return false;
-	ask(&r, 0);
-	return true;
+	return ask(i, name, 0, &asked, &ignored) == 1;
 }
 
 /* The veth's host end as the last start's configuration names it; "": never started. */
@@ -121,17 +141,20 @@ sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 
 int
 cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double timeout,
-    bool *killed, struct cnt_err *e)
+    struct cnt_box_end *end, struct cnt_err *e)
 {
 	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
-	int found = cnt_running_find(i, name, &r, e);
-	bool has_to = found != 0 && (force || (found == 1 && !ask(&r, timeout)));
+	struct cnt_box_end own = { 0 };
+	int runs = force ? cnt_running_find(i, name, &r, e) :
+	    ask(i, name, timeout, &own.begun, e);
 
-	if ((found == -1 && !force) || CNT_STEP("the box's end has begun", e) == -1 ||
-	    (!force && has_to && cnt_cancel_check(e) == -1))
+	if (end != NULL)
+		*end = own;
+	if ((runs == -1 && !force) || CNT_STEP("the box's end has begun", e) == -1 ||
+	    (runs == 1 && !force && cnt_cancel_check(e) == -1))
 		return -1;
-	if (killed != NULL)
-		*killed = has_to;
+	if (end != NULL)
+		*end = (struct cnt_box_end){ .begun = true, .killed = runs != 0 };
 	return sweep(i, name, e);
 }
 

@@ -28,6 +28,12 @@ void	cnt_running_let_go(struct cnt_running *r);
 int	cnt_running_find(const struct cnt_instance *i, const char *name, struct cnt_running *r,
 	    struct cnt_err *e);
 
+/* The same of a box that has executed its program; one that starts or reboots is about to, and is
+ * waited for: until then at most (CNT_BUSY), or until the verb is cancelled. to_enter: its exec is
+ * at its end too. */
+int	cnt_running_await(const struct cnt_instance *i, const char *name, bool to_enter,
+	    int64_t until, struct cnt_running *r, struct cnt_err *e);
+
 bool	cnt_running_has_ended(int pidfd);
 
 /* What is in the cgroup that holds the monitor, of one that reboots too: pids, "" when none is. */

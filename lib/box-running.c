@@ -24,6 +24,7 @@ cnt_running_let_go(struct cnt_running *r)
 {
 	cnt_cleanup_close(&r->init_fd);
 	cnt_cleanup_close(&r->monitor_fd);
+	*r = (struct cnt_running){ .init_fd = -1, .monitor_fd = -1 };
 }
 
 /* Keeps errno, but for what says that a process or a group is not there (any more). */
@@ -167,30 +168,35 @@ cnt_running_find(const struct cnt_instance *i, const char *name, struct cnt_runn
 	return r->error == 0 ? 0 : cnt_fail_sys(e, "%s: whether it runs", name);
 }
 
+/* Of what was found, what is asked for. */
+static int
+hand_over(struct cnt_running *r, int found, pid_t *init, pid_t *monitor, int *pidfd)
+{
+	if (found == 1 && init != NULL)
+		*init = r->init;
+	if (found == 1 && monitor != NULL)
+		*monitor = r->monitor;
+	if (found == 1 && pidfd != NULL)
+		*pidfd = take_fd(&r->init_fd);
+	return found;
+}
+
 int
 cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
     int *pidfd, struct cnt_err *e)
 {
 	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
-	int found = cnt_running_find(i, name, &r, e);
 
-	if (found != 1)
-		return found;
-	if (init != NULL)
-		*init = r.init;
-	if (monitor != NULL)
-		*monitor = r.monitor;
-	if (pidfd != NULL)
-		*pidfd = take_fd(&r.init_fd);
-	return 1;
+	return hand_over(&r, cnt_running_find(i, name, &r, e), init, monitor, pidfd);
 }
 
 /* liblxc's child is pid 1 of the box's namespaces long before it has the box's mounts, ids and
  * confinement, and runs our program until then; what the box executes never is that one, since no
  * path in the box leads to it. An exec under way shows its new program before its new credentials
- * and label: opening `auxv` waits for its end. */
+ * and label: opening `auxv` waits for its end, which on Linux before 5.11 a box can put off for
+ * ever. */
 static bool
-has_executed(const struct cnt_running *r)
+has_executed(const struct cnt_running *r, bool to_its_end)
 {
 	char path[64];
 	struct stat init, monitor;
@@ -204,40 +210,44 @@ has_executed(const struct cnt_running *r)
 	    (init.st_ino == monitor.st_ino && init.st_dev == monitor.st_dev))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)r->init);
-	auxv = open(path, O_RDONLY | O_CLOEXEC);
-	return auxv != -1 && !cnt_running_has_ended(r->monitor_fd) &&
-	    !cnt_running_has_ended(r->init_fd);
+	if (to_its_end && (auxv = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return false;
+	return !cnt_running_has_ended(r->monitor_fd) && !cnt_running_has_ended(r->init_fd);
+}
+
+int
+cnt_running_await(const struct cnt_instance *i, const char *name, bool to_enter, int64_t until,
+    struct cnt_running *r, struct cnt_err *e)
+{
+	for (;;) {
+		char list[1024];
+		int found = cnt_running_find(i, name, r, e);
+
+		if (found == -1 || (found == 1 && has_executed(r, to_enter)))
+			return found;
+		/* While the box reboots there is only the monitor. */
+		if (found == 0 &&
+		    *cnt_running_monitors(i, name, &r->error, list, sizeof(list)) == '\0')
+			return 0;
+		if (cnt_cancel_check(e) == -1)
+			return -1;
+		if (cnt_ticks_us() >= until) {
+			cnt_fail(e, CNT_BUSY, "%s: is starting", name);
+			return cnt_hint(e, "try again in a moment");
+		}
+		cnt_running_let_go(r);
+		cnt_box_pause(STEP_US / 10);
+	}
 }
 
 int
 cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
     int *pidfd, struct cnt_err *e)
 {
-	int64_t until = cnt_box_deadline(STARTING_S);
+	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
+	int found = cnt_running_await(i, name, pidfd != NULL, cnt_box_deadline(STARTING_S), &r, e);
 
-	for (;;) {
-		CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
-		char list[1024];
-		int found = cnt_running_find(i, name, &r, e);
-
-		if (found == -1)
-			return -1;
-		if (found == 1 && has_executed(&r)) {
-			*init = r.init;
-			*monitor = r.monitor;
-			*pidfd = take_fd(&r.init_fd);
-			return 1;
-		}
-		/* While the box reboots there is only the monitor. */
-		if (found == 0 &&
-		    *cnt_running_monitors(i, name, &r.error, list, sizeof(list)) == '\0')
-			return 0;
-		if (cnt_ticks_us() >= until) {
-			cnt_fail(e, CNT_BUSY, "%s: is starting", name);
-			return cnt_hint(e, "try again in a moment");
-		}
-		cnt_box_pause(STEP_US / 10);
-	}
+	return hand_over(&r, found, init, monitor, pidfd);
 }
 
 /* One attempt; a box may answer with silence for ever. */
@@ -278,7 +288,7 @@ cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *
 			return -1;
 		if (found == 0)
 			return cnt_fail(e, CNT_NO, "%s: not running", b->name);
-		if (has_executed(&r) && (!wants_ssh || answers_ssh(p.address, end)))
+		if (has_executed(&r, true) && (!wants_ssh || answers_ssh(p.address, end)))
 			return 0;
 		if (cnt_ticks_us() >= end)
 			return cnt_fail(e, CNT_TIMEOUT, "%s: %s after %g s", b->name,

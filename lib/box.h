@@ -61,11 +61,17 @@ int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b,
 /* Asks init to power off and does not wait, or see whether it was heard. Does the box run? */
 bool	cnt_box_ask(const struct cnt_instance *i, const char *name);
 
-/* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once.
- * Returns when monitor, cgroups and veth are gone. Not running: 0. Cancelled as it waits: -1, and
- * nothing is killed. */
+/* What came of a stop, also of one that has failed. */
+struct cnt_box_end {
+	bool	begun;		/* init was asked, or all was to be killed */
+	bool	killed;		/* init was not asked, or did not end in time */
+};
+
+/* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once. The
+ * init that a reboot brings is asked again. Returns when monitor, cgroups and veth are gone. Not
+ * running: 0. Cancelled as it waits: -1, and nothing is killed. end may be NULL. */
 int	cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double timeout,
-	    bool *killed, struct cnt_err *e);
+	    struct cnt_box_end *end, struct cnt_err *e);
 
 /* The box's init as the host sees it. The monitor is found by its cgroup TAG/NAME.mon, init as the
  * monitor's child that is pid 1 of a namespace: the kernel's word, never a file's. It may not be
@@ -77,7 +83,8 @@ int	cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pi
 
 /* The same for one who goes in: an init that has executed the box's program. One that is about to,
  * in a start or a reboot, is liblxc's child with the host's root still its own: it is waited for,
- * then CNT_BUSY. */
+ * then CNT_BUSY. So it is for one who has to know that the box does not run; without pidfd nobody
+ * can go in. */
 int	cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
 	    int *pidfd, struct cnt_err *e);
 

@@ -111,13 +111,15 @@ cnt_bridge_mtu(const char *bridge)
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		unsigned destination, gateway, flags, refs, use, metric, netmask;
 		char name[IF_NAMESIZE];
+		int mtu;
 
 		if (sscanf(line, "%15s %x %x %x %u %u %u %x", name, &destination, &gateway, &flags,
 		    &refs, &use, &metric, &netmask) != 8 || destination != 0 || netmask != 0)
 			continue;
-		if (metric < best && strcmp(name, bridge) != 0 && mtu_now(name) != -1) {
+		mtu = mtu_now(name);
+		if (metric < best && strcmp(name, bridge) != 0 && mtu != -1) {
 			best = metric;
-			found = mtu_now(name);
+			found = mtu;
 		}
 	}
 	return found;

@@ -79,20 +79,6 @@ cnt_cgroup_is_v2(void)
 	return n == 1 && h[0].v2 && strcmp(h[0].dir, ROOT) == 0;
 }
 
-static bool
-has_word(const char *list, const char *word, const char *separators)
-{
-	size_t n = strlen(word);
-
-	for (; *list != '\0'; list += strcspn(list, separators)) {
-		list += strspn(list, separators);
-		if (strncmp(list, word, n) == 0 &&
-		    (list[n] == '\0' || strchr(separators, list[n]) != NULL))
-			return true;
-	}
-	return false;
-}
-
 const char *
 cnt_cgroup_v1(const char *controller)
 {
@@ -100,7 +86,7 @@ cnt_cgroup_v1(const char *controller)
 	const struct cnt_hierarchy *h = cnt_cgroup_hierarchies(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (!h[i].v2 && has_word(h[i].dir + strlen(ROOT "/"), controller, ","))
+		if (!h[i].v2 && cnt_list_has(h[i].dir + strlen(ROOT "/"), controller, ","))
 			return h[i].dir;
 	return NULL;
 }
@@ -185,10 +171,11 @@ cnt_cgroup_check(const struct cnt_limits *l, struct cnt_err *e)
 	for (size_t i = 0; i < n; i++) {
 		const char *c = keys[i].controller;
 
-		if (v2 ? !has_word(have.p != NULL ? have.p : "", c, " \n") :
-		    cnt_cgroup_v1(c) == NULL)
-			return cnt_fail(e, CNT_UNAVAILABLE,
-			    "%s: this host has no such cgroup controller", c);
+		if (v2 ? cnt_list_has(have.p, c, " \n") : cnt_cgroup_v1(c) != NULL)
+			continue;
+		cnt_fail(e, CNT_UNAVAILABLE, "%s: this host has no such cgroup controller", c);
+		return cnt_hint(e, "boot without cgroup_disable=%s, or set `%s 0`%s in cnt.conf",
+		    c, c, strcmp(c, "memory") == 0 ? " and `swap unlimited`" : "");
 	}
 	return check_swap(l, v2, e);
 }

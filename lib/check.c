@@ -233,10 +233,12 @@ add_objects(cJSON *all, const struct cnt_field *f, const cJSON *v, struct cnt_er
 	if (cJSON_IsString(v) && !cJSON_IsObject(text) && !cJSON_IsArray(text))
 		return unfit(f, v, "JSON: an array of objects", e);
 	if (cJSON_IsArray(text)) {
-		cJSON_ArrayForEach(m, text)
-			if (cJSON_IsString(m) ? unfit(f, m, "objects in the array", e) == -1 :
-			    add_objects(all, f, m, e) == -1)
+		cJSON_ArrayForEach(m, text) {
+			if (cJSON_IsString(m))
+				return unfit(f, m, "objects in the array", e);
+			if (add_objects(all, f, m, e) == -1)
 				return -1;
+		}
 		return 0;
 	}
 	if (text == NULL && !cJSON_IsObject(v))

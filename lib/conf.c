@@ -206,8 +206,10 @@ cnt_conf_read(struct cnt_conf *c, struct cnt_err *e)
 		return cnt_fail_sys(e, "%s", path);
 	if (f != NULL && fstat(fileno(f), &st) == -1)
 		return cnt_fail_sys(e, "%s", path);
-	if (f != NULL && (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0))
-		return cnt_fail(e, CNT_INVALID, "%s: must be a file that only root can write",
-		    path);
+	if (f != NULL && (!S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & 022) != 0)) {
+		cnt_fail(e, CNT_INVALID, "%s: must be a file that only root can write", path);
+		return cnt_hint(e, "see who could change it, then: chown root %s; chmod go-w %s",
+		    path, path);
+	}
 	return cnt_conf_parse(c, f, path, e);
 }

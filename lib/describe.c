@@ -192,14 +192,6 @@ cnt_describe(const struct cnt_verb *const *verbs)
 	return d;
 }
 
-static void
-put_option(const char *name, FILE *f)
-{
-	fputs("--", f);
-	for (; *name != '\0'; name++)
-		fputc(*name == '_' ? '-' : *name, f);
-}
-
 /* One line for each verb: its name, then its options; what a completion offers. */
 void
 cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f)
@@ -209,8 +201,9 @@ cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f)
 		for (const struct cnt_field *p = (*verbs)->params; p != NULL && p->name != NULL;
 		    p++)
 			if ((p->flags & (CNT_OPERAND | CNT_REST)) == 0) {
-				fputc(' ', f);
-				put_option(p->name, f);
+				char *option CNT_FREE = cnt_argv_option(p);
+
+				fprintf(f, " %s", option);
 			}
 		fputs(" --json --help --version --describe\n", f);
 	}
@@ -232,16 +225,13 @@ put_roff(const char *s, FILE *f)
 static void
 mdoc_field(const struct cnt_field *p, FILE *f)
 {
-	char *choices CNT_FREE = NULL;
+	char *choices CNT_FREE = p->choices != NULL ? cnt_argv_choices(p) : NULL;
+	char *option CNT_FREE = cnt_argv_option(p), *about CNT_FREE = cnt_argv_about(p);
 
-	fputs(".It ", f);
 	if ((p->flags & (CNT_OPERAND | CNT_REST)) != 0) {
-		fprintf(f, "Ar %s\n", p->value != NULL ? p->value : p->name);
+		fprintf(f, ".It Ar %s\n", p->value != NULL ? p->value : p->name);
 	} else {
-		choices = p->choices != NULL ? cnt_argv_choices(p) : NULL;
-		fputs("Fl Fl ", f);
-		for (const char *s = p->name; *s != '\0'; s++)
-			fputs(*s == '_' ? "-" : (char[]){ *s, '\0' }, f);
+		fprintf(f, ".It Fl Fl %s", option + 2);
 		if (p->type != CNT_BOOLEAN)
 			fprintf(f, " Ar %s", p->value != NULL ? p->value :
 			    choices != NULL ? choices : p->type == CNT_SIZE ? "size" :
@@ -250,13 +240,7 @@ mdoc_field(const struct cnt_field *p, FILE *f)
 			fputs(" Ns =false", f);
 		fputc('\n', f);
 	}
-	if (p->help != NULL)
-		put_roff(p->help, f);
-	if (p->def != NULL && p->type != CNT_BOOLEAN) {
-		fputs(p->help != NULL ? "\n(default " : "(default ", f);
-		put_roff(p->def, f);
-		fputc(')', f);
-	}
+	put_roff(about, f);
 	fputs(".\n", f);
 }
 

@@ -59,9 +59,10 @@ check(const struct cnt_entry *en, struct cnt_err *e)
 	    check_descriptor(en->out, "standard output", e) == -1 ||
 	    check_descriptor(en->err, "standard error", e) == -1)
 		return -1;
-	if (en->cwd != NULL && en->cwd[0] != '/')
-		return cnt_fail(e, CNT_INVALID, "%s: not an absolute path", en->cwd);
-	return 0;
+	if (en->cwd == NULL || en->cwd[0] == '/')
+		return 0;
+	cnt_fail(e, CNT_INVALID, "%s: not an absolute path", en->cwd);
+	return cnt_hint(e, "a directory in the box, such as /tmp");
 }
 
 static int

@@ -128,3 +128,16 @@ cnt_err_json(const struct cnt_err *e)
 		cnt_json_set_str(j, "hint", e->hint);
 	return j;
 }
+
+void
+cnt_err_print(const struct cnt_err *e, const char *who, bool json)
+{
+	cJSON *error CNT_JSON = json ? cnt_err_json(e) : NULL;
+	char *text CNT_FREE = json ? cnt_json_print(error) : NULL;
+
+	fprintf(stderr, "%s: %s\n", who, e->text);
+	if (e->hint[0] != '\0')
+		fprintf(stderr, "hint: %s\n", e->hint);
+	if (json)
+		printf("{\"error\":%s}\n", text);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An error is a value on the caller's stack, made where errno is fresh and carried up. Only the
- * frames (lib/main.c and the MCP server) print it and turn it into an exit status or an answer.
+ * frames (of programs, and the MCP server) print it and turn it into an exit status or an answer.
  */
 #ifndef CNT_ERR_H
 #define CNT_ERR_H
@@ -49,5 +49,8 @@ int		 cnt_code_exit(enum cnt_code code);
 
 /* {"code":…,"message":…,"hint":…}; the caller owns it. */
 struct cJSON	*cnt_err_json(const struct cnt_err *e);
+
+/* "WHO: text" and the hint on standard error; json: on standard output as well, as {"error":…}. */
+void	cnt_err_print(const struct cnt_err *e, const char *who, bool json);
 
 #endif

@@ -94,44 +94,27 @@ cnt_file_write(int fd, const void *bytes, size_t n)
 	return 0;
 }
 
-/* A file without a name gets one, in place of what has it now. */
-static int
-link_over(int fd, int dir, const char *base)
-{
-	char own[32], temporary[48];
-	int why = 0;
-
-	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
-	if (linkat(AT_FDCWD, own, dir, base, AT_SYMLINK_FOLLOW) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -1;
-	snprintf(temporary, sizeof(temporary), ".cnt-%d", (int)getpid());
-	if (unlinkat(dir, temporary, 0) == -1 && errno != ENOENT)
-		return -1;
-	if (linkat(AT_FDCWD, own, dir, temporary, AT_SYMLINK_FOLLOW) == -1)
-		return -1;
-	if (renameat(dir, temporary, dir, base) == 0)
-		return 0;
-	why = errno;
-	unlinkat(dir, temporary, 0);
-	errno = why;
-	return -1;
-}
-
+/* Not O_TMPFILE: an overlay has none before Linux 6.10. A name that is taken is a dead process's,
+ * or the tree's own. */
 int
 cnt_file_write_in(int root_fd, const char *path, const void *bytes, size_t n, mode_t mode,
     uid_t uid, gid_t gid, struct cnt_err *e)
 {
 	const char *base = NULL;
+	char temporary[32];
 	CNT_CLOSE int dir = open_parent(root_fd, path, &base);
-	CNT_CLOSE int fd = dir == -1 ? -1 :
-	    openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	CNT_CLOSE int fd = -1;
 
-	if (fd == -1 || cnt_file_write(fd, bytes, n) == -1 || fchown(fd, uid, gid) == -1 ||
-	    fchmod(fd, mode) == -1 || link_over(fd, dir, base) == -1)
+	snprintf(temporary, sizeof(temporary), ".cnt-%d", (int)getpid());
+	if (dir == -1 || (unlinkat(dir, temporary, 0) == -1 && errno != ENOENT) || (fd = openat(dir,
+	    temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == -1)
 		return cnt_fail_sys(e, "%s", path);
-	return 0;
+	if (cnt_file_write(fd, bytes, n) == 0 && fchown(fd, uid, gid) == 0 &&
+	    fchmod(fd, mode) == 0 && renameat(dir, temporary, dir, base) == 0)
+		return 0;
+	(void)cnt_fail_sys(e, "%s", path);
+	unlinkat(dir, temporary, 0);
+	return -1;
 }
 
 /* O_NONBLOCK: a FIFO must not hold us before it is refused. */

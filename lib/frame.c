@@ -6,6 +6,8 @@
  */
 #include "lib/frame.h"
 
+#include <errno.h>
+
 #include "lib/audit.h"
 #include "lib/caller.h"
 #include "lib/cancel.h"
@@ -89,20 +91,31 @@ run_recorded(struct cnt_call *c)
 	return r;
 }
 
+/* Taking back what was never made makes nothing. */
+static bool
+is_storeless(const struct cnt_call *c)
+{
+	char *state CNT_FREE = cnt_path(CNT_STATE);
+
+	return c->verb->storeless || (c->verb->makes_store && cnt_json_bool(c->in, "undo") &&
+	    access(state, F_OK) == -1 && errno == ENOENT);
+}
+
 int
 cnt_frame_run(struct cnt_call *c)
 {
 	struct cnt_store *store CNT_STORE = NULL;
 	struct cnt_caller caller = { 0 };
+	bool storeless = is_storeless(c);
 	int r = 0;
 
 	if (!c->verb->unprivileged && (cnt_caller_find(&caller, c->err) == -1 ||
 	    cnt_caller_may(&caller, c->verb, c->err) == -1))
 		return -1;
-	if (c->verb->makes_store && cnt_paths_make(c->err) == -1)
+	if (!storeless && c->verb->makes_store && cnt_paths_make(c->err) == -1)
 		return -1;
 	/* After a reboot of the host what lies in /run is made again. */
-	if (!c->verb->storeless &&
+	if (!storeless &&
 	    (cnt_store_open(&store, c->verb->makes_store, c->err) == -1 ||
 	    cnt_paths_make(c->err) == -1))
 		return -1;

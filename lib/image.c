@@ -176,14 +176,12 @@ cnt_image_recover(struct cnt_store *s, struct cnt_err *e)
 	return there == -1 ? -1 : here | there;
 }
 
-/* Under the lock, from the unpacked tree to a READY row. */
+/* Under the lock: the unpacked tree becomes images/ID. */
 static int
-enter_image(struct cnt_store *s, struct tmp *t, struct cnt_image *i, int images, struct cnt_err *e)
+place(struct tmp *t, const char *id, int images, struct cnt_err *e)
 {
-	char *path CNT_FREE = cnt_path(CNT_IMAGES "/%s", i->id);
+	char *path CNT_FREE = cnt_path(CNT_IMAGES "/%s", id);
 
-	if (cnt_store_image_add(s, i, e) == -1 || CNT_STEP("the image has its row", e) == -1)
-		return -1;
 	if (rename(t->path, path) == -1)
 		return cnt_fail_sys(e, "%s", path);
 	free(take(&t->path));
@@ -191,17 +189,25 @@ enter_image(struct cnt_store *s, struct tmp *t, struct cnt_image *i, int images,
 		return -1;
 	if (fsync(images) == -1)
 		return cnt_fail_sys(e, "%s", path);
-	if (CNT_STEP("the image's place is on the disk", e) == -1 ||
+	return CNT_STEP("the image's place is on the disk", e);
+}
+
+/* Under the lock, from the unpacked tree to a READY row. */
+static int
+enter_image(struct cnt_store *s, struct tmp *t, struct cnt_image *i, int images, struct cnt_err *e)
+{
+	if (cnt_store_image_add(s, i, e) == -1 || CNT_STEP("the image has its row", e) == -1 ||
+	    place(t, i->id, images, e) == -1 ||
 	    cnt_store_image_state(s, i->id, CNT_READY, e) == -1)
 		return -1;
 	return CNT_STEP("the image's row says ready", e);
 }
 
-/* The same archive again only gives the image its new name. */
+/* The same archive again only gives the image its new name, and its files back if they are gone. */
 static int
 enter(struct cnt_store *s, struct tmp *t, struct cnt_image *i, struct cnt_err *e)
 {
-	char name[sizeof(i->name)];
+	char *rootfs CNT_FREE = cnt_image_rootfs(i->id), name[sizeof(i->name)];
 	struct tmp stale TMP_DIR = { NULL, -1 };
 	int lock CNT_CLOSE = -1;
 
@@ -209,6 +215,9 @@ enter(struct cnt_store *s, struct tmp *t, struct cnt_image *i, struct cnt_err *e
 	if (lock_images(&lock, e) == -1 || CNT_STEP("the images are locked", e) == -1)
 		return -1;
 	if (cnt_store_image_get(s, i->id, i, e) == 0) {
+		if (access(rootfs, F_OK) == -1 && (discard(i->id, &stale, e) == -1 ||
+		    place(t, i->id, lock, e) == -1))
+			return -1;
 		memcpy(i->name, name, sizeof(name));
 		return cnt_store_image_name(s, i->id, name, e);
 	}
@@ -225,6 +234,8 @@ check_name(const char *name, struct cnt_err *e)
 {
 	size_t n = strlen(name);
 
+	if (n == 64 && strspn(name, "0123456789abcdef") == n)
+		return cnt_fail(e, CNT_INVALID, "%s: not an image's name: it reads as an id", name);
 	if (n >= 1 && n <= 64 && name[0] != '.' && name[0] != '_' && name[0] != '-' &&
 	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == n)
 		return 0;

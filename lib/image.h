@@ -10,8 +10,8 @@
 #include "lib/verb.h"
 
 /* Imports an archive (tar; gzip, xz, zstd or bzip2) from a descriptor under a name. Names:
- * ^[a-z0-9][a-z0-9._-]{0,63}$. An archive without etc/passwd and an init is refused. Half-made
- * images are removed by the next verb. i is filled in. */
+ * ^[a-z0-9][a-z0-9._-]{0,63}$, and none that reads as an id. An archive without etc/passwd and an
+ * init is refused. Half-made images are removed by the next verb. i is filled in. */
 int	cnt_image_import(struct cnt_store *s, const char *name, int archive, struct cnt_image *i,
 	    struct cnt_call *c, struct cnt_err *e);
 

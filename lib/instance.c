@@ -13,13 +13,16 @@
 #include "lib/paths.h"
 #include "lib/subid.h"
 
-#define IDS_DEFAULT	2048U		/* boxes of the instance without CNT_ROOT */
+#define IDS_DEFAULT	2047U		/* boxes of the instance without CNT_ROOT */
 #define IDS_OTHER	64U
 #define BOX_IDS		65536U
 #define NET_DEFAULT	0x0a570000U	/* 10.87.0.0/16 */
 #define NET_OTHER	0x0a580000U	/* 10.88.0.0 to 10.127.255.255, in /20 */
 #define NET_OTHERS	640U
 #define ROUTES_MAX	(8 << 20)
+
+/* The line of an instance whose database was lost stays, and there is room for one more. */
+_Static_assert(2ULL * IDS_DEFAULT * BOX_IDS <= CNT_SUBID_LAST - CNT_SUBID_FIRST + 1ULL, "ids");
 
 static void
 choose_tag(char tag[9])
@@ -150,6 +153,16 @@ leave(void *arg, struct cnt_err *e)
 	return set_lines(l->ids, l->old, false, l->changed, e);
 }
 
+static int
+cannot_change(bool taken, struct cnt_err *e)
+{
+	(void)cnt_fail(e, CNT_NO, "%s: cannot change while there are boxes",
+	    taken ? "id range" : "subnet");
+	return cnt_hint(e, taken ? "take the line that overlaps root's out of /etc/subuid and "
+	    "/etc/subgid, or delete the boxes first" :
+	    "take the subnet out of " CNT_CONF ", or delete the boxes first");
+}
+
 /* What does not hold (any more) is chosen, again only while there are no boxes. */
 static int
 choose(struct cnt_store *s, const struct cnt_subid *ids, struct cnt_instance *i, cJSON *changed,
@@ -171,12 +184,12 @@ choose(struct cnt_store *s, const struct cnt_subid *ids, struct cnt_instance *i,
 	if ((have == 0 || conf.prefix != 0) && choose_subnet(i, &conf, e) == -1)
 		return -1;
 	i->id_count = ids_needed(i);
-	if ((have == 0 || taken || i->id_count != old.id_count) &&
+	if ((have == 0 || taken || i->id_count > old.id_count) &&
 	    cnt_subid_choose(ids, i->id_count, &i->id_base, e) == -1)
 		return -1;
 	if ((have == 1 ? cnt_store_leave(s, leave, &(struct leaving){ ids, &old, changed }, i, e) :
 	    cnt_store_set_instance(s, i, e)) == -1)
-		return -1;
+		return have == 1 && e->code == CNT_NO ? cannot_change(taken, e) : -1;
 	note(changed, "instance %s: subnet %u.%u.%u.%u/%u", i->tag, i->subnet >> 24,
 	    i->subnet >> 16 & 255, i->subnet >> 8 & 255, i->subnet & 255, i->prefix);
 	return 0;

@@ -50,12 +50,21 @@ cnt_life_autostart(struct cnt_call *c, struct cnt_life *l, bool autostart)
 int
 cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed)
 {
-	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1 ||
-	    (autostart && cnt_life_autostart(c, l, true) == -1))
+	struct cnt_box_end end = { 0 };
+	struct cnt_err later = { 0 };
+	bool before = false;
+	int r = 0;
+
+	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1)
+		return -1;
+	before = l->box.autostart;
+	if (cnt_life_autostart(c, l, autostart) == -1)
 		return -1;
 	cnt_progress(c, 0, 0, "stopping");
-	if (cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
-	    cnt_json_num(c->in, "timeout", 0), killed, c->err) == -1)
-		return -1;
-	return cnt_life_autostart(c, l, autostart);
+	r = cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
+	    cnt_json_num(c->in, "timeout", 0), &end, c->err);
+	*killed = end.killed;
+	if (!end.begun)
+		(void)cnt_store_box_autostart(c->store, l->box.name, before, &later);
+	return r;
 }

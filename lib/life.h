@@ -31,7 +31,7 @@ int	cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *nam
 int	cnt_life_autostart(struct cnt_call *c, struct cnt_life *l, bool autostart);
 
 /* Begins and stops it, by the call's `force` and `timeout`; killed: see cnt_box_stop. autostart: is
- * it to be started again? That it is not is recorded once it has stopped. */
+ * it to be started again? Recorded first, and taken back only when its end has not begun. */
 int	cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed);
 
 /* lib/life-start.c: network and start; the box's members into c->out. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/box.h"
 #include "lib/cgroup.h"
 #include "lib/file.h"
 #include "lib/paths.h"
@@ -149,15 +150,20 @@ write_script(const char *tag, const char *box, const struct cnt_limits *l, struc
 }
 
 int
-cnt_limits_set(const char *tag, const char *box, const struct cnt_limits *l, struct cnt_err *e)
+cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_limits *l,
+    struct cnt_err *e)
 {
 	struct steps *all CNT_FREE = cnt_alloc(sizeof(*all));
+	const char *tag = i->tag;
+	int running = 0;
 
-	if (write_script(tag, box, l, e) == -1)
-		return -1;
+	/* A start or a reboot that is under way may have read the script that was. */
+	if (write_script(tag, box, l, e) == -1 ||
+	    (running = cnt_box_open(i, box, NULL, NULL, NULL, e)) != 1)
+		return running;
 	plan(all, tag, box, l);
-	for (size_t i = 0; i < all->n; i++) {
-		const struct step *s = &all->s[i];
+	for (size_t k = 0; k < all->n; k++) {
+		const struct step *s = &all->s[k];
 
 		if (cnt_file_put(s->path, s->value) == 0 || s->may_fail)
 			continue;

@@ -43,18 +43,8 @@ erase_progress(void)
 static void
 print_error(const struct cnt_err *e, bool json)
 {
-	cJSON *error CNT_JSON = NULL;
-	char *text CNT_FREE = NULL;
-
 	erase_progress();
-	fprintf(stderr, "cnt: %s\n", e->text);
-	if (e->hint[0] != '\0')
-		fprintf(stderr, "hint: %s\n", e->hint);
-	if (json) {
-		error = cnt_err_json(e);
-		text = cnt_json_print(error);
-		printf("{\"error\":%s}\n", text);
-	}
+	cnt_err_print(e, "cnt", json);
 }
 
 static void
@@ -204,6 +194,7 @@ describe(const struct cnt_verb *const *verbs, const char *form)
 static int
 serve(const struct cnt_verb *const *verbs)
 {
+	const struct cnt_verb *const *v = verbs;
 	struct cnt_err e = { 0 };
 	struct cnt_verbs_offer o = {
 		.base = { .name = "cnt", .title = "cnt", .version = CNT_VERSION,
@@ -211,9 +202,11 @@ serve(const struct cnt_verb *const *verbs)
 		.verbs = verbs, .run = cnt_frame_run, .death_signal = SIGTERM,
 	};
 
-	if (verbs[0]->interactive) {
+	while (*v != NULL && (*v)->tool == NULL)
+		v++;
+	if (*v == NULL) {
 		cnt_fail(&e, CNT_INVALID, "%s: not offered over MCP", verbs[0]->name);
-		cnt_hint(&e, "`cnt mcp` offers shell_exec and the other tools of a box");
+		cnt_hint(&e, "`cnt mcp` offers the verbs that are tools, and those of a box");
 	} else if (cnt_serve_verbs(&o, &e) == 0) {
 		return 0;
 	}

@@ -58,15 +58,18 @@ user_namespace(uint32_t first, struct cnt_err *e)
 	return cnt_mount_userns(first, &fd, e);
 }
 
-/* A file of root's in the image must be the box's root's in the box, and a new one must reach
- * the upper directory. */
+/* A file of root's in the image must be the box's root's in the box, and what a start makes for
+ * agent-box must reach the upper directory. */
 static int
 mount_like_a_box(const char *place, uint32_t first, struct cnt_err *e)
 {
 	char *image CNT_FREE = cnt_format("%s/image", place);
-	CNT_CLOSE int userns = -1, fd = -1;
+	char *program CNT_FREE = cnt_probe_program("true");
+	CNT_CLOSE int userns = -1;
 	struct stat st;
 
+	if (program == NULL)
+		return cnt_fail(e, CNT_UNAVAILABLE, "true: not installed");
 	if (cnt_mount_userns(first, &userns, e) == -1 || cnt_mount_private(e) == -1 ||
 	    cnt_mount_rootfs(image, place, userns, e) == -1)
 		return -1;
@@ -75,9 +78,10 @@ mount_like_a_box(const char *place, uint32_t first, struct cnt_err *e)
 	if (st.st_uid != first)
 		return cnt_fail(e, CNT_NO, "%s: id-mapped mount: root's file is %u's", place,
 		    st.st_uid);
-	fd = open("rootfs/new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd == -1 || stat("disk/upper/new", &st) == -1)
-		return cnt_fail_sys(e, "%s: overlay", place);
+	if (cnt_mount_program(program, first, e) == -1)
+		return -1;
+	if (stat("disk/upper/usr/local/bin/true", &st) == -1)
+		return cnt_fail_sys(e, "%s: overlay: a new file", place);
 	return 0;
 }
 

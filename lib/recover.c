@@ -7,6 +7,8 @@
  */
 #include "lib/recover.h"
 
+#include <sys/stat.h>
+#include <fcntl.h>
 #include <net/if.h>
 
 #include "lib/box.h"
@@ -86,8 +88,8 @@ sweep_box(struct cnt_store *s, const char *name)
 	if (cnt_box_sweep(&i, name, &ignored) == -1)
 		return false;
 	/* A resize may have been cut short; what cannot be set now is set at the next start. */
-	if (cnt_cgroup_use(i.tag, name, "pids") != -1)
-		(void)cnt_limits_set(i.tag, name, &b.limits, &ignored);
+	if (cnt_box_open(&i, name, NULL, NULL, NULL, &ignored) == 1)
+		(void)cnt_limits_set(&i, name, &b.limits, &ignored);
 	return true;
 }
 
@@ -144,8 +146,10 @@ cnt_recover(struct cnt_store *s, struct cnt_err *e)
 	return close_intents(s, cnt_image_recover(s, &ignored) != 0, e);
 }
 
-void
-cnt_recover_rest(struct cnt_store *s)
+/* What no open intent tells of, left by a verb that failed and could not undo all: control groups
+ * of boxes that do not run, lock files of no box. */
+static void
+recover_rest(struct cnt_store *s)
 {
 	char *path CNT_FREE = cnt_path(CNT_LOCKS);
 	DIR *d CNT_DIR = opendir(path);
@@ -159,5 +163,35 @@ cnt_recover_rest(struct cnt_store *s)
 
 		if (entry->d_name[0] != '.')
 			(void)cnt_box_hold(s, entry->d_name, 0, &lock, &b, &ignored);
+	}
+}
+
+int
+cnt_recover_all(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
+{
+	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) != 0)
+		return -1;
+	recover_rest(s);
+	return cnt_net_repair(s, i, e);
+}
+
+/* A row is there before the directory, and until that is gone. */
+void
+cnt_recover_unknown(struct cnt_store *s, struct cnt_buf *unknown)
+{
+	char *path CNT_FREE = cnt_path(CNT_BOXES);
+	DIR *d CNT_DIR = opendir(path);
+	const struct dirent *entry = NULL;
+
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		CNT_CLOSE int fd = openat(dirfd(d), entry->d_name, O_PATH | O_CLOEXEC);
+		struct cnt_err e = { 0 };
+		struct cnt_box b;
+		struct stat st;
+
+		if (entry->d_name[0] != '.' &&
+		    cnt_store_box_get(s, entry->d_name, &b, &e) == -1 &&
+		    e.code == CNT_NOTFOUND && fstat(fd, &st) == 0 && st.st_nlink > 0)
+			cnt_buf_addf(unknown, "%s%s", unknown->n > 0 ? ", " : "", entry->d_name);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finishes what killed verbs left half done. Every verb calls it first.
+ * Finishes what killed verbs left half done. Every verb calls cnt_recover first.
  */
 #ifndef CNT_RECOVER_H
 #define CNT_RECOVER_H
@@ -14,8 +14,12 @@
  * which does not matter to who only reads. */
 int	cnt_recover(struct cnt_store *s, struct cnt_err *e);
 
-/* What no open intent tells of, left by a verb that failed and could not undo all: control groups
- * of boxes that do not run, lock files of no box. */
-void	cnt_recover_rest(struct cnt_store *s);
+/* The same, and what verbs that failed have left without an open intent; the network is made anew.
+ * 0, or -1 when something could not be finished. */
+int	cnt_recover_all(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e);
+
+/* Adds the names of the boxes, with ", " between them, whose files are there and whose row is not:
+ * the database is older than they are. */
+void	cnt_recover_unknown(struct cnt_store *s, struct cnt_buf *unknown);
 
 #endif

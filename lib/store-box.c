@@ -82,21 +82,21 @@ choose_slot(struct cnt_store *s, int *slot, struct cnt_err *e)
 }
 
 static int
-is_taken(const char *name, struct cnt_err *e)
+refuse(const char *name, struct cnt_err *e)
 {
 	(void)cnt_fail(e, CNT_EXISTS, "%s: exists already", name);
 	return cnt_hint(e, "choose another name, or delete that box first");
 }
 
 int
-cnt_store_box_none(struct cnt_store *s, const char *name, struct cnt_err *e)
+cnt_store_refuse_box(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
 	int64_t there;
 
 	if (cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM box WHERE name = ? AND state = 'ready'",
 	    "s", name) == -1)
 		return -1;
-	return there ? is_taken(name, e) : 0;
+	return there ? refuse(name, e) : 0;
 }
 
 int
@@ -112,7 +112,7 @@ cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 	    "s", b->image) == -1)
 		return -1;
 	if (there)
-		return is_taken(b->name, e);
+		return refuse(b->name, e);
 	if (!image)
 		return cnt_fail(e, CNT_NOTFOUND, "%s: no such image", b->image);
 	if (choose_slot(s, &b->slot, e) == -1)

@@ -75,7 +75,7 @@ int	cnt_store_leave(struct cnt_store *s, int (*leave)(void *arg, struct cnt_err 
  * Name taken: CNT_EXISTS. No slot: CNT_BUSY. Image not READY: CNT_NOTFOUND. One transaction. */
 int	cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e);
 /* CNT_EXISTS when a READY box has the name. */
-int	cnt_store_box_none(struct cnt_store *s, const char *name, struct cnt_err *e);
+int	cnt_store_refuse_box(struct cnt_store *s, const char *name, struct cnt_err *e);
 int	cnt_store_box_get(struct cnt_store *s, const char *name, struct cnt_box *b,
 	    struct cnt_err *e);
 int	cnt_store_box_state(struct cnt_store *s, const char *name, enum cnt_state to,

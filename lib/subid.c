@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -36,6 +38,12 @@ is_same(const struct stat *a, const struct stat *b)
 	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+static bool
+is_alive(long pid)
+{
+	return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+}
+
 /* A lock whose process is gone, or whose text is no pid, is taken away; not the next one's, when
  * who held it let go and ended meanwhile. */
 static bool
@@ -45,12 +53,9 @@ is_stale(const char *lock)
 	struct cnt_buf b CNT_BUF = { 0 };
 	const struct stat before = which(lock);
 	struct stat now;
-	long pid;
 
-	if (cnt_file_read(lock, 64, &b, &ignored) == -1)
-		return false;
-	pid = b.p == NULL ? 0 : strtol(b.p, NULL, 10);
-	if (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH))
+	if (cnt_file_read(lock, 64, &b, &ignored) == -1 ||
+	    is_alive(b.p == NULL ? 0 : strtol(b.p, NULL, 10)))
 		return false;
 	now = which(lock);
 	return is_same(&before, &now);
@@ -63,12 +68,9 @@ try_lock(const char *file, const char *lock, struct cnt_err *e)
 	char *own CNT_FREE = cnt_format("%s.%d", file, (int)getpid());
 	char *pid CNT_FREE = cnt_format("%d", (int)getpid());
 	int fd CNT_CLOSE = open(own, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-	int r, saved;
+	int r = fd == -1 || write(fd, pid, strlen(pid) + 1) == -1 ? -1 : link(own, lock);
+	int saved = errno;
 
-	if (fd == -1 || write(fd, pid, strlen(pid) + 1) == -1)
-		return cnt_fail_sys(e, "%s", own);
-	r = link(own, lock);
-	saved = errno;
 	if (r == -1 && saved == EEXIST && is_stale(lock) && unlink(lock) == 0) {
 		r = link(own, lock);
 		saved = errno;
@@ -78,6 +80,33 @@ try_lock(const char *file, const char *lock, struct cnt_err *e)
 		return 1;
 	errno = saved;
 	return saved == EEXIST ? 0 : cnt_fail_sys(e, "%s", lock);
+}
+
+/* Left by a process that was killed in try_lock; shadow-utils names its own the same. A copy that
+ * somebody made has a text, and another one. */
+static bool
+is_left(const char *path, const char *number)
+{
+	const char *wrong = NULL;
+	long pid = (long)strtonum(number, 1, INT_MAX, &wrong);
+	struct cnt_err ignored;
+	struct cnt_buf b CNT_BUF = { 0 };
+
+	return wrong == NULL && !is_alive(pid) && cnt_file_read(path, 64, &b, &ignored) == 0 &&
+	    (b.p == NULL || strcmp(b.p, number) == 0);
+}
+
+static void
+sweep(const char *file)
+{
+	char *pattern CNT_FREE = cnt_format("%s.[0-9]*", file);
+	glob_t g = { 0 };
+
+	if (glob(pattern, 0, NULL, &g) == 0)
+		for (size_t k = 0; k < g.gl_pathc; k++)
+			if (is_left(g.gl_pathv[k], g.gl_pathv[k] + strlen(file) + 1))
+				unlink(g.gl_pathv[k]);
+	globfree(&g);
 }
 
 static int
@@ -103,9 +132,11 @@ lock_file(const char *file, char **held, struct cnt_err *e)
 		return cnt_hint(e, "try again when useradd or usermod has ended; %s holds its pid",
 		    lock);
 	}
-	if (r == 1)
-		*held = take(&lock);
-	return r == 1 ? 0 : -1;
+	if (r == -1)
+		return -1;
+	*held = take(&lock);
+	sweep(file);
+	return 0;
 }
 
 int
@@ -135,14 +166,17 @@ cnt_subid_end(struct cnt_subid *s)
 	}
 }
 
-/* Absent: empty. */
+/* Absent: empty. The last line ends as the others do. */
 static int
 read_lines(const char *file, struct cnt_buf *b, struct cnt_err *e)
 {
 	cnt_buf_adds(b, "");
 	if (access(file, F_OK) == -1 && errno == ENOENT)
 		return 0;
-	return cnt_file_read(file, FILE_MAX, b, e);
+	if (cnt_file_read(file, FILE_MAX, b, e) == -1)
+		return -1;
+	cnt_buf_adds(b, b->n == 0 || b->p[b->n - 1] == '\n' ? "" : "\n");
+	return 0;
 }
 
 /* The range that a line names; false when it names none. */
@@ -188,10 +222,7 @@ cnt_subid_choose(const struct cnt_subid *s, uint32_t count, uint32_t *base, stru
 	struct cnt_buf b CNT_BUF = { 0 };
 	uint64_t at = CNT_SUBID_FIRST, after;
 
-	if (read_lines(s->files[0], &b, e) == -1)
-		return -1;
-	cnt_buf_adds(&b, "\n");
-	if (read_lines(s->files[1], &b, e) == -1)
+	if (read_lines(s->files[0], &b, e) == -1 || read_lines(s->files[1], &b, e) == -1)
 		return -1;
 	while (at + count - 1 <= CNT_SUBID_LAST) {
 		if ((after = after_overlap(b.p, at, count, NULL)) == 0) {
@@ -200,8 +231,10 @@ cnt_subid_choose(const struct cnt_subid *s, uint32_t count, uint32_t *base, stru
 		}
 		at = (after + BOX_IDS - 1) / BOX_IDS * BOX_IDS;
 	}
-	return cnt_fail(e, CNT_UNAVAILABLE, "%s: no %u ids are free from %u to %u", s->files[0],
+	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: no %u ids are free from %u to %u", s->files[0],
 	    count, CNT_SUBID_FIRST, CNT_SUBID_LAST);
+	return cnt_hint(e, "once none of its boxes runs, take root's line of an instance that is "
+	    "gone out of %s and %s", s->files[0], s->files[1]);
 }
 
 int
@@ -220,12 +253,13 @@ cnt_subid_taken(const struct cnt_subid *s, uint32_t base, uint32_t count, struct
 	return 0;
 }
 
-/* The whole file anew, on the disk before it has the name. */
+/* The whole file anew, on the disk before it has the name. What a killed process left of one is
+ * taken over: the lock is held. */
 static int
 replace(const char *file, const struct cnt_buf *b, struct cnt_err *e)
 {
 	struct stat st = { .st_mode = 0644 };
-	char *new CNT_FREE = cnt_format("%s.cnt-%d", file, (int)getpid());
+	char *new CNT_FREE = cnt_format("%s.cnt", file);
 	char *dir CNT_FREE = cnt_format("%.*s", (int)(strrchr(file, '/') - file), file);
 	int at CNT_CLOSE = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd CNT_CLOSE = -1;
@@ -254,8 +288,7 @@ set_line(const char *file, const char *line, bool present, struct cnt_err *e)
 	if (read_lines(file, &old, e) == -1)
 		return -1;
 	for (const char *p = old.p; *p != '\0'; p += n) {
-		n = strcspn(p, "\n");
-		n += p[n] == '\n';
+		n = strcspn(p, "\n") + 1;
 		if (n == strlen(line) && strncmp(p, line, n) == 0)
 			found = true;
 		else
@@ -263,8 +296,6 @@ set_line(const char *file, const char *line, bool present, struct cnt_err *e)
 	}
 	if (found == present)
 		return 0;
-	if (present && b.n > 0 && b.p[b.n - 1] != '\n')
-		cnt_buf_adds(&b, "\n");
 	cnt_buf_adds(&b, present ? line : "");
 	return replace(file, &b, e) == -1 ? -1 : 1;
 }

@@ -17,7 +17,7 @@ struct cnt_subid {
 	char	*locks[2];		/* held, or NULL */
 };
 
-/* Waits up to 5 s for another holder, then CNT_BUSY. */
+/* Waits up to 5 s for another holder, then CNT_BUSY. What a killed one left beside them goes. */
 int	cnt_subid_begin(struct cnt_subid *s, const char *etc, struct cnt_err *e);
 void	cnt_subid_end(struct cnt_subid *s);
 #define CNT_SUBID	__attribute__((cleanup(cnt_subid_end)))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Asks systemctl(1), and only where systemd is pid 1. Of several instances on a host only the one
- * without CNT_ROOT has the service; a build that is not installed has none.
+ * without CNT_ROOT has the service.
  */
 #include "lib/unit.h"
 
@@ -33,11 +33,27 @@ cnt_unit_is_on(void)
 	    systemctl("is-active", "--quiet", UNIT, &no) == 0;
 }
 
+/* NULL: a build that is not installed has none. */
+static char *
+find_unit(void)
+{
+	char *beside CNT_FREE = cnt_path_beside("../lib/systemd/system/" UNIT);
+
+	return realpath(beside, NULL);
+}
+
+bool
+cnt_unit_is_there(void)
+{
+	char *path CNT_FREE = find_unit();
+
+	return path != NULL;
+}
+
 int
 cnt_unit_set(bool on, cJSON *changed, struct cnt_err *e)
 {
-	char *beside CNT_FREE = cnt_path_beside("../lib/systemd/system/" UNIT);
-	char *path CNT_FREE = realpath(beside, NULL);
+	char *path CNT_FREE = find_unit();
 	struct cnt_err no;
 
 	if (!cnt_unit_is_due() || path == NULL)

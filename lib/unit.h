@@ -13,6 +13,9 @@
 /* Would the service serve here: is systemd the host's init, and this the host's own instance? */
 bool	cnt_unit_is_due(void);
 
+/* Is it installed beside the running program? A build's has none to enable. */
+bool	cnt_unit_is_there(void);
+
 /* Is it enabled and has it been started? */
 bool	cnt_unit_is_on(void);
 

@@ -7,7 +7,6 @@
  */
 #include "lib/unpack.h"
 
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -125,6 +124,8 @@ cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool c
 	_exit(127);
 }
 
+/* What tar says of an archive need have no end: what the pipe does not hold is lost. That makes tar
+ * fail, so it is asked to say nothing of an archive that it takes whole. */
 static int
 start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cnt_err *e)
 {
@@ -135,19 +136,22 @@ start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cn
 	    (char *)"--numeric-owner", (char *)"--same-owner", (char *)"--preserve-permissions",
 	    (char *)"--acls", (char *)"--xattrs", (char *)"--xattrs-include=security.capability",
 	    (char *)"--xattrs-include=user.*", (char *)"--xattrs-exclude=user.overlay.*",
-	    (char *)"--warning=no-timestamp", NULL, NULL };
-	int pair[2];
+	    (char *)"--warning=none", NULL, NULL };
+	int pair[2], said[2];
 
 	for (size_t i = 0; i < nitems(compressions); i++) {
 		if (n >= compressions[i].n &&
 		    memcmp(head, compressions[i].magic, compressions[i].n) == 0)
 			argv[nitems(argv) - 2] = (char *)compressions[i].option;
 	}
-	f->error_fd = memfd_create("tar", MFD_CLOEXEC);
-	if (f->error_fd == -1 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+	if (pipe2(said, O_CLOEXEC | O_NONBLOCK) == -1)
+		return cnt_fail_sys(e, "tar");
+	f->error_fd = said[0];
+	int error CNT_CLOSE = said[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return cnt_fail_sys(e, "tar");
 	f->tar = pair[0];
-	f->pid = cnt_unpack_start(argv, env, (int[3]){ pair[1], f->error_fd, f->error_fd }, false);
+	f->pid = cnt_unpack_start(argv, env, (int[3]){ pair[1], error, error }, false);
 	close(pair[1]);
 	return f->pid == -1 ? cnt_fail_sys(e, "tar") : 0;
 }
@@ -298,7 +302,7 @@ check_tar(struct flow *f, struct cnt_err *e)
 		return 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return cnt_fail(e, CNT_UNAVAILABLE, "tar: cannot be executed");
-	if (pread(f->error_fd, text, sizeof(text) - 1, 0) == -1)
+	if (read(f->error_fd, text, sizeof(text) - 1) == -1)
 		text[0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	for (size_t i = 0; i < nitems(of_host); i++) {

@@ -36,6 +36,7 @@ enum cnt_flag {
 	CNT_SECRET	= 1 << 6,	/* left out of the audit record and of errors */
 	CNT_FROM_FILE	= 1 << 7,	/* on the command line it names a file or "-" */
 	CNT_PLAIN	= 1 << 8,	/* string: no control characters */
+	CNT_OR_INPUT	= 1 << 9,	/* on the command line "-" is standard input */
 	/* Results. */
 	CNT_OPTIONAL	= 1 << 1,	/* may be missing; without this flag it is always there */
 	CNT_NULLABLE	= 1 << 2,
@@ -48,7 +49,8 @@ struct cnt_field {
 	enum cnt_type type;
 	unsigned flags;
 	const char *value;		/* what stands for the value in help; NULL: by type */
-	const char *help;		/* one line: what, unit, default when it is not `def` */
+	const char *help;		/* one line: what, unit, default when it is not `def`;
+					 * nothing that only a command line has */
 	const char *def;		/* default as written on the command line, or NULL */
 	double min, max;		/* numbers; bytes of strings; items of arrays */
 	const char *const *choices;	/* strings: NULL-terminated, or NULL */
@@ -81,7 +83,7 @@ struct cnt_verb {
 	bool bulk;		/* answers with text; typed facts go to _meta["cnt/result"] */
 	bool storeless;		/* needs no database (version, mcp) */
 	bool unprivileged;	/* anyone may run it (version) */
-	bool makes_store;	/* makes the database when there is none (setup) */
+	bool makes_store;	/* makes the database where there is none, not to `undo` (setup) */
 	bool interactive;	/* takes over the standard streams (exec, enter, mcp) */
 	bool passes_status;	/* exits as the program it ran; 125 when cnt itself fails */
 	const struct cnt_field *params;		/* ended by a field without name; NULL: none */
@@ -153,6 +155,13 @@ const char *cnt_argv_nearest(const char *typed, const char *const *words, size_t
 
 /* What stands for a choice in help, "red|green"; the caller frees. */
 char	*cnt_argv_choices(const struct cnt_field *f);
+
+/* "--read-only"; the caller frees. */
+char	*cnt_argv_option(const struct cnt_field *f);
+
+/* What is said of it where a command line is explained: its help, which models read as well, and
+ * what only concerns people. "" at least; the caller frees. */
+char	*cnt_argv_about(const struct cnt_field *f);
 
 /* Usage line and options, from the table. prog: "cnt create", "agent-box read_file". */
 void	 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f);

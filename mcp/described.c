@@ -102,9 +102,8 @@ fill(cJSON *entry, const struct cnt_question *q)
 		if (verb != NULL)
 			cJSON_AddItemToArray(verbs, verb);
 	}
-	if (q->unasked)		/* the next look asks it */
-		cJSON_DeleteItemFromObjectCaseSensitive(entry, "key");
-	else if (cJSON_GetArraySize(verbs) == 0)
+	cnt_json_set_bool(entry, "unasked", q->unasked);
+	if (cJSON_GetArraySize(verbs) == 0)
 		cnt_json_set_int(entry, "asked", time(NULL));
 }
 
@@ -216,9 +215,10 @@ look_in(struct look *l, const char *dir, bool dropins)
 	free(names);
 }
 
-/* What said nothing long ago may have something to say now. */
+/* What said nothing long ago may have something to say now; what another process could not ask may
+ * at once. */
 static void
-forget_old(cJSON *known)
+forget_old(cJSON *known, bool first)
 {
 	cJSON *entry = known != NULL ? known->child : NULL, *next = NULL;
 	int64_t now = time(NULL);
@@ -227,7 +227,8 @@ forget_old(cJSON *known)
 		int64_t asked = cnt_json_int(entry, "asked", now);
 
 		next = entry->next;
-		if (asked > now || now - asked > AGAIN_S)
+		if (asked > now || now - asked > AGAIN_S ||
+		    (first && cnt_json_bool(entry, "unasked")))
 			cJSON_Delete(cJSON_DetachItemViaPointer(known, entry));
 	}
 }
@@ -241,7 +242,7 @@ cnt_described_look(cJSON **known)
 
 	if (first)
 		*known = read_cache();
-	forget_old(*known);
+	forget_old(*known, first);
 	l.known = *known;
 	look_in(&l, here, false);
 	look_in(&l, drop, true);

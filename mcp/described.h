@@ -12,10 +12,10 @@
  *	{"name":FILE, "path":..., "dropin":BOOL, "verbs":[...]}
  * in order: beside us, then dropped in, each by name. Of a verb there are name, summary, group,
  * also and tool, as --describe has them, and none of another type; a program that says nothing
- * sensible has no verbs. Only what has changed is asked, each for two seconds, what said nothing
- * again after a minute, and what could not be asked the next time; why one that was dropped in is
- * refused goes to standard error. Their answers are kept for the next process. True: something is
- * not as it was. */
+ * sensible has no verbs. Only what has changed is asked, each for two seconds, and what said
+ * nothing again after a minute; why one that was dropped in is refused goes to standard error.
+ * Their answers are kept for the next process, which asks anew what could not be asked. True:
+ * something is not as it was. */
 bool	cnt_described_look(cJSON **known);
 
 /* How a program is started: its path, and what stands before all arguments, or NULL. What was

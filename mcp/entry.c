@@ -20,8 +20,10 @@
 #include "lib/file.h"
 #include "lib/life.h"
 #include "lib/paths.h"
+#include "mcp/snippet.h"
 
 #define SAID_MAX	65536
+#define SETS		"platform,box"
 #define STARTS		"start_container starts it (`cnt start %s`)"
 
 /* What another verb says with --json, as our own error. */
@@ -112,9 +114,22 @@ leave_input(void)
 	dup2(null, STDIN_FILENO);
 }
 
-/* 0: the box is still what was entered. A verb that ends it holds its lock. */
-static int
-tell_end(struct cnt_call *c, const struct cnt_life *l, pid_t init)
+enum fate { RUNS, DELETED, STOPPING, STOPPED, RESTARTED };
+
+static const struct {
+	enum cnt_code	 code;
+	const char	*what, *hint;
+} fates[] = {
+	[DELETED]	= { CNT_NOTFOUND, "was deleted", "list_containers shows the boxes" },
+	[STOPPING]	= { CNT_NO, "is being stopped", STARTS },
+	[STOPPED]	= { CNT_NO, "was stopped", STARTS },
+	[RESTARTED]	= { CNT_NO, "was restarted",
+	    "what ran in it has ended; the next call goes in again" },
+};
+
+/* RUNS: the box is still what was entered. A verb that ends it holds its lock. */
+static enum fate
+fate_of(struct cnt_call *c, const struct cnt_life *l, pid_t init)
 {
 	const char *box = l->box.name;
 	struct cnt_err e = { 0 };
@@ -122,19 +137,32 @@ tell_end(struct cnt_call *c, const struct cnt_life *l, pid_t init)
 	pid_t now = -1;
 	int lock CNT_CLOSE = -1;
 	int r = cnt_box_hold(c->store, box, CNT_LIFE_WAIT_MS, &lock, &row, &e);
-	bool busy = r == -1 && e.code == CNT_BUSY, gone = r == -1 && e.code == CNT_NOTFOUND;
-	bool runs = !gone && cnt_box_init(&l->instance, box, &now, NULL, NULL, &e) == 1;
 
-	if (runs && now == init && !busy)
+	if (r == -1 && (e.code == CNT_NOTFOUND || e.code == CNT_BUSY))
+		return e.code == CNT_BUSY ? STOPPING : DELETED;
+	if (cnt_box_open(&l->instance, box, &now, NULL, NULL, &e) != 1)
+		return STOPPED;
+	return now == init ? RUNS : RESTARTED;
+}
+
+static int
+tell_end(struct cnt_call *c, const char *box, enum fate f)
+{
+	if (f == RUNS)
 		return 0;
 	fputc('\n', stdout);	/* the box's last line may be torn */
-	cnt_fail(c->err, gone ? CNT_NOTFOUND : CNT_NO, "%s: %s %s while in use", box,
-	    busy ? "is being" : "was", gone ? "deleted" : runs && !busy ? "restarted" : "stopped");
-	if (gone)
-		return cnt_hint(c->err, "list_containers shows the boxes");
-	if (runs && !busy)
-		return cnt_hint(c->err, "what ran in it has ended; the next call goes in again");
-	return cnt_hint(c->err, STARTS, box);
+	cnt_fail(c->err, fates[f].code, "%s: %s while in use", box, fates[f].what);
+	return cnt_hint(c->err, fates[f].hint, box);
+}
+
+int
+cnt_entry_check(const cJSON *in, struct cnt_err *e)
+{
+	if (cnt_json_bool(in, "start") && cnt_json_bool(in, "read_only"))
+		return cnt_fail(e, CNT_INVALID, "start: --read-only changes nothing");
+	if (cnt_json_get(in, "box") != NULL && strcmp(cnt_json_str(in, "tools"), SETS) != 0)
+		return cnt_fail(e, CNT_INVALID, "tools: with --box there are those of the box");
+	return 0;
 }
 
 static int
@@ -151,9 +179,8 @@ enter(struct cnt_call *c)
 	    .server = true, .in = STDIN_FILENO, .out = STDOUT_FILENO, .err = STDERR_FILENO };
 	int r;
 
-	if (reads && cnt_json_bool(c->in, "start"))
-		return cnt_fail(c->err, CNT_INVALID, "start: --read-only changes nothing");
-	if (cnt_life_begin(c, &l, -1) == -1 || cnt_enter_seal(agent, &memfd, c->err) == -1)
+	if (cnt_entry_check(c->in, c->err) == -1 || cnt_life_begin(c, &l, -1) == -1 ||
+	    cnt_enter_seal(agent, &memfd, c->err) == -1)
 		return -1;
 	en.tag = l.instance.tag;
 	en.memfd = memfd;
@@ -162,16 +189,23 @@ enter(struct cnt_call *c)
 	if (ended.init == 0 || input_has_ended())
 		return r;
 	leave_input();
-	return tell_end(c, &l, ended.init) == -1 ? -1 : r;
+	return tell_end(c, en.box, fate_of(c, &l, ended.init)) == -1 ? -1 : r;
 }
 
-static const struct cnt_field params[] = {
-	{ .name = "box", .type = CNT_BOX, .flags = CNT_REQUIRED,
-	    .help = "be this box's agent-box" },
+static const char *const sets[] = { SETS, "platform", "box", "box,platform", NULL };
+
+const struct cnt_field cnt_entry_params[] = {
+	{ .name = "box", .type = CNT_BOX, .help = "be this box's agent-box" },
+	{ .name = "tools", .type = CNT_STRING, .choices = sets, .def = SETS,
+	    .value = "SETS", .help = "which tools to offer" },
 	{ .name = "read_only", .type = CNT_BOOLEAN, .def = "false",
 	    .help = "offer only tools that change nothing" },
 	{ .name = "start", .type = CNT_BOOLEAN, .def = "false",
-	    .help = "start the box when it is stopped" },
+	    .help = "start a stopped box when a call needs it" },
+	{ .name = "config", .type = CNT_STRING, .choices = cnt_snippet_clients,
+	    .help = "print what connects this client instead" },
+	{ .name = "ssh", .type = CNT_STRING, .value = "HOST", .max = 255,
+	    .help = "with --config: the client is on another machine, this host is HOST to it" },
 	{ 0 }
 };
 
@@ -180,7 +214,7 @@ static const struct cnt_field params[] = {
 	.summary = "serve MCP on standard input and output", \
 	.about = "The MCP server of one box: its agent-box, on standard input and output.", \
 	.boxes = CNT_OWN_BOX, .effects = CNT_DESTROYS | CNT_OPEN_WORLD, \
-	.interactive = true, .passes_status = true, .params = params, .run = enter
+	.interactive = true, .passes_status = true, .params = cnt_entry_params, .run = enter
 
 /* Both are recorded, whatever they change. */
 const struct cnt_verb cnt_entry = { .scope = "containers:write", ENTRY };

@@ -10,6 +10,10 @@
 
 extern const struct cnt_verb	cnt_entry, cnt_entry_reads;
 
+/* The options of `cnt mcp`, with --box and without; and -1 for those that exclude each other. */
+extern const struct cnt_field	cnt_entry_params[];
+int	cnt_entry_check(const cJSON *in, struct cnt_err *e);
+
 /* The one that a caller may use for tools of boxes, the whole one if possible. reads: for a tool
  * that changes nothing. NULL: CNT_DENIED. */
 const struct cnt_verb	*cnt_entry_for(const struct cnt_caller *c, bool reads, struct cnt_err *e);

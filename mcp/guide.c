@@ -17,7 +17,8 @@
 
 #define WHAT "Linux boxes (system containers): each has its own systemd, users and apt, and " \
 	"persists"
-#define INSIDE "Tools that take `box` work as its user, in its home; sudo asks for no password. "
+#define INSIDE "Tools for commands and files work as the box's user, in its home; sudo asks for " \
+	"no password. "
 #define ANSWERS "A command's status other than 0 is an answer; an operation that failed has " \
 	"isError and {error:{code,message,hint}}: do as the hint says."
 

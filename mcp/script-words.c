@@ -22,13 +22,10 @@ add_value(char ***words, size_t *n, const struct cnt_field *f, const cJSON *v)
 {
 	char *value CNT_FREE = cJSON_IsString(v) ? cnt_strdup(v->valuestring) :
 	    f->type == CNT_INTEGER ? cnt_format("%.0f", v->valuedouble) : cnt_json_print(v);
-	char *word = (f->flags & (CNT_OPERAND | CNT_REST)) != 0 ? take(&value) :
-	    cnt_format("--%s=%s", f->name, value);
+	char *option CNT_FREE = cnt_argv_option(f);
 
-	for (char *p = word; *word == '-' && *p != '\0' && *p != '='; p++)
-		if (*p == '_' && (f->flags & (CNT_OPERAND | CNT_REST)) == 0)
-			*p = '-';
-	add_word(words, n, word);
+	add_word(words, n, (f->flags & (CNT_OPERAND | CNT_REST)) != 0 ? take(&value) :
+	    cnt_format("%s=%s", option, value));
 }
 
 static void

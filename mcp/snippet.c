@@ -8,6 +8,7 @@
 #include "mcp/snippet.h"
 
 #include "lib/paths.h"
+#include "mcp/entry.h"
 
 #define ALNUM	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -141,12 +142,10 @@ add_options(struct words *w, const struct cnt_call *c)
 {
 	for (const struct cnt_field *f = c->verb->params; f->name != NULL; f++) {
 		const cJSON *value = cnt_json_get(c->in, f->name);
-		char *option CNT_FREE = cnt_format("--%s", f->name);
+		char *option CNT_FREE = cnt_argv_option(f);
 
 		if (strcmp(f->name, "config") == 0 || strcmp(f->name, "ssh") == 0)
 			continue;
-		for (char *p = option; (p = strchr(p, '_')) != NULL; )
-			*p = '-';
 		if (cJSON_IsTrue(value)) {
 			add(w, option);
 		} else if (cJSON_IsString(value) &&
@@ -155,18 +154,6 @@ add_options(struct words *w, const struct cnt_call *c)
 			add(w, value->valuestring);
 		}
 	}
-}
-
-/* What the server would refuse when the client starts it. */
-static int
-check_together(const cJSON *in, struct cnt_err *e)
-{
-	if (cnt_json_bool(in, "start") && cnt_json_bool(in, "read_only"))
-		return cnt_fail(e, CNT_INVALID, "start: --read-only changes nothing");
-	if (cnt_json_get(in, "box") != NULL &&
-	    strcmp(cnt_json_str(in, "tools"), "platform,box") != 0)
-		return cnt_fail(e, CNT_INVALID, "tools: with --box there are those of the box");
-	return 0;
 }
 
 int
@@ -183,7 +170,7 @@ cnt_snippet(struct cnt_call *c)
 		cnt_fail(c->err, CNT_INVALID, "config: missing");
 		return cnt_hint(c->err, "--ssh is for --config: which client is it for?");
 	}
-	if (check_together(c->in, c->err) == -1)
+	if (cnt_entry_check(c->in, c->err) == -1)
 		return -1;
 	while (strcmp(client->name, name) != 0)		/* one of the choices */
 		client++;

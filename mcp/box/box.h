@@ -58,6 +58,17 @@ const char *cnt_mode_type(mode_t mode);
 /* An argument `mode`: octal digits; NULL makes -1. */
 int	 cnt_mode_parse(const char *s, long *mode, struct cnt_err *e);
 
+/* Negative, 0 or positive: a is before b, the same moment, or after it. */
+static inline int
+cnt_time_order(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? (a.tv_sec < b.tv_sec ? -1 : 1) :
+	    (a.tv_nsec > b.tv_nsec) - (a.tv_nsec < b.tv_nsec);
+}
+
+/* switch.c: is the variable 1? 1, 0, or -1: it is another word. */
+int	 cnt_box_switch(const char *name, struct cnt_err *e);
+
 /* text.c */
 
 /* The longest prefix of n bytes, at most max long, that ends between code points. s is valid

@@ -7,10 +7,13 @@
 #include "mcp/box/box.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
+
+#include <linux/openat2.h>
 
 #include "lib/crypto.h"
 #include "mcp/box/process/landlock.h"
@@ -42,16 +45,19 @@ enter_directory(int up, const char *name, bool make, bool last)
 	return take_fd(&fd);
 }
 
-/* The same for HOME itself: the wall lets a link in the root not lead out of it. */
+/* The same for HOME itself: the wall lets a link in the root not lead out of it, and elsewhere a
+ * link might lead into the root. */
 static int
 open_home(void)
 {
 	const char *home = cnt_user_self()->home;
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	    .resolve = cnt_landlock_holds() ? RESOLVE_NO_SYMLINKS : 0 };
 	char *inside CNT_FREE = cnt_landlock_holds() ? cnt_wall_path("~") : NULL;
 
 	if (inside != NULL && strcmp(inside, home) == 0)
 		return cnt_wall_open(home, O_PATH | O_DIRECTORY, 0);
-	return open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return (int)syscall(SYS_openat2, AT_FDCWD, home, &how, sizeof(how));
 }
 
 static int
@@ -113,8 +119,7 @@ remove_older(int dir, time_t than, char oldest[256])
 			continue;
 		}
 		n++;
-		if (st.st_mtim.tv_sec < least.tv_sec || (st.st_mtim.tv_sec == least.tv_sec &&
-		    st.st_mtim.tv_nsec < least.tv_nsec)) {
+		if (cnt_time_order(st.st_mtim, least) < 0) {
 			least = st.st_mtim;
 			snprintf(oldest, 256, "%s", entry->d_name);
 		}

@@ -22,16 +22,25 @@ struct note {
 	int64_t	started;
 };
 
+static bool wanted;
 static unsigned lost;
+
+int
+cnt_syslog_init(struct cnt_err *e)
+{
+	int asked = cnt_box_switch("AGENTBOX_AUDIT", e);
+
+	wanted = asked == 1;
+	return asked == -1 ? -1 : 0;
+}
 
 void *
 cnt_syslog_began(const char *tool, const cJSON *arguments)
 {
-	const char *asked = getenv("AGENTBOX_AUDIT");
 	char *text CNT_FREE = NULL;
 	struct note *n = NULL;
 
-	if (asked == NULL || strcmp(asked, "1") != 0)
+	if (!wanted)
 		return NULL;
 	text = arguments != NULL ? cnt_json_print(arguments) : cnt_strdup("{}");
 	n = cnt_alloc(sizeof(*n));

@@ -35,6 +35,9 @@ is "$rc:$out" 0: 'with no terminal it serves, and ends at end of input'
 run agent-box read_file --path f --max_output 1 --json
 is "$(printf '%s' "$out" | jq -r .error.code)" invalid '--json counts behind a mistake too'
 exits 2 'a form of description that there is not' agent-box --describe=nothing
+like "$err" '^agent-box: unknown option --describe=nothing$' 'which is named'
+is "$(agent-box read_file --describe=words)" "$(agent-box --describe=words | grep '^read_file ')" 'a tool describes itself in words'
+like "$(agent-box read_file --describe=mdoc)" '^\.It Fl Fl path' 'and in mdoc'
 run agent-box shell_exec --command 'echo hi' --timeout_seconds 5
 is "$rc:$out" 0:hi 'names may have the _ of the tools'
 
@@ -58,9 +61,11 @@ exits 2 'a tool that is not there: 2' agent-box read_fil --path f
 like "$err" 'did you mean read_file' 'with the nearest'
 exits 2 'an option that is not there: 2' agent-box shell_exec --command x --on-time kill
 exits 2 'no tool but an option: 2' agent-box --nothing
+like "$err" '^agent-box: unknown option --nothing$' 'which is named'
 for words in '--read-only read_file --path f' '--mcp read_file' '--mcp --nothing' '--mcp --help' '--help read_file' '--version x' '--describe x'; do
 	# shellcheck disable=SC2086
 	exits 2 "no word is ignored: $words" agent-box $words
+	like "$err" '^agent-box: (surplus operand "read_file"|--[a-z]+ stands alone|unknown option --nothing)' 'and one is named'
 done
 exits 75 'a time that is over: 75' agent-box shell_exec --command 'echo x; sleep 9' --timeout-seconds 0.1
 is "$out" x 'with what was written so far'
@@ -120,6 +125,11 @@ js 'process_list, by another process' running '.processes[0].state' process_list
 js 'process_write' 6 .bytes_written process_write --id "$id" --text 'hello
 '
 js 'process_wait' '0' .exit_code process_wait --id "$id" --until exit
+agent-box process_start --command 'read x' --stdin >/dev/null
+exits 75 'a wait whose time was over: 75' agent-box process_wait --id p2 --until output --timeout-seconds 0.1
+agent-box process_write --id p2 --eof --text '' >/dev/null
+exits 0 'one that is met: 0' agent-box process_wait --id p2 --until exit
+exits 1 'one that cannot be met any more: 1' agent-box process_wait --id p2 --until output
 js 'process_read' 'got hello' '.text | rtrimstr("\n")' process_read --id "$id"
 js 'process_kill, of what has ended' exited .state process_kill --id "$id"
 js 'shell_exec' 'hi 3' '"\(.stdout.text)\(.exit_code)" | sub("\n"; " ")' shell_exec --command 'echo hi; exit 3'

@@ -105,6 +105,8 @@ is_line(logged(), 'read_file', '{"path":"/none"}', 'not_found', 'one that fails'
 waitpid shell({ AGENTBOX_AUDIT => 0 }, 'shell_exec', '--command', 'true'), 0;
 waitpid shell({}, 'shell_exec', '--command', 'true'), 0;
 is logged(0.2), '', 'unless it is asked for there is none';
+waitpid shell({ AGENTBOX_AUDIT => 'yes' }, 'shell_exec', '--command', 'true'), 0;
+is $? >> 8, 2, 'a word that means nothing is refused';
 
 # A log that nobody reads stops nothing; what is lost is said.
 $s = Session->new(@env);

@@ -39,6 +39,8 @@ is "$rc:$out:$err" '0:fine:' 'a step that succeeds says nothing more'
 is "$(context)" '{"schema_version":"1.0","available":false}' 'and leaves no context'
 run sh -c "echo typed | '$keep' '$box' -- cat"
 is "$rc:$out" '0:typed' 'its standard input is the caller'\''s'
+run sh -c "'$keep' '$box' -- cat <&-"
+is "$rc:$out:$err" '0::' 'or empty, when that is closed'
 
 # Failure, in no repository.
 run env DEPLOY_TOKEN=hunter22hunter22 DEPLOY_TOKEN2=hunter22hunter22-long SSH_KEY="BEGIN
@@ -83,15 +85,41 @@ is "$out" '2
 running() { pgrep -xf "sleep $1" >/dev/null; }
 gone() { ! running "$1"; }
 n=2718300
-for signal in HUP:129 INT:130 TERM:143; do
+for signal in HUP:129 INT:130 QUIT:131 TERM:143; do
 	n=$((n + 1))
-	perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$keep" "$box" -- sleep "$n" & p=$!
+	perl -e '$SIG{$_} = "DEFAULT" for qw(INT QUIT); exec @ARGV' "$keep" "$box" -- sleep "$n" & p=$!
 	wait_for 10 running "$n"
 	kill "-${signal%:*}" $p
 	wait $p
 	is $? "${signal#*:}" "${signal%:*} ends a step"
 	ok 'with its command' wait_for 5 gone "$n"
 done
+"$keep" "$box" -- sh -c 'trap "" HUP INT TERM; while :; do sleep 2718310; done' & p=$!
+wait_for 10 running 2718310
+kill $p
+ok 'so does one whose command is deaf' wait_for 20 gone 2718310
+wait $p
+is $? 143 'with the same status'
+
+# Whenever the signal comes while the command is being started.
+mkdir "$tmp/early"
+cat >"$tmp/early/mkfifo" <<'END'
+#!/usr/bin/perl
+use POSIX;
+my $step = getppid;
+mkfifo($_, 0600) for @ARGV;
+exit if fork;
+close STDOUT;
+select undef, undef, undef, $ENV{DELAY} / 1000;
+kill 'TERM', $step;
+END
+chmod 755 "$tmp/early/mkfifo"
+for delay in 0.5 1 1.5 2 2.5 3 3.5 4 5 6 8 10; do
+	PATH=$tmp/early:$PATH DELAY=$delay timeout -s KILL 10 "$keep" "$box" -- sleep 2718320
+	echo $?
+done >"$tmp/ended"
+is "$(sort -u "$tmp/ended")" 143 'a step that is just being started ends too'
+ok 'and leaves no command' wait_for 5 gone 2718320
 is "$(ls -A "$TMPDIR")" '' 'and its temporary files'
 
 # Platforms.
@@ -123,7 +151,7 @@ in_box 'printf "{\"schema_version\":\"1.0\",\"available\":true,\"repo\":\"change
 is "$(context | jq -r .repo)" changed 'a changed file is seen at the next read'
 
 # A box that goes away under it.
-run "$keep" "$box" -- sh -c 'sudo systemctl poweroff; sleep 60'
+run "$keep" "$box" -- sh -c 'sudo systemctl poweroff -ff; sleep 60'
 isnt "$rc" 0 'a box that stops fails the step'
 like "$err" 'context could not be written' 'and says that nothing was written'
 ok 'started again' wait_for 20 cnt start "$box"

@@ -162,7 +162,9 @@ waitpid $swap, 0;
 $s->close_input;
 my $elsewhere = "$dir/elsewhere";
 mkdir $elsewhere;
-for (['.local', $root, "$root/.local"], ['.local/state', $root, "$root/.local/state"], ['HOME', "$root/below", "$root/below"]) {
+symlink "$root/below", "$dir/into";
+for (['.local', $root, "$root/.local"], ['.local/state', $root, "$root/.local/state"], ['HOME', "$root/below", "$root/below"],
+    ['HOME in the root by another name', "$dir/into", "$root/below"]) {
 	my ($what, $h, $link) = @$_;
 	rename $link, "$link.old" or die "$link: $!";
 	symlink $elsewhere, $link;

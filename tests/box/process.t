@@ -132,6 +132,18 @@ for (['^9\d{4}$', 'output: 90000', 528893], ['^12774$', 'output: 12774', 65537],
 	is_deeply [ @$r{qw(met reason next)} ], [ $true, $reason, $end ], "$pattern is met in a long log";
 }
 is tool('wait', id => $id, until => 'output', pattern => '(?i)PORT [0-9]', since => 588894)->{data}{met}, $false, 'once';
+$id = start('printf half; read x; printf " line\n"', stdin => $true);
+tool('wait', id => $id, until => 'output');
+my %half = (id => $id, until => 'output', pattern => '^half line$');
+$r = tool('wait', %half, timeout_seconds => 0.1)->{data};
+is_deeply [ @$r{qw(met next)} ], [ $false, 0 ], 'next of a wait in vain stands before the line that is not whole';
+tool('write', id => $id, text => "\n");
+is_deeply [ @{ tool('wait', %half, since => $r->{next})->{data} }{qw(met next)} ], [ $true, 9 ], 'so that it is met by the next';
+$id = start('perl -e \'print "x" x 1000, "\n" for 1 .. 8000\'');
+over($id);
+$r = tool('wait', id => $id, until => 'output', pattern => '(.*x.*x.*x){80}[01]$', timeout_seconds => 0.1)->{data};
+like $r->{reason}, qr/before all output was searched/, 'a pattern that takes longer than its time says so';
+cmp_ok $r->{next}, '<', 8008000, 'and where to go on';
 $id = start('while :; do :; done');
 is tool('wait', id => $id, until => 'idle', timeout_seconds => 1.6)->{data}{met}, $false, 'one that works is not idle';
 tool('kill', id => $id);
@@ -202,6 +214,7 @@ is tool('kill', id => $id)->{data}{state}, 'killed', 'one that stopped its keepe
 $id = start("sleep ${tag}1 & exit 7");
 is over($id)->{reason}, 'exit 7', 'the exit status is the command\'s';
 is listed($id)->{left_running}, $true, 'what it left running is said';
+is tool('wait', id => $id, until => 'port', timeout_seconds => 0.2)->{data}{reason}, 'timed out after 0.2 s', 'and may listen yet';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'and can be killed';
 is scalar Session::matching(qr/sleep ${tag}1/), 0, 'later';
 for ([34, 'RTMIN'], [37, 'RTMIN+3']) {
@@ -263,6 +276,12 @@ ok Client::until(5, sub { -p "$state/$id/log.99" }), 'a FIFO among the files of 
 is listed($id)->{log_bytes}, 3, 'holds up no list';
 is tool('read', id => $id)->{body}, 'abc', 'and hides nothing';
 tool('kill', id => $id);
+
+$id = start('read x', stdin => $true);
+unlink "$state/$id/next" or die "next: $!";
+system("mkfifo $state/$id/next") == 0 or die;
+tool('write', id => $id, text => "\n");
+is over($id)->{reason}, 'exit 0', 'and one where the record will be written keeps no end from it';
 
 # Cuts.
 my $size = $ENV{CNT_LONG} ? 10_000_000 : 3_000_000;

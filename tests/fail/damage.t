@@ -322,6 +322,10 @@ spew($db, $whole =~ s/tinyready/tinyreagy/gr);
 my @all_there = sort glob "$state/{boxes,images}/*";
 Verbs::run(['cnt', @$_]) for ['list'], ['create', "$me-new", '--image', 'none'], ['doctor', '--repair'];
 is_deeply [sort glob "$state/{boxes,images}/*"], \@all_there, 'no box and no image goes for a bit in its state';
+put_back('plain');
+sql("UPDATE box SET state = 'creating' WHERE name = '$me-down'; DROP INDEX image_name");
+like rows(Verbs::run(['cnt', 'doctor', '--repair', '--json']))->{database}, $damaged, 'repair with an index gone: a damage';
+is_deeply [sort glob "$state/{boxes,images}/*"], \@all_there, 'nor for what a damaged database says is half made';
 
 put_back('logged');
 spew("$db-shm", join '', map { chr rand 256 } 1 .. 32768);

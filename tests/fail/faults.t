@@ -38,6 +38,9 @@ results "$tmp/said"
 is "$status $(cat "$tmp/err")" '0 ' 'all were tried'
 
 cnt create "$me" --image first >/dev/null
+CNT_FAULT="the box's end has begun:kill" exits 137 'a stop is killed when its box has ended' cnt stop "$me"
+is "$(cnt info "$me" --json | jq -c '[.state, .autostart]')" '["stopped",false]' 'which is not to run again'
+cnt start "$me" >/dev/null
 CNT_FAULT="the intent is recorded:enospc" run cnt stop --force "$me"
 ok 'on a full disk a box can be looked at' cnt info "$me"
 ok 'and be changed as often as it takes' sh -c 'for n in 1 2 3 4 5 6 7 8 9 10; do cnt stop "$1" || exit; done' - "$me"

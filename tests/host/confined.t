@@ -9,6 +9,7 @@
 memory=$((192 << 20)) pids=80
 box=$me-in
 ok 'a box with limits' cnt create "$box" --memory "$memory" --swap 64m --pids $pids --cpu 0.5
+ok 'agent-box stands in it' cnt exec "$box" -- agent-box --version
 
 # pid_of COMMAND LINE: the one process in the box with this command line, sought for 10 s.
 find_pid() {

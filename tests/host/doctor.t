@@ -68,6 +68,21 @@ run cnt doctor --json
 is "$(row files detail)" "$me-b" 'those of no box are told'
 rmdir "$CNT_ROOT/var/lib/cnt/boxes/$me-b"
 
+# As after a boot.
+cnt create "$me-h" --no-start >/dev/null
+sqlite3 "$CNT_ROOT/var/lib/cnt/cnt.db" "UPDATE box SET state = 'creating' WHERE name = '$me-h'"
+# shellcheck disable=SC2016
+run unshare --mount sh -c 'mount -t tmpfs none "$CNT_ROOT/run" && cnt doctor --json'
+is "$(row boxes detail)" "$me-h: left half made" 'a box left half made is told while there are no locks yet'
+ok 'repair takes it away' cnt doctor --repair
+is "$(find "$CNT_ROOT/var/lib/cnt/boxes" -name "$me-h")" '' 'with its files'
+
+# As on a host with systemd.
+# shellcheck disable=SC2016
+run unshare --mount sh -c 'mount --bind "$CNT_ROOT/var/lib" /var/lib && mount -t tmpfs none /run &&
+    mkdir -p /run/systemd/system && CNT_ROOT=/ cnt doctor --json'
+like "$(row boot remedy)" '^`make install`' 'a build has no service to enable: the remedy is to install it'
+
 mkdir -m 755 "$tmp/none" "$tmp/root"
 run env CNT_ROOT="$tmp/none" cnt doctor --json
 is "$rc" 69 'not set up: boxes cannot run'

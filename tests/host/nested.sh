@@ -11,6 +11,9 @@
 #   $host_root          its root file system, to be read and written from here
 # Everything goes away when the test ends.
 
+# shellcheck source=tests/ubuntu.sh
+. "$tests/ubuntu.sh"
+
 host=$me
 host_dir=$(mktemp -d /var/tmp/cnt-host.XXXXXX) && chmod 755 "$host_dir" || exit 1
 host_root=$host_dir/root
@@ -33,15 +36,13 @@ host_end() {
 }
 on_exit host_end
 
-# systemd-resolved is there, and asleep, for the test that wakes it. Ubuntu's keys come by way of Debian,
-# which signs them; its minimum has no apt.
+# systemd-resolved is there, and asleep, for the test that wakes it. Ubuntu's minimum has no apt.
 host_archive() {	# SUITE: its path
 	host_tar=$BUILD/tests/host-$1.tar
 	[ ! -s "$host_tar" ] || { echo "$host_tar"; return; }
 	set -- "$1" main /usr/share/keyrings/debian-archive-keyring.gpg
 	if [ "$1" = noble ]; then
-		mmdebstrap --quiet --variant=extract --include=ubuntu-keyring trixie "$host_dir/keys" || return
-		set -- noble main,universe "$host_dir/keys/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+		keys=$(ubuntu_keys "$host_dir/keys") && set -- noble main,universe "$keys" || return
 	fi
 	mmdebstrap --quiet --format=tar --variant=minbase --aptopt='APT::Install-Recommends "false"' \
 	    --components="$2" --keyring="$3" --include=apt,systemd,systemd-sysv,systemd-resolved,dbus,iproute2 \

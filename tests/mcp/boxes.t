@@ -229,7 +229,11 @@ subtest 'sets of tools' => sub {
 	ok($name{platform}{create_container} && !$name{platform}{shell_exec}, 'platform');
 	ok(!$name{box}{create_container} && $name{box}{shell_exec}, 'box');
 	is_deeply($name{'platform,box'}, { %{ $name{platform} }, %{ $name{box} } }, 'both');
-	isnt(system("$mcp --box $A --tools platform </dev/null >/dev/null 2>&1"), 0, 'not for one box');
+	for my $set ('platform', 'box') {
+		my $said = `$mcp --box $A --tools $set --json </dev/null 2>/dev/null`;
+		is($? >> 8, 125, "$set: not for one box");
+		like($said, qr/"code":"invalid","message":"tools: /, 'by name');
+	}
 };
 
 subtest 'the record' => sub {

@@ -69,6 +69,9 @@ subtest 'the catalogue' => sub {
 	}
 	ok(!exists $_->{inputSchema}{required} || ref $_->{inputSchema}{required} eq 'ARRAY', $_->{name})
 	    for @{ $list{platform} };
+	my @said = map { my $t = $_; ("$t->{name}: $t->{description}", map { "$t->{name}: $_: " .
+	    ($t->{inputSchema}{properties}{$_}{description} // '') } keys %{ $t->{inputSchema}{properties} }) } values %tool;
+	is(join("\n", grep { /standard input|repeatable|--[a-z]/ } @said), '', 'nothing in it is about a command line');
 	my $d = Client->start($mcp, '--read-only');
 	my $r = $d->ask(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}}));
 	is((grep { !$_->{annotations}{readOnlyHint} } @{ $r->{result}{tools} }), 0, '--read-only');

@@ -51,6 +51,7 @@ sub prompt {
 subtest 'the instructions' => sub {
 	my $text = $c->initialize->{result}{instructions};
 	cmp_ok(length $text, '<=', 600, 'short: ' . length $text);
+	unlike($text, qr/`box`/, 'which tools work in a box is not said by an argument that others take too');
 	$text =~ s/"web"/"$A"/g;
 	works($text, $A);
 };

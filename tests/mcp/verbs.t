@@ -215,6 +215,16 @@ subtest 'who describes itself badly has no tool' => sub {
 	unlink "$drop/stall";
 };
 
+subtest 'who could not be asked' => sub {
+	my $dir = programs('lacks');
+	put("$dir/cnt-lacks", "#!/bin/sh\necho >>$dir/asked\nexit 127\n");
+	my $c = Client->start("$dir/cnt-mcp", '--tools', 'platform');
+	tools($c) for 1 .. 3;
+	is(asked($dir), 1, 'is not asked again at each look');
+	tools_of($dir);
+	is(asked($dir), 2, 'but by the next connection');
+};
+
 subtest 'whoever asks is ended' => sub {
 	my $dir = programs('ended');
 	put("$drop/stall", "#!/bin/sh\nsleep $long\n");

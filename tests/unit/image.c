@@ -165,7 +165,8 @@ static void
 a_name_is_checked_first(void **state CNT_UNUSED)
 {
 	static const char *const bad[] = { "", "A", "-x", ".x", "a/b", "a b", "\xc3\xa9",
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" };
 	struct cnt_store *s CNT_STORE = opened();
 	struct cnt_image i;
 
@@ -239,7 +240,7 @@ endless_import(int *feed)
 		struct cnt_image i;
 
 		close(p[1]);
-		_exit(cnt_image_import(s, "endless", p[0], &i, NULL, &e));
+		_exit(cnt_image_import(s, "endless", p[0], &i, NULL, &e) == 0 ? 0 : (int)e.code);
 	}
 	close(p[0]);
 	*feed = p[1];
@@ -262,6 +263,43 @@ a_killed_import_is_swept_and_a_living_one_is_not(void **state CNT_UNUSED)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	assert_int_equal(cnt_image_recover(s, &e), 0);
 	holds(0);
+}
+
+/* tar complains of each entry in more bytes than it has: all of them have come when what follows
+ * no longer fits between us and tar. */
+static void
+what_tar_says_of_an_enemys_archive_fills_nothing(void **state CNT_UNUSED)
+{
+	char *path CNT_FREE = cnt_format("%s/bad", cnt_root()), *line CNT_FREE = NULL;
+	struct cnt_buf bad CNT_BUF = { 0 };
+	int feed CNT_CLOSE = -1, status = 0;
+
+	sh("n=d/f/$(printf %097d 0 | tr 0 '\\001'); mkdir -p d/f; : > f; : > $n; tar -cf bad f;"
+	    "yes ${n#d/} | head -n 3000 | tar -C d -rf bad -T -;"
+	    "truncate -s 1M pad; tar -rf bad pad");
+	assert_int_equal(cnt_file_read(path, 4 << 20, &bad, &e), 0);
+	pid_t pid = endless_import(&feed);
+	assert_int_equal(write(feed, bad.p, bad.n), bad.n);
+	line = cnt_format("test -z \"$(find -L /proc/%d/fd -type f -links 0 -size +64k)\"", pid);
+	sh(line);
+	close(take_fd(&feed));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), CNT_INVALID);
+	holds(0);
+}
+
+static void
+what_tar_only_notes_of_an_archive_is_no_reason_to_refuse_it(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_image i;
+
+	make_tree();
+	sh("(echo .; yes ./etc/passwd | head -n 3000) |"
+	    "tar -C t --format=pax --pax-option=CNT.unknown:=x -cf t.tar -T -");
+	if (import(s, "t.tar", "tiny", &i) == -1)
+		fail_msg("%s", e.text);
+	holds(1);
 }
 
 static void
@@ -300,6 +338,8 @@ main(void)
 		TEST(an_enemys_archive_stays_in_its_directory),
 		TEST(a_deleted_image_leaves_nothing),
 		TEST(a_killed_import_is_swept_and_a_living_one_is_not),
+		TEST(what_tar_says_of_an_enemys_archive_fills_nothing),
+		TEST(what_tar_only_notes_of_an_archive_is_no_reason_to_refuse_it),
 		TEST(half_made_rows_are_removed_with_their_files),
 	};
 

@@ -7,9 +7,12 @@
 
 #include "tests/unit/root.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
 
 #include "lib/subid.h"
 
@@ -158,6 +161,17 @@ a_last_line_without_an_end_gets_one(void **state CNT_UNUSED)
 }
 
 static void
+an_own_last_line_without_an_end_is_an_own_line(void **state CNT_UNUSED)
+{
+	put("subuid", "root:1879048192:65536");
+	put("subgid", "root:1879048192:65536\n");
+	assert_int_equal(taken(1879048192, 65536), 0);
+	assert_int_equal(set(1879048192, 65536, true), 0);
+	assert_int_equal(set(1879048192, 65536, false), 2);
+	holds("subuid", "");
+}
+
+static void
 a_range_that_a_line_overlaps_is_not_chosen(void **state CNT_UNUSED)
 {
 	put("subuid", "a:100000:65536\nb:1879048100:93\nc:1879179264:1\n");
@@ -167,6 +181,7 @@ a_range_that_a_line_overlaps_is_not_chosen(void **state CNT_UNUSED)
 	put("subgid", "root:1879048192:268304383\n");
 	assert_int_equal(chosen(65536), 0);
 	assert_int_equal(e.code, CNT_UNAVAILABLE);
+	assert_non_null(strstr(e.hint, "an instance that is gone out of"));
 	put("subgid", "root:1879048192:268238848\n");
 	assert_int_equal(chosen(65536), 2147287040);
 	assert_int_equal(chosen(65537), 0);
@@ -181,6 +196,73 @@ an_own_line_is_not_an_overlap(void **state CNT_UNUSED)
 	assert_int_equal(taken(1879048192, 196608), 1);
 	assert_int_equal(taken(1879048192, 65536), 1);
 	assert_int_equal(taken(1879310336, 65536), 0);
+}
+
+/* Files beside subuid and subgid. */
+static size_t
+beside(void)
+{
+	char *pattern CNT_FREE = cnt_format("%s/sub?id?*", cnt_root());
+	glob_t g = { 0 };
+	size_t n = glob(pattern, 0, NULL, &g) == 0 ? g.gl_pathc : 0;
+
+	globfree(&g);
+	return n;
+}
+
+/* Room for no byte: not even a lock; for 20: no whole file. */
+static void
+a_full_disk_leaves_nothing_behind(void **state CNT_UNUSED)
+{
+	int status;
+
+	put("subuid", "joe:100000:65536\n");
+	for (rlim_t room = 0; room <= 20; room += 20) {
+		if (fork() == 0) {
+			signal(SIGXFSZ, SIG_IGN);
+			_exit(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ room, room }) == -1 ||
+			    set(1879048192, 65536, true) != -1);
+		}
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+		assert_int_equal(beside(), 0);
+	}
+	holds("subuid", "joe:100000:65536\n");
+}
+
+static pid_t
+a_dead_process(void)
+{
+	pid_t dead = fork();
+
+	if (dead == 0)
+		_exit(0);
+	assert_int_equal(waitpid(dead, NULL, 0), dead);
+	return dead;
+}
+
+/* As it locked, and as it wrote the file. Nobody else's file goes, whatever its number. */
+static void
+what_a_killed_process_left_goes(void **state CNT_UNUSED)
+{
+	int dead = a_dead_process();
+	char *empty CNT_FREE = cnt_format("subuid.%d", dead);
+	char *full CNT_FREE = cnt_format("subgid.%d", dead);
+	char *pid CNT_FREE = cnt_format("%d", dead);
+	char *alive CNT_FREE = cnt_format("subgid.%d", (int)getppid());
+	char *other CNT_FREE = cnt_format("subgid.%dx", dead);
+
+	put(empty, "");
+	put(full, pid);
+	put("subuid.cnt", "root:1879048192:65536\njoe:1:2\n");
+	assert_int_equal(set(1879048192, 65536, true), 2);
+	assert_int_equal(beside(), 0);
+	holds("subuid", "root:1879048192:65536\n");
+	put(empty, "root:0:0\n");
+	put(alive, "");
+	put(other, "");
+	assert_int_equal(set(1879048192, 65536, true), 0);
+	assert_int_equal(beside(), 3);
 }
 
 static void
@@ -202,12 +284,8 @@ static void
 a_lock_of_a_dead_process_is_taken_away(void **state CNT_UNUSED)
 {
 	char *lock CNT_FREE = cnt_format("%s/subuid.lock", cnt_root());
-	pid_t dead = fork();
+	char *pid CNT_FREE = cnt_format("%d", (int)a_dead_process());
 
-	if (dead == 0)
-		_exit(0);
-	assert_int_equal(waitpid(dead, NULL, 0), dead);
-	char *pid CNT_FREE = cnt_format("%d", (int)dead);
 	put("subuid.lock", pid);
 	assert_int_equal(set(1879048192, 65536, true), 2);
 	assert_int_equal(access(lock, F_OK), -1);
@@ -241,8 +319,11 @@ main(void)
 		TEST(absent_files_are_made),
 		TEST(other_lines_owner_and_mode_stay),
 		TEST(a_last_line_without_an_end_gets_one),
+		TEST(an_own_last_line_without_an_end_is_an_own_line),
 		TEST(a_range_that_a_line_overlaps_is_not_chosen),
 		TEST(an_own_line_is_not_an_overlap),
+		TEST(a_full_disk_leaves_nothing_behind),
+		TEST(what_a_killed_process_left_goes),
 		TEST(a_lock_of_a_living_process_is_respected),
 		TEST(a_lock_of_a_dead_process_is_taken_away),
 		TEST(writers_do_not_lose_each_others_lines),

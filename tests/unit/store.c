@@ -170,9 +170,9 @@ a_ready_box_is_removed_only_when_marked(void **state CNT_UNUSED)
 
 	ready_image(s, A, "debian");
 	assert_int_equal(cnt_store_box_add(s, &b, &e), 0);
-	assert_int_equal(cnt_store_box_none(s, "web", &e), 0);
+	assert_int_equal(cnt_store_refuse_box(s, "web", &e), 0);
 	assert_int_equal(cnt_store_box_state(s, "web", CNT_READY, &e), 0);
-	assert_int_equal(cnt_store_box_none(s, "web", &e), -1);
+	assert_int_equal(cnt_store_refuse_box(s, "web", &e), -1);
 	assert_int_equal(e.code, CNT_EXISTS);
 	assert_int_equal(cnt_store_box_remove(s, "web", &e), -1);
 	assert_int_equal(e.code, CNT_BUG);

@@ -295,6 +295,27 @@ schema(void **state CNT_UNUSED)
 	assert_int_equal(cJSON_GetArraySize(cnt_json_get(tool, "annotations")), 5);
 }
 
+/* A model reads `help` alone. */
+static void
+about_a_command_line(void **state CNT_UNUSED)
+{
+	static const struct cnt_field from_file = { .name = "ssh_key", .type = CNT_STRINGS,
+	    .flags = CNT_FROM_FILE, .help = "a key" };
+	char *file CNT_FREE = cnt_argv_about(&from_file);
+	char *option CNT_FREE = cnt_argv_option(&from_file);
+	char *wait CNT_FREE = cnt_argv_about(&params[2]);
+	char *force CNT_FREE = cnt_argv_about(&params[4]);
+	char *env CNT_FREE = cnt_argv_about(&params[7]);
+	char *rest CNT_FREE = cnt_argv_about(&params[8]);
+
+	assert_string_equal(file, "a key; repeatable; - is standard input");
+	assert_string_equal(option, "--ssh-key");
+	assert_string_equal(wait, "how long (default 30s)");
+	assert_string_equal(force, "really");
+	assert_string_equal(env, "variables; repeatable");
+	assert_string_equal(rest, "what");
+}
+
 int
 main(void)
 {
@@ -304,6 +325,7 @@ main(void)
 		cmocka_unit_test(objects_as_arguments), cmocka_unit_test(sizes),
 		cmocka_unit_test(names),
 		cmocka_unit_test(results_keep_their_word), cmocka_unit_test(schema),
+		cmocka_unit_test(about_a_command_line),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

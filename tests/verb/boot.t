@@ -50,10 +50,12 @@ is "$(running)" 'a c d ' 'and the others run'
 mv "$tmp/disk" "$CNT_ROOT/var/lib/cnt/boxes/$me-b/disk"
 ok 'mended' cnt boot
 is "$out" "$me-b started" 'it runs'
+refused 2 invalid '^cnt: timeout: ' 'a time to stop in, and nothing to stop' cnt boot --timeout 5s
 refused 77 denied 'only root' 'others than root' setpriv --reuid 65534 --clear-groups "$(command -v cnt)" boot
 
 # What a killed one left is finished by the next command, a boot as well: a box whose monitor is
-# about to give up, since its starter is gone, does not count as one that runs.
+# about to give up, since its starter is gone, does not count as one that runs. A command that only
+# reads leaves to a later one what the starter's children hold for a moment more.
 tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
 starting() { find /sys/fs/cgroup -type d -path "*/$tag/*.start"; }
 killed() {		# INSTANT COMMAND...: the next
@@ -63,12 +65,13 @@ killed() {		# INSTANT COMMAND...: the next
 	kill -9 $! 2>/dev/null
 	wait $! 2>/dev/null
 	shift
-	"$@" >/dev/null && [ -z "$(starting)" ]
+	"$@"
 }
-lists() { for n in 1 3 5 7 9; do killed "$n" cnt list || { starting; return 1; }; done; }
+finished() { "$@" >/dev/null && [ -z "$(starting)" ]; }
+lists() { for n in 1 3 5 7 9; do killed "$n" wait_for 10 finished cnt list || { starting; return 1; }; done; }
 boots() {
 	for n in 1 2 3 4 5 6 7 8 9 10; do
-		killed "$n" cnt boot || { starting; return 1; }
+		killed "$n" finished cnt boot || { starting; return 1; }
 		[ "$(running)" = 'a b c d ' ] || { running; return 1; }
 	done
 }

@@ -13,10 +13,21 @@ status=$?
 results "$tmp/said"
 is "$status $(cat "$tmp/err")" '0 ' 'all were tried'
 
-for words in 'list --bogus --json' 'list --json --bogus' 'list surplus --json' 'image frob --json' 'image list --bogus --json'; do
+for words in 'frob --json' 'list --bogus --json' 'list --json --bogus' 'list surplus --json' 'image frob --json' 'image list --bogus --json'; do
 	# shellcheck disable=SC2086
 	run cnt $words
 	is "$rc $(printf %s "$out" | jq -r .error.code)" '2 invalid' "$words"
+done
+for program in "$BUILD"/bin/cnt-*; do
+	case $program in
+	*.*)	continue ;;
+	esac
+	tools=$("$program" --describe | jq '[.verbs[].tool | values] | length')
+	run "$program" --mcp
+	case $tools in
+	0)	like "$err" '^cnt: [a-z]*: not offered over MCP$' "${program##*/} --mcp: without a tool no server" ;;
+	*)	is "$rc$err" 0 "${program##*/} --mcp serves $tools" ;;
+	esac
 done
 run cnt exec "$me" --bogus -- true --json
 is "$rc:$out" 125: 'a --json of the command is not ours'

@@ -39,7 +39,7 @@ ok 'with its files' test ! -e "$images/$newer"
 refused 1 not_found . 'deleting it again' cnt image delete "$newer"
 before=$(left)
 
-for name in '' A ../x a/b .x "$(printf '%065d' 0)"; do
+for name in '' A ../x a/b .x "$(printf '%064d' 0)" "$(printf '%065d' 0)"; do
 	exits 2 "the name \"$name\" is refused" cnt image import "$tmp/tiny.tar" --name "$name"
 done
 bad() {		# NAME STATUS: the archive is $tmp/bad.tar

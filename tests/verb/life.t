@@ -72,27 +72,34 @@ like "$err" 'not running|stopped' 'which says why'
 like "$err" 'hint: .*start' 'and what to do'
 # Whoever changes the network may take long.
 lock=$CNT_ROOT/run/cnt/lock/.net
-exec 8>>"$lock"
-ok 'the network is in other hands' timeout 20 flock 8
-cnt start "$web" 8>&- >/dev/null 2>&1 & p=$!
 waits() { find "/proc/$p/fd" -lname "$lock" | grep -q .; }
 ended() { ! readlink "/proc/$p/exe"; }
-ok 'start waits' wait_for 10 waits
-kill $p
-ok 'until it is cancelled' wait_for 5 ended
-exec 8>&-
-wait $p
-is $? 143 'by the signal'
+for call in "start $web" "create $me-new"; do
+	exec 8>>"$lock"
+	ok 'the network is in other hands' timeout 20 flock 8
+	# shellcheck disable=SC2086
+	cnt $call 8>&- >/dev/null 2>&1 & p=$!
+	ok "${call% *} waits" wait_for 10 waits
+	kill $p
+	ok 'until it is cancelled' wait_for 5 ended
+	exec 8>&-
+	wait $p
+	is $? 143 'by the signal'
+done
+is "$(cnt list | grep "^$me-new"; find "$CNT_ROOT" -path '*/rootfs/*' -prune -o -name "$me-new" -print)" '' 'nothing is left of it'
 ok 'start' cnt start "$web"
 ok 'a command can run when start returns' cnt exec "$web" -- true
 ok 'restart' cnt restart "$web"
 ok 'a command can run when restart returns' cnt exec "$web" -- true
+exits 125 'a directory that is not absolute' cnt exec "$web" --cwd tmp -- true
+like "$err" '^hint: .*/tmp' 'is refused with one that is'
 ok 'stop --force' cnt stop "$web" --force --json
 is "$(field killed)" true 'kills'
 ok 'restart starts a stopped box' cnt restart "$web"
 
 ok 'a second box' cnt create "$me-two" --no-start --json
 is "$(field state)" stopped 'made and not started'
+refused 2 invalid '^cnt: wait: ' 'the sshd of a box that is not started' cnt create "$me-not" --no-start --wait ssh
 # As some callers start their programs: exit statuses must not be lost.
 childless() { perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' "$@"; }
 ok 'a caller that ignores its children' childless cnt create "$me-c"

@@ -4,6 +4,7 @@
 # cnt resize: limits of a box that runs, as the kernel, the box and the store have them.
 
 . "$(dirname "$0")/../tap.sh"
+. "$tests/reboot.sh"
 
 box=$me-a
 field() { cnt info "$box" --json | jq -r ".$1"; }
@@ -53,15 +54,15 @@ exits 2 'less than a box can have is refused' cnt resize "$box" --memory 1m
 exits 1 'a box that is not there' cnt resize "$me-none" --pids 100
 
 # Later starts.
-cnt exec "$box" -- sudo reboot -f >/dev/null 2>&1
+ok 'resize while it reboots' rebooting "$box" cnt resize "$box" --pids 301
 wait "$stays" "$holds"
-ok 'a reboot from inside keeps them' wait_for 20 is_up '402653184 300'
-is "$(kernel)" '402653184 300' 'in the kernel too'
+ok 'a reboot from inside keeps them' wait_for 20 is_up '402653184 301'
+is "$(kernel)" '402653184 301' 'in the kernel too'
 cnt stop --force "$box" >/dev/null
 ok 'resize of a stopped box' cnt resize "$box" --memory 320m
 is "$(field state) $(field memory)" 'stopped 335544320' 'leaves it stopped'
 cnt start "$box" >/dev/null
-is "$(kernel)" '335544320 300' 'and counts from its start'
+is "$(kernel)" '335544320 301' 'and counts from its start'
 
 answer=$(perl -I "$tests/box" -MSession -e 'my $d = Session->new(command => ["cnt", "mcp"])->tool("resize_container",
     { name => shift, pids => 250, memory => "300m" }, 60)->{data}; print "$d->{name} $d->{pids} $d->{memory}"' "$box")

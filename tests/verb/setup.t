@@ -36,17 +36,61 @@ is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '1 1' 'an
 
 ok 'doctor without an image' cnt doctor
 like "$out$err" 'image build' 'says what to do'
-"$tests/tiny" "$me" | cnt image import - --name "$(. /etc/os-release; echo "$ID-$VERSION_ID")" >/dev/null
+import() { "$tests/tiny" "$me" | cnt image import - --name "$(. /etc/os-release; echo "$ID-$VERSION_ID")"; }
+import >/dev/null
 ok 'doctor with one: boxes can run' cnt doctor --json
 is "$(printf '%s' "$out" | jq '[.checks[].state == "ok"] | all')" true 'every row is well'
+
+row() { printf '%s' "$out" | jq -r ".checks[] | select(.name == \"$1\").$2"; }
+conf=$CNT_ROOT/etc/cnt/cnt.conf
+cp "$conf" "$tmp/conf"
+chmod 666 "$conf"
+run cnt doctor --json
+like "$(row configuration remedy)" "chmod go-w $conf" 'a file that others can write: the remedy is chmod'
+chmod 644 "$conf"
+without() {		# CONTROLLER
+	unshare --mount sh -c 'cd /sys/fs/cgroup && umount -l "$(readlink -f "$1")" 2>/dev/null ||
+	    { sed "s/\<$1\>//" cgroup.controllers >"$2" && mount --bind "$2" cgroup.controllers; }
+	    cnt doctor --json' - "$1" "$tmp/controllers"
+}
+for controller in cpu pids memory; do
+	run without $controller
+	was=$(row 'control groups' state)
+	row 'control groups' remedy | grep -o '`[a-z]* [a-z0-9]*`' | tr -d '`' >"$conf"
+	run without $controller
+	is "$was $(row 'control groups' state)" 'fail ok' "a kernel without $controller: the remedy helps"
+done
+cp "$tmp/conf" "$conf"
 cnt create "$me-a" --no-start >/dev/null
 like "$(cnt info "$me-a")" '^swap +unlimited$' 'a box without a limit of swap says that'
+rm -r "${CNT_ROOT:?}"/var/lib/cnt/images/*
+exits 69 'doctor with one whose files are gone: boxes cannot run' cnt doctor
+like "$out" 'mount .*import' 'and says what to do'
+import >/dev/null
+ok 'the same archive again gives them back' cnt start "$me-a"
+ok 'doctor, too, says so' cnt doctor
 
+echo 'subnet 10.127.255.224/28' >"$conf"
+refused 1 no 'subnet' 'another subnet while there is a box' cnt setup
+cp "$tmp/conf" "$conf"
+mkdir "$tmp/etc" && cp /etc/subuid /etc/subgid "$tmp/etc"
+echo "joe:$(echo "$range" | cut -d : -f 2):1" >>"$tmp/etc/subuid"
+# shellcheck disable=SC2016
+refused 1 no 'id range' 'an id of another'\''s while there is a box' \
+    unshare --mount sh -c 'mount --bind "$0" /etc && cnt setup "$@"' "$tmp/etc"
 refused 1 no 'boxes' 'taking it back while there are boxes' cnt setup --undo
-cnt delete "$me-a" >/dev/null
+cnt delete --force "$me-a" >/dev/null
 ok 'taking it back' cnt setup --undo
 is "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)" '0 0' 'the range is gone'
 exits 1 'the bridge is gone' ip link show "$bridge"
 exits 69 'then no box can be made' cnt create "$me-b"
 like "$err" 'cnt setup' 'and the error says what to do'
 ok 'taking it back again changes nothing' cnt setup --undo
+
+ok 'set-up on a host that does not forward, twice' unshare --net --mount sh -c 'mount -t sysfs sysfs /sys &&
+    echo 0 >/proc/sys/net/ipv4/ip_forward && cnt setup && cnt setup && cnt setup --undo'
+is "$(printf '%s\n' "$out" | grep -c '^net.ipv4.ip_forward: 1$')" 1 'lists forwarding once'
+
+never=$tmp/never && mkdir "$never"
+ok 'taking back what was never made' env CNT_ROOT="$never" cnt setup --undo
+is "$(ls -A "$never")" '' 'makes nothing'

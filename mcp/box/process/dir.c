@@ -139,10 +139,30 @@ room_for(const char *text)
 	return (strlen(text) + GROWTH + BLOCK - 1) / BLOCK * BLOCK;
 }
 
+/* A command of the user's may have put there what it likes, also what open(2) would wait for. */
+static int
+open_room(int dir, const char *name)
+{
+	int fd CNT_CLOSE = -1;
+	struct stat st = { 0 };
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
+		(void)unlinkat(dir, name, 0);
+	fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	    0600);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
 static int
 make_room(int dir, const char *name, size_t n)
 {
-	int fd CNT_CLOSE = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd CNT_CLOSE = open_room(dir, name);
 
 	errno = fd != -1 ? posix_fallocate(fd, 0, (off_t)n) : errno;
 	return errno == 0 ? 0 : -1;
@@ -201,10 +221,9 @@ cnt_process_write(int dir, const struct cnt_record *r)
 	cJSON *j CNT_JSON = cnt_record_json(r);
 	char *text CNT_FREE = cnt_json_print(j), *padded CNT_FREE = NULL;
 	size_t n = strlen(text), size = room_for(text);
-	int fd CNT_CLOSE = -1;
+	int fd CNT_CLOSE = open_room(dir, "next");
 	struct stat st = { 0 };
 
-	fd = openat(dir, "next", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return -1;
 	if (st.st_size >= (off_t)n && st.st_size < (off_t)RECORD_MAX)

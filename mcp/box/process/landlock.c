@@ -71,13 +71,10 @@ cnt_landlock_take(long version, struct cnt_err *e)
 int
 cnt_landlock_init(struct cnt_err *e)
 {
-	const char *asked = getenv("AGENTBOX_ENFORCE");
+	int asked = cnt_box_switch("AGENTBOX_ENFORCE", e);
 
-	if (asked == NULL || asked[0] == '\0' || strcmp(asked, "0") == 0)
-		return 0;
-	if (strcmp(asked, "1") != 0)
-		return cnt_fail(e, CNT_INVALID, "AGENTBOX_ENFORCE: expected 0 or 1, got \"%.32s\"",
-		    asked);
+	if (asked != 1)
+		return asked;
 	if (getenv("AGENTBOX_ROOT") == NULL) {
 		cnt_fail(e, CNT_INVALID, "AGENTBOX_ENFORCE: there is no AGENTBOX_ROOT to enforce");
 		return cnt_hint(e, "set AGENTBOX_ROOT to the directory that commands are held to");

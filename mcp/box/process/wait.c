@@ -2,7 +2,7 @@
  *
  * process_wait: until a process has ended, has written (a line that matches), listens, or rests. It
  * asks the keeper, who says so when something happens; only ports and rest are looked for at
- * intervals. That the time was over first is an answer: met=false and why.
+ * intervals. That the time was over first is an answer: met=false, why, and where to go on.
  */
 #include "mcp/box/process/keep.h"
 
@@ -55,7 +55,7 @@ struct wait {
 	struct cnt_addresses	 local;
 	int64_t			 deadline, started, next_progress;
 	int64_t			 seen;		/* output has been looked at up to here */
-	int64_t			 next;		/* cursor of the answer; -1: the log's end */
+	int64_t			 next;		/* cursor of the answer, when output met it; -1 */
 	struct cnt_buf		 lines;		/* what stands before `seen`, not matched yet */
 	struct cnt_told		 told;
 	int64_t			 quiet, cpu_us, bytes;	/* rest: since when, with what */
@@ -115,6 +115,8 @@ match_lines(struct wait *w, bool last)
 		meet_match(w, from, to);
 		return;
 	}
+	if (w->pattern.late)
+		return;
 	b->n -= whole;
 	memmove(b->p, b->p + whole, b->n);
 }
@@ -134,6 +136,7 @@ look_at_output(struct wait *w)
 		if (!w->has_pattern) {
 			meet(w, cnt_format("output: %lld bytes", (long long)part.end -
 			    (long long)w->seen));
+			w->next = part.end;
 			return 0;
 		}
 		if (part.gone > 0)
@@ -273,19 +276,43 @@ wait_for_it(struct wait *w)
 	}
 }
 
+/* Can it be met by waiting on? What a command left running may still listen. */
+static bool
+is_open(const struct wait *w)
+{
+	return w->pattern.late ||
+	    (w->p.kept && (w->p.r.ended == 0 || strcmp(w->until, "port") == 0));
+}
+
+static char *
+reason_of(const struct wait *w)
+{
+	if (w->reason != NULL)
+		return cnt_strdup(w->reason);
+	if (w->pattern.late && !w->met)
+		return cnt_strdup("the time was over before all output was searched: wait again "
+		    "with since=next");
+	if (w->met || !is_open(w))
+		return cnt_process_shown(&w->p);
+	return cnt_format("timed out after %g s",
+	    cnt_json_num(w->call->in, "timeout_seconds", 0));
+}
+
 static void
 answer(struct wait *w)
 {
 	cJSON *out = w->call->out;
-	bool over = w->p.r.ended != 0 || !w->p.kept;
-	char *shown CNT_FREE = over ? cnt_process_shown(&w->p) : cnt_format("timed out after %g s",
-	    cnt_json_num(w->call->in, "timeout_seconds", 0));
+	char *reason CNT_FREE = reason_of(w);
 
+	/* Where matching stands: what was not matched yet may be met by a later call. */
+	if (w->next == -1)
+		w->next = strcmp(w->until, "output") == 0 ? w->seen - (int64_t)w->lines.n :
+		    cnt_log_end(w->p.dir);
 	cnt_json_set_bool(out, "met", w->met);
 	cnt_process_facts(&w->p, out, false);
-	cnt_json_set_str(out, "reason", w->reason != NULL ? w->reason : shown);
-	cnt_json_set_int(out, "next", w->next != -1 ? w->next : cnt_log_end(w->p.dir));
-	w->call->status = w->met ? 0 : cnt_code_exit(CNT_TIMEOUT);
+	cnt_json_set_str(out, "reason", reason);
+	cnt_json_set_int(out, "next", w->next);
+	w->call->status = w->met ? 0 : cnt_code_exit(is_open(w) ? CNT_TIMEOUT : CNT_NO);
 }
 
 static int

@@ -121,8 +121,7 @@ is_newer(const struct find *f, const struct cnt_found *found)
 		return true;
 	if (fstatat(found->dir, found->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return false;
-	return st.st_mtim.tv_sec > f->newer.tv_sec ||
-	    (st.st_mtim.tv_sec == f->newer.tv_sec && st.st_mtim.tv_nsec > f->newer.tv_nsec);
+	return cnt_time_order(st.st_mtim, f->newer) > 0;
 }
 
 /* Bytes of a path in the answer, where it stands twice: as it is, and as text of a string. */

@@ -115,25 +115,15 @@ is_rotation(const char *name, const char *log)
 	    is_compressed(name);
 }
 
-static bool
-is_before(const struct stat *a, const struct stat *b)
-{
-	return a->st_mtim.tv_sec < b->st_mtim.tv_sec || (a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec < b->st_mtim.tv_nsec);
-}
-
 static int
 by_time(const void *a, const void *b)
 {
-	const struct beside *x = a, *y = b;
-
-	int order = is_before(&x->st, &y->st) ? -1 : is_before(&y->st, &x->st);
+	const struct stat *x = &((const struct beside *)a)->st;
+	const struct stat *y = &((const struct beside *)b)->st;
+	int order = cnt_time_order(x->st_mtim, y->st_mtim);
 
 	/* Written in the same moment: renaming them, oldest first, stamped them too. */
-	return order != 0 ? order : x->st.st_ctim.tv_sec != y->st.st_ctim.tv_sec ?
-	    (x->st.st_ctim.tv_sec < y->st.st_ctim.tv_sec ? -1 : 1) :
-	    x->st.st_ctim.tv_nsec < y->st.st_ctim.tv_nsec ? -1 :
-	    x->st.st_ctim.tv_nsec > y->st.st_ctim.tv_nsec;
+	return order != 0 ? order : cnt_time_order(x->st_ctim, y->st_ctim);
 }
 
 static bool
@@ -171,7 +161,8 @@ look_beside(struct cnt_trail *t, ino_t inode, ino_t log, struct beside found[CNT
 			n++;
 			continue;
 		}
-		if (found[n].st.st_ino != log && is_before(&newest, &found[n].st)) {
+		if (found[n].st.st_ino != log &&
+		    cnt_time_order(newest.st_mtim, found[n].st.st_mtim) < 0) {
 			newest = found[n].st;
 			free(t->packed);
 			t->packed = cnt_strdup(entry->d_name);
