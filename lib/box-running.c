@@ -210,9 +210,10 @@ has_executed(const struct cnt_running *r, bool to_its_end)
 	    (init.st_ino == monitor.st_ino && init.st_dev == monitor.st_dev))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/auxv", (int)r->init);
-	if (to_its_end && (auxv = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return false;
-	return !cnt_running_has_ended(r->monitor_fd) && !cnt_running_has_ended(r->init_fd);
+	if (to_its_end)
+		auxv = open(path, O_RDONLY | O_CLOEXEC);
+	return (!to_its_end || auxv != -1) && !cnt_running_has_ended(r->monitor_fd) &&
+	    !cnt_running_has_ended(r->init_fd);
 }
 
 int
