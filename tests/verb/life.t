@@ -71,7 +71,7 @@ exits 125 'exec in a stopped box is cnt'\''s own failure' cnt exec "$web" -- tru
 like "$err" 'not running|stopped' 'which says why'
 like "$err" 'hint: .*start' 'and what to do'
 # Whoever changes the network may take long.
-lock=$CNT_ROOT/run/cnt/lock/.net
+lock=${CNT_ROOT%/}/run/cnt/lock/.net
 waits() { find "/proc/$p/fd" -lname "$lock" | grep -q .; }
 ended() { ! readlink "/proc/$p/exe"; }
 for call in "start $web" "create $me-new"; do
@@ -86,7 +86,7 @@ for call in "start $web" "create $me-new"; do
 	wait $p
 	is $? 143 'by the signal'
 done
-is "$(cnt list | grep "^$me-new"; find "$CNT_ROOT" -path '*/rootfs/*' -prune -o -name "$me-new" -print)" '' 'nothing is left of it'
+is "$(cnt list | grep "^$me-new"; find "$CNT_ROOT/run/cnt" "$CNT_ROOT/var/lib/cnt" -path '*/rootfs/*' -prune -o -name "$me-new" -print)" '' 'nothing is left of it'
 ok 'start' cnt start "$web"
 ok 'a command can run when start returns' cnt exec "$web" -- true
 ok 'restart' cnt restart "$web"
