@@ -118,24 +118,6 @@ print_help(void)
 	return 0;
 }
 
-static int
-describe(const struct cnt_verb *const *verbs, const char *form)
-{
-	cJSON *d CNT_JSON = NULL;
-	char *text CNT_FREE = NULL;
-
-	if (strcmp(form, "words") == 0) {
-		cnt_describe_words(verbs, stdout);
-	} else if (strcmp(form, "mdoc") == 0) {
-		cnt_describe_mdoc(verbs, stdout);
-	} else {
-		d = cnt_describe(verbs);
-		text = cnt_json_print(d);
-		printf("%s\n", text);
-	}
-	return 0;
-}
-
 /* A pipe wants the file's own bytes, not their base64. */
 static void
 print_body(const struct cnt_call *c)
@@ -233,7 +215,7 @@ run_tool(int argc, char **argv)
 	if (opt.version)
 		return printf("agent-box %s\n", CNT_VERSION), 0;
 	if (opt.describe != NULL)
-		return describe(one, opt.describe);
+		return cnt_describe_print(one, opt.describe, stdout), 0;
 	if (opt.mcp && v->tool == NULL)
 		cnt_fail(&e, CNT_INVALID, "not offered over MCP");
 	else if (!opt.mcp)
@@ -273,7 +255,8 @@ tell(const char *what, bool alone)
 		return print_help();
 	if (version)
 		return printf("agent-box %s\n", CNT_VERSION), 0;
-	return describe(tools, form > 0 ? what + strlen("--describe=") : "json");
+	cnt_describe_print(tools, form > 0 ? what + strlen("--describe=") : "json", stdout);
+	return 0;
 }
 
 static int

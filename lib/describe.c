@@ -193,8 +193,8 @@ cnt_describe(const struct cnt_verb *const *verbs)
 }
 
 /* One line for each verb: its name, then its options; what a completion offers. */
-void
-cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f)
+static void
+words(const struct cnt_verb *const *verbs, FILE *f)
 {
 	for (; *verbs != NULL; verbs++) {
 		fprintf(f, "%s", (*verbs)->name);
@@ -244,8 +244,8 @@ mdoc_field(const struct cnt_field *p, FILE *f)
 	fputs(".\n", f);
 }
 
-void
-cnt_describe_mdoc(const struct cnt_verb *const *verbs, FILE *f)
+static void
+mdoc(const struct cnt_verb *const *verbs, FILE *f)
 {
 	bool family = verbs[0] != NULL && verbs[1] != NULL;
 
@@ -261,5 +261,22 @@ cnt_describe_mdoc(const struct cnt_verb *const *verbs, FILE *f)
 		for (const struct cnt_field *p = (*verbs)->params; p->name != NULL; p++)
 			mdoc_field(p, f);
 		fputs(".El\n", f);
+	}
+}
+
+void
+cnt_describe_print(const struct cnt_verb *const *verbs, const char *form, FILE *f)
+{
+	cJSON *d CNT_JSON = NULL;
+	char *text CNT_FREE = NULL;
+
+	if (strcmp(form, "words") == 0) {
+		words(verbs, f);
+	} else if (strcmp(form, "mdoc") == 0) {
+		mdoc(verbs, f);
+	} else {
+		d = cnt_describe(verbs);
+		text = cnt_json_print(d);
+		fprintf(f, "%s\n", text);
 	}
 }

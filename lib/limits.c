@@ -155,11 +155,15 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 {
 	struct steps *all CNT_FREE = cnt_alloc(sizeof(*all));
 	const char *tag = i->tag;
-	int running = 0;
+	int running = cnt_box_open(i, box, NULL, NULL, NULL, e);
 
-	/* A start or a reboot that is under way may have read the script that was. */
-	if (write_script(tag, box, l, e) == -1 ||
-	    (running = cnt_box_open(i, box, NULL, NULL, NULL, e)) != 1)
+	/* A start writes the script. A reboot that begins now may have read the one that was: it is
+	 * waited for. */
+	if (running != 1)
+		return running;
+	if (write_script(tag, box, l, e) == -1)
+		return -1;
+	if ((running = cnt_box_open(i, box, NULL, NULL, NULL, e)) != 1)
 		return running;
 	plan(all, tag, box, l);
 	for (size_t k = 0; k < all->n; k++) {

@@ -174,24 +174,6 @@ run_each(const struct cnt_verb *v, const cJSON *args, bool json)
 }
 
 static int
-describe(const struct cnt_verb *const *verbs, const char *form)
-{
-	cJSON *d CNT_JSON = NULL;
-	char *text CNT_FREE = NULL;
-
-	if (strcmp(form, "words") == 0) {
-		cnt_describe_words(verbs, stdout);
-	} else if (strcmp(form, "mdoc") == 0) {
-		cnt_describe_mdoc(verbs, stdout);
-	} else {
-		d = cnt_describe(verbs);
-		text = cnt_json_print(d);
-		printf("%s\n", text);
-	}
-	return 0;
-}
-
-static int
 serve(const struct cnt_verb *const *verbs)
 {
 	const struct cnt_verb *const *v = verbs;
@@ -316,7 +298,7 @@ dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
 	if (opt.version)
 		return printf("cnt %s\n", CNT_VERSION), 0;
 	if (opt.describe != NULL)
-		return describe(verbs, opt.describe);
+		return cnt_describe_print(verbs, opt.describe, stdout), 0;
 	if (opt.help && chosen)
 		return print_help(verbs, v, prog), 0;
 	if (opt.mcp)

@@ -88,8 +88,7 @@ sweep_box(struct cnt_store *s, const char *name)
 	if (cnt_box_sweep(&i, name, &ignored) == -1)
 		return false;
 	/* A resize may have been cut short; what cannot be set now is set at the next start. */
-	if (cnt_box_open(&i, name, NULL, NULL, NULL, &ignored) == 1)
-		(void)cnt_limits_set(&i, name, &b.limits, &ignored);
+	(void)cnt_limits_set(&i, name, &b.limits, &ignored);
 	return true;
 }
 

@@ -170,8 +170,9 @@ void	 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f);
 
 cJSON	*cnt_describe_tool(const struct cnt_verb *v);	/* for tools/list; results in outline */
 cJSON	*cnt_describe(const struct cnt_verb *const *verbs);	/* --describe of a program */
-void	 cnt_describe_words(const struct cnt_verb *const *verbs, FILE *f);	/* for completion */
-void	 cnt_describe_mdoc(const struct cnt_verb *const *verbs, FILE *f);	/* manual part */
+
+/* form: "json", "words" for completion, or "mdoc", a manual's OPTIONS. */
+void	 cnt_describe_print(const struct cnt_verb *const *verbs, const char *form, FILE *f);
 
 /* lib/print.c */
 
