@@ -217,7 +217,8 @@ is listed($id)->{left_running}, $true, 'what it left running is said';
 is tool('wait', id => $id, until => 'port', timeout_seconds => 0.2)->{data}{reason}, 'timed out after 0.2 s', 'and may listen yet';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'and can be killed';
 is scalar Session::matching(qr/sleep ${tag}1/), 0, 'later';
-for ([34, 'RTMIN'], [37, 'RTMIN+3']) {
+# qemu's user emulation shows a program other numbers than its real children have.
+for ($ENV{EMULATED} ? () : ([34, 'RTMIN'], [37, 'RTMIN+3'])) {
 	my ($number, $name) = @$_;
 	$id = start("kill -$number \$\$");
 	is over($id)->{reason}, "signal $name", "a process ends by $name";
