@@ -15,7 +15,7 @@ HARDEN  = -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 comma   = ,
 CPPFLAGS = -D_GNU_SOURCE -I. $(shell pkg-config --cflags libbsd-overlay) -DCNT_VERSION='"$(VERSION)"' \
-          -DOPENSSL_API_COMPAT=0x10101000L $(if $(FAULTS),-DCNT_FAULTS) \
+          $(if $(FAULTS),-DCNT_FAULTS) \
           $(if $(CROSS),-isystem $(O)/cross/usr/include/$(CROSS:-=) -idirafter /usr/include)
 CFLAGS  = -O2 -g
 ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffunction-sections \
@@ -23,8 +23,8 @@ ALLFLAGS = -std=c11 $(CPPFLAGS) $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) -ffuncti
 
 # CROSS=aarch64-linux-gnu- makes agent-box, and nothing else, for another machine, with its libcrypto (sh/cross).
 # Headers that are the same everywhere are this host's.
-PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base check check-result crypto describe err file json \
-          json-escape json-member landlock print process utf8 value)) mcp/*.c)
+PARTS   = $(wildcard $(addprefix lib/,$(addsuffix .c,argv base base64 check check-result crypto describe err file help json \
+          json-escape json-member landlock nearest print proc standard utf8 value)) mcp/*.c)
 LIBSRC  = $(if $(CROSS),$(PARTS),$(filter-out $(if $(FAULTS),,lib/fault.c),$(wildcard lib/*.c mcp/*.c)))
 BOXSRC  = $(wildcard mcp/box/*.c mcp/box/*/*.c)
 OTHERS  = cnt-dropin

@@ -5,14 +5,15 @@
  * within AGENTBOX_ROOT where that is set. One static program: it finds nothing in the box but
  * the kernel.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-
+#include "lib/base64.h"
+#include "lib/standard.h"
 #include "mcp/box/box.h"
-#include "mcp/box/process/landlock.h"
+#include "mcp/box/process/enforce.h"
+#include "mcp/box/process/supervise.h"
 #include "mcp/box/resources.h"
 #include "mcp/box/syslog.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 #include "mcp/server.h"
 
 static const struct cnt_verb *const tools[] = {
@@ -39,15 +40,6 @@ static const char reading[] =
     "next_offset, next or next_cursor. Errors are {code, message, hint}. After a failed CI run "
     "read cnt://ci-context first.";
 
-/* A descriptor that is closed would become another file's. */
-static void
-hold_standard_descriptors(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) == -1)
-			open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
-}
-
 /* What every call passes, whichever way it came. */
 static int
 frame(struct cnt_call *c)
@@ -57,14 +49,11 @@ frame(struct cnt_call *c)
 	return cnt_check_result(c->verb, c->out, c->err);
 }
 
-/* Reading is quick, never waits, and is done by the server itself. */
+/* What is quick and never waits is done by the server itself. */
 static bool
 in_process(const struct cnt_verb *v)
 {
-	return (v->effects & CNT_READS) != 0 && v != &cnt_box_info && v != &cnt_box_process_read &&
-	    v != &cnt_box_process_wait && v != &cnt_box_wait_for_port &&
-	    v != &cnt_box_search_files && v != &cnt_box_find_files &&
-	    v != &cnt_box_tail_log;
+	return v == &cnt_box_read_file || v == &cnt_box_file_info || v == &cnt_box_process_list;
 }
 
 static void
@@ -188,7 +177,7 @@ find(const char *name, struct cnt_err *e)
 			return tools[n];
 		names[n] = tools[n]->name;
 	}
-	best = cnt_argv_nearest(name, names, n);
+	best = cnt_nearest(name, names, n);
 	cnt_fail(e, CNT_INVALID, "unknown tool \"%.64s\"", name);
 	if (best != NULL)
 		cnt_hint(e, "did you mean %s?", best);
@@ -211,7 +200,7 @@ run_tool(int argc, char **argv)
 		return cnt_code_exit(e.code);
 	}
 	if (opt.help)
-		return cnt_argv_help(v, prog, stdout), 0;
+		return cnt_help_print(v, prog, stdout), 0;
 	if (opt.version)
 		return printf("agent-box %s\n", CNT_VERSION), 0;
 	if (opt.describe != NULL)
@@ -227,20 +216,20 @@ run_tool(int argc, char **argv)
 }
 
 static int
-misuse(const char *word, bool known)
+misuse(const char *word, bool known, bool json)
 {
 	struct cnt_err e = { 0 };
 
 	cnt_fail(&e, CNT_INVALID, known ? "%s stands alone" : word[0] == '-' ?
 	    "unknown option %.64s" : "surplus operand \"%.64s\": a tool comes first", word);
 	cnt_hint(&e, "agent-box --help has what there is");
-	print_error("", &e, false);
+	print_error("", &e, json);
 	return cnt_code_exit(e.code);
 }
 
 /* A word that is neither a tool nor how to serve. */
 static int
-tell(const char *what, bool alone)
+tell(const char *what, bool alone, bool json)
 {
 	static const char *const forms[] = { "--describe", "--describe=json", "--describe=words",
 	    "--describe=mdoc" };
@@ -250,7 +239,7 @@ tell(const char *what, bool alone)
 	while (form < nitems(forms) && strcmp(forms[form], what) != 0)
 		form++;
 	if (!alone || (!help && !version && form == nitems(forms)))
-		return misuse(what, help || version || form < nitems(forms));
+		return misuse(what, help || version || form < nitems(forms), json);
 	if (help)
 		return print_help();
 	if (version)
@@ -270,8 +259,8 @@ run(int argc, char **argv, struct cnt_err *e)
 		if (strcmp(argv[i], "--read-only") == 0)
 			reads = true;
 		else if (strcmp(argv[i], "--mcp") != 0)
-			return tell(argv[i], argc == 2);
-	if (cnt_wall_init(e) == -1 || cnt_landlock_init(e) == -1 || cnt_syslog_init(e) == -1)
+			return tell(argv[i], argc == 2, cnt_argv_json(argc, argv));
+	if (cnt_wall_init(e) == -1 || cnt_enforce_init(e) == -1 || cnt_syslog_init(e) == -1)
 		return -1;
 	if (tool)
 		return run_tool(argc - 1, argv + 1);
@@ -284,18 +273,11 @@ main(int argc, char **argv)
 	struct cnt_err e = { 0 };
 	int status = 0;
 
-	hold_standard_descriptors();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);	/* a limit on files is an error of the write */
-	signal(SIGCHLD, SIG_DFL);	/* ignored, it would take exit statuses away */
+	cnt_standard_begin();
 	status = run(argc, argv, &e);
 	if (status == -1) {
-		print_error("", &e, false);
-		return cnt_code_exit(e.code);
+		print_error("", &e, cnt_argv_json(argc, argv));
+		status = cnt_code_exit(e.code);
 	}
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		fprintf(stderr, "agent-box: standard output: %s\n", strerror(errno));
-		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
-	}
-	return status;
+	return cnt_standard_end(status, "agent-box");
 }

@@ -53,7 +53,7 @@ start(struct cnt_call *c, const char *name)
 
 	if (cnt_life_begin_named(c, &l, name, CNT_LIFE_WAIT_MS) == -1)
 		return unless_gone(c->err);
-	running = cnt_box_init(&l.instance, name, NULL, NULL, NULL, c->err);
+	running = cnt_box_runs(l.instance.tag, name, c->err);
 	if (running != 0 || !l.box.autostart)
 		return running == -1 ? -1 : 0;
 	if (cnt_box_start(&l.instance, &l.box, NULL, c->err) == -1)
@@ -68,13 +68,10 @@ stop(struct cnt_call *c, const char *name, int64_t until)
 {
 	struct cnt_life l CNT_LIFE = { .lock = -1 };
 	struct cnt_box_end end;
-	int64_t left;
 
 	if (cnt_life_begin_named(c, &l, name, CNT_LIFE_WAIT_MS) == -1)
 		return unless_gone(c->err);
-	left = until - cnt_ticks_us();
-	if (cnt_box_stop(&l.instance, name, false, left > 0 ? (double)left / 1e6 : 0, &end,
-	    c->err) == -1)
+	if (cnt_box_stop(l.instance.tag, name, until, &end, c->err) == -1)
 		return -1;
 	if (end.killed)
 		add(c, "killed", name);
@@ -129,7 +126,7 @@ stop_all(struct cnt_call *c, const struct cnt_box *boxes, size_t n, struct failu
 	if (cnt_store_instance(c->store, &i, c->err) == -1)
 		return -1;
 	for (size_t k = 0; k < n; k++)
-		if (boxes[k].state == CNT_READY && cnt_box_ask(&i, boxes[k].name))
+		if (boxes[k].state == CNT_READY && cnt_box_ask(i.tag, boxes[k].name))
 			add(c, "stopped", boxes[k].name);
 	for (size_t k = 0; k < n && cnt_cancel_check(c->err) == 0; k++)
 		if (boxes[k].state == CNT_READY && stop(c, boxes[k].name, until) == -1)

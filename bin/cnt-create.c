@@ -84,14 +84,11 @@ plan(struct cnt_call *c, struct cnt_box *b)
 	const char *owner = cnt_json_str(c->in, "owner"), *ref = cnt_json_str(c->in, "image");
 	struct cnt_conf conf CNT_CONF_END = { 0 };
 	struct cnt_image image = { 0 };
-	char *def CNT_FREE = NULL;
 
 	if (cnt_conf_read(&conf, c->err) == -1)
 		return -1;
-	if (ref == NULL) {
-		def = conf.image != NULL ? cnt_strdup(conf.image) : cnt_image_default();
-		ref = def;
-	}
+	if (ref == NULL)
+		ref = conf.image;
 	strlcpy(b->name, cnt_json_str(c->in, "name"), sizeof(b->name));
 	strlcpy(b->owner, owner != NULL ? owner : b->name, sizeof(b->owner));
 	b->autostart = !cnt_json_bool(c->in, "no_start");
@@ -190,7 +187,7 @@ refuse_files(struct cnt_call *c, const char *name)
 
 	if (access(dir, F_OK) == -1 || cnt_store_box_get(c->store, name, &there, &ignored) == 0)
 		return 0;
-	(void)cnt_fail(c->err, CNT_EXISTS, "%s: exists already", dir);
+	cnt_fail(c->err, CNT_EXISTS, "%s: exists already", dir);
 	return cnt_hint(c->err, "a box that the database does not know: move it away, or put a "
 	    "newer copy of the database back");
 }

@@ -30,7 +30,7 @@ delete(struct cnt_call *c)
 	if (cnt_life_begin(c, &l, CNT_LIFE_WAIT_MS) == -1)
 		return -1;
 	if (!cnt_json_bool(c->in, "force"))
-		running = cnt_box_open(&l.instance, l.box.name, NULL, NULL, NULL, c->err);
+		running = cnt_box_await(l.instance.tag, l.box.name, NULL, c->err);
 	if (running == -1)
 		return -1;
 	if (running == 1) {

@@ -4,16 +4,17 @@
  * itself, so that it has an answer on a host that is not set up, or where the database is damaged.
  */
 #include "lib/apparmor.h"
-#include "lib/caller.h"
 #include "lib/cgroup.h"
 #include "lib/conf.h"
 #include "lib/file.h"
+#include "lib/frame.h"
 #include "lib/image.h"
 #include "lib/landlock.h"
 #include "lib/main.h"
 #include "lib/net.h"
 #include "lib/probe.h"
 #include "lib/recover.h"
+#include "lib/run.h"
 #include "lib/subid.h"
 #include "lib/unit.h"
 
@@ -27,8 +28,9 @@ enum state { OK, WARN, FAIL };
 static const char *const states[] = { "ok", "warn", "fail", NULL };
 
 static const struct cnt_field params[] = {
-	{ .name = "repair", .type = CNT_BOOLEAN, .def = "false",
-	  .help = "first finish what killed commands left half done, and make the network anew" },
+	{ .name = "repair", .type = CNT_BOOLEAN, .flags = CNT_ADMINS, .def = "false",
+	  .help = "finish what killed commands left, make network, id range and service anew; "
+	    "for administrators alone" },
 	{ 0 }
 };
 
@@ -105,7 +107,7 @@ check_programs(cJSON *checks)
 	enum state s = OK;
 
 	for (size_t k = 0; k < nitems(programs); k++) {
-		char *path CNT_FREE = cnt_probe_program(programs[k].name);
+		char *path CNT_FREE = cnt_run_find(programs[k].name);
 
 		if (path != NULL || (strcmp(programs[k].package, "apparmor") == 0 &&
 		    !cnt_apparmor_is_on()))
@@ -186,10 +188,7 @@ check_image(cJSON *checks, struct cnt_store *s)
 	struct cnt_image image;
 	struct cnt_err e = { 0 };
 
-	if (cnt_conf_read(&conf, &e) == 0 && conf.image != NULL)
-		name = cnt_strdup(conf.image);
-	else
-		name = cnt_image_default();
+	name = cnt_conf_read(&conf, &e) == 0 ? cnt_strdup(conf.image) : cnt_conf_release();
 	if (cnt_store_image_get(s, name, &image, &e) == -1) {
 		add(checks, "image", e.code == CNT_NOTFOUND ? WARN : FAIL, e.text,
 		    e.code == CNT_NOTFOUND ? "run `cnt image build`" : e.hint);
@@ -200,7 +199,7 @@ check_image(cJSON *checks, struct cnt_store *s)
 		add(checks, "image", OK, name, "");
 		return;
 	}
-	(void)cnt_fail_sys(&e, "%s: %s", name, rootfs);
+	cnt_fail_sys(&e, "%s: %s", name, rootfs);
 	add(checks, "image", FAIL, e.text,
 	    "mount the disk that it is on, or import or build it again");
 }
@@ -254,32 +253,10 @@ check_boxes(cJSON *checks, struct cnt_store *s)
 		    "does not know: put a newer copy of it back, or remove them");
 }
 
-/* The frame records what verbs do with the database that it has opened; this one is opened here. */
 static int
-repair_recorded(struct cnt_call *c, struct cnt_store *s, const struct cnt_instance *i,
-    struct cnt_err *e)
+repair(struct cnt_call *c)
 {
-	struct cnt_audit a = {
-		.kind = CNT_INTENT, .subject = c->caller->subject, .via = c->caller->via,
-		.verb = c->verb->name, .box = "", .args = "{\"repair\":true}", .result = "",
-		.text = "",
-	};
-	struct cnt_err late = { 0 };
-	int r;
-
-	if (cnt_store_audit(s, &a, e) == -1)
-		return -1;
-	r = cnt_recover_all(s, i, e);
-	a.kind = CNT_OUTCOME;
-	a.intent = a.seq;
-	a.args = "";
-	a.result = r == 0 ? "ok" : cnt_code_name(e->code);
-	a.text = r == 0 ? "" : e->text;
-	if (cnt_store_audit(s, &a, &late) == -1 && r == 0) {
-		*e = late;
-		r = -1;
-	}
-	return r;
+	return cnt_recover_all(c->store, c->err);
 }
 
 /* What can be told without the database has no part in this; what a damaged one says of boxes is
@@ -289,8 +266,11 @@ check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 {
 	CNT_STORE struct cnt_store *s = NULL;
 	struct cnt_err e = { 0 };
+	struct cnt_call own = *c;
 	int r = cnt_store_open(&s, false, &e);
 
+	own.store = s;
+	own.err = &e;
 	if (r == 0 && (r = cnt_store_instance(s, i, &e)) == -1)
 		(void)cnt_store_check(s, &e);	/* a damage may have taken it */
 	if (r == -1) {
@@ -300,7 +280,7 @@ check_store(struct cnt_call *c, cJSON *checks, struct cnt_instance *i)
 	r = cnt_store_check(s, &e);
 	add_result(checks, "database", r, &e, "");
 	if (r == 0 && cnt_json_bool(c->in, "repair"))
-		add_result(checks, "repair", repair_recorded(c, s, i, &e), &e, "");
+		add_result(checks, "repair", cnt_frame_record(&own, repair), &e, "");
 	if (r == 0) {
 		check_audit(checks, s);
 		check_boxes(checks, s);
@@ -355,8 +335,9 @@ static const struct cnt_verb verb = {
 	.about = "Checks, by trying them, the features of the kernel that a box needs, the id "
 	    "ranges, control groups, network, image and database. Each row that is not well says "
 	    "what to do about it. With repair, what killed commands left half done is finished "
-	    "first, unless the database is damaged, and the network is made anew.",
-	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_IDEMPOTENT, .storeless = true,
+	    "first, unless the database is damaged, and network, id range and service are made "
+	    "anew.",
+	.scope = "system:read", .boxes = CNT_NO_BOX, .effects = CNT_IDEMPOTENT, .storeless = true,
 	.params = params, .results = results, .run = doctor, .print = print,
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/conf.h"
 #include "lib/image.h"
 #include "lib/main.h"
 #include "lib/report.h"
@@ -56,7 +57,7 @@ static int
 build(struct cnt_call *c)
 {
 	const char *given = cnt_json_str(c->in, "name"), *suite = cnt_json_str(c->in, "suite");
-	char *name CNT_FREE = given != NULL ? cnt_strdup(given) : cnt_image_default();
+	char *name CNT_FREE = given != NULL ? cnt_strdup(given) : cnt_conf_release();
 	struct cnt_image i = { 0 };
 
 	if (suite == NULL)
@@ -178,7 +179,7 @@ static const struct cnt_verb list_verb = {
 	.name = "image list", .tool = "list_images", .title = "List images", .group = "Images",
 	.summary = "list the images",
 	.about = "Lists the images that boxes can be made from.",
-	.scope = "containers:read", .boxes = CNT_NO_BOX, .effects = CNT_READS | CNT_IDEMPOTENT,
+	.scope = "system:admin", .boxes = CNT_ADMIN, .effects = CNT_READS | CNT_IDEMPOTENT,
 	.results = list_results, .run = list, .print = print_list,
 };
 

@@ -51,19 +51,19 @@ info_instance(struct cnt_call *c)
 	struct cnt_image *images CNT_FREE = NULL;
 	struct cnt_box *boxes CNT_FREE = NULL;
 	struct cnt_instance i = { 0 };
-	struct cnt_place place = { 0 };
+	struct cnt_slot slot = { 0 };
 	char text[INET_ADDRSTRLEN] = "";
 	size_t n = 0, m = 0;
 
 	if (cnt_store_instance(c->store, &i, c->err) == -1 ||
-	    cnt_box_place(&i, 0, &place, c->err) == -1 ||
+	    cnt_box_slot(&i, 0, &slot, c->err) == -1 ||
 	    cnt_store_boxes(c->store, &boxes, &n, c->err) == -1 ||
 	    cnt_store_images(c->store, &images, &m, c->err) == -1)
 		return -1;
 	inet_ntop(AF_INET, &(struct in_addr){ htonl(i.subnet) }, text, sizeof(text));
 	subnet = cnt_format("%s/%u", text, i.prefix);
 	cnt_json_set_str(c->out, "state_directory", state);
-	cnt_json_set_str(c->out, "bridge", place.bridge);
+	cnt_json_set_str(c->out, "bridge", slot.bridge);
 	cnt_json_set_str(c->out, "subnet", subnet);
 	cnt_json_set_int(c->out, "boxes", (int64_t)n);
 	cnt_json_set_int(c->out, "images", (int64_t)m);

@@ -2,11 +2,14 @@
  *
  * cnt list: the boxes, with what they are limited to and whether they run.
  */
+#include <math.h>
 #include <time.h>
 
 #include "lib/life.h"
 #include "lib/main.h"
 #include "lib/report.h"
+
+#define WIDTH	51	/* of name, address and image: what the others leave of 80 columns */
 
 static const char *const states[] = { "running", "stopped", NULL };
 
@@ -62,21 +65,38 @@ age(const char *created)
 	return s < 172800 ? cnt_format("%.0fh", s / 3600) : cnt_format("%.0fd", s / 86400);
 }
 
-static void
-print(const cJSON *out, FILE *f)
+static int
+longest(const cJSON *boxes, const char *member, int least)
 {
 	const cJSON *b = NULL;
 
-	fprintf(f, "%-18s %-8s %-15s %-13s %4s %7s %5s\n", "NAME", "STATE", "ADDRESS", "IMAGE",
-	    "CPU",
-	    "MEMORY", "AGE");
-	cJSON_ArrayForEach(b, cnt_json_get(out, "boxes")) {
+	cJSON_ArrayForEach(b, boxes) {
+		int n = (int)strlen(cnt_json_str(b, member));
+
+		least = n > least ? n : least;
+	}
+	return least;
+}
+
+/* An image's name gets what is left of a line. */
+static void
+print(const cJSON *out, FILE *f)
+{
+	const cJSON *boxes = cnt_json_get(out, "boxes"), *b = NULL;
+	int name = longest(boxes, "name", 4), address = longest(boxes, "address", 7);
+	int image = longest(boxes, "image", 5), left = WIDTH - name - address;
+
+	image = image < left ? image : left;
+	fprintf(f, "%-*s %-7s %-*s %-*.*s %5s %6s %5s\n", name, "NAME", "STATE", address,
+	    "ADDRESS", image, image, "IMAGE", "CPU", "MEMORY", "AGE");
+	cJSON_ArrayForEach(b, boxes) {
 		char *old CNT_FREE = age(cnt_json_str(b, "created"));
 		char *memory CNT_FREE = cnt_print_size(cnt_json_int(b, "memory", 0));
+		double cpu = round(cnt_json_num(b, "cpu", 0) * 100) / 100;
 
-		fprintf(f, "%-18s %-8s %-15s %-13s %4g %7s %5s\n", cnt_json_str(b, "name"),
-		    cnt_json_str(b, "state"), cnt_json_str(b, "address"), cnt_json_str(b, "image"),
-		    cnt_json_num(b, "cpu", 0), memory, old);
+		fprintf(f, "%-*s %-7s %-*s %-*.*s %5.4g %6s %5s\n", name, cnt_json_str(b, "name"),
+		    cnt_json_str(b, "state"), address, cnt_json_str(b, "address"), image, image,
+		    cnt_json_str(b, "image"), cpu, memory, old);
 	}
 }
 

@@ -40,7 +40,7 @@ leave(void *arg, struct cnt_err *e)
 	if (cnt_net_remove(&l->instance, e) == -1 ||
 	    cnt_cgroup_remove(l->instance.tag, NULL, e) == -1)
 		return -1;
-	return cnt_instance_release(&l->instance, l->changed, e);
+	return cnt_instance_lines(&l->instance, false, l->changed, e);
 }
 
 /* The service goes first: it is stopped by a verb that writes to the store too. */
@@ -77,16 +77,16 @@ setup(struct cnt_call *c)
 	cJSON *changed = cJSON_AddArrayToObject(c->out, "changed");
 	char *state CNT_FREE = cnt_path(CNT_STATE);
 	struct cnt_instance i = { 0 };
-	struct cnt_place place = { 0 };
+	struct cnt_slot slot = { 0 };
 	bool forwarded = does_host_forward();
 
 	cnt_json_set_str(c->out, "state_directory", state);
 	if (cnt_json_bool(c->in, "undo"))
 		return undo(c, changed);
 	if (cnt_instance_prepare(c->store, &i, changed, c->err) == -1 ||
-	    cnt_box_place(&i, 0, &place, c->err) == -1)
+	    cnt_box_slot(&i, 0, &slot, c->err) == -1)
 		return -1;
-	cnt_json_set_str(c->out, "subnet_bridge", place.bridge);
+	cnt_json_set_str(c->out, "subnet_bridge", slot.bridge);
 	if (cnt_net_ensure(c->store, &i, c->err) == -1)
 		return -1;
 	if (!forwarded)

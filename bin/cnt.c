@@ -9,6 +9,7 @@
 
 #include "lib/learn.h"
 #include "lib/paths.h"
+#include "lib/standard.h"
 #include "mcp/described.h"
 
 #define VERBS_MAX	128
@@ -87,7 +88,7 @@ unknown(const char *word, bool json)
 			meant = names[i];
 	}
 	if (meant == NULL)
-		meant = cnt_argv_nearest(word, names, k.n);
+		meant = cnt_nearest(word, names, k.n);
 	cnt_fail(&e, CNT_INVALID, "%.64s: no such verb", word);
 	cnt_hint(&e, meant != NULL ? "did you mean `cnt %s`?" : "`cnt` alone lists the verbs",
 	    meant);
@@ -96,28 +97,30 @@ unknown(const char *word, bool json)
 	return cnt_code_exit(e.code);
 }
 
-/* Returns when there is no such verb. */
-static void
-execute(const char *verb, int argc, char **argv)
+/* -1: there is no such verb. */
+static int
+execute(const char *verb, int argc, char **argv, bool json)
 {
 	char *beside CNT_FREE = cnt_path_beside("cnt-");
 	char *own CNT_FREE = cnt_format("%s%s", beside, verb);
 	char *dropped CNT_FREE = cnt_path("%s/%s", CNT_VERBS, verb);
 	char *runner CNT_FREE = cnt_path_beside("../lib/cnt/cnt-dropin");
 	char **words CNT_FREE = cnt_alloc(((size_t)argc + 2) * sizeof(*words));
+	struct cnt_err e = { 0 };
 
 	argv[1] = own;
 	execv(own, argv + 1);
 	if (errno == ENOENT) {
 		if (faccessat(AT_FDCWD, dropped, F_OK, AT_SYMLINK_NOFOLLOW) == -1)
-			return;
+			return -1;
 		words[0] = runner;
 		words[1] = (char *)(uintptr_t)verb;
 		memcpy(words + 2, argv + 2, (size_t)(argc - 2) * sizeof(*words));
 		execv(runner, words);
 	}
-	fprintf(stderr, "cnt: %s: %s\n", verb, strerror(errno));
-	exit(cnt_code_exit(CNT_SYSTEM));
+	cnt_fail_sys(&e, "%s", verb);
+	cnt_err_print(&e, "cnt", json);
+	return cnt_code_exit(e.code);
 }
 
 /* asked: for the list, or there was no verb. */
@@ -129,16 +132,16 @@ list_verbs(bool asked)
 	learn(&k);
 	print_list(&k);
 	cJSON_Delete(k.programs);
-	if (ferror(stdout) != 0 || fflush(stdout) == EOF)
-		return cnt_code_exit(CNT_SYSTEM);
 	return asked ? 0 : cnt_code_exit(CNT_INVALID);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	static char help[] = "--help";
 	const char *verb = argc > 1 ? argv[1] : "help";
+	bool json = cnt_argv_json(argc - 1, argv + 1);
+	int status = -1;
 
 	if (strcmp(verb, "help") == 0 && argc == 3) {
 		verb = argv[2];
@@ -150,6 +153,13 @@ main(int argc, char **argv)
 	if (strcmp(verb, "--version") == 0)
 		verb = "version";
 	if (cnt_learn_name(verb))
-		execute(verb, argc, argv);
-	return unknown(verb, cnt_argv_json(argc - 2, argv + 2));
+		status = execute(verb, argc, argv, json);
+	return status != -1 ? status : unknown(verb, json);
+}
+
+int
+main(int argc, char **argv)
+{
+	cnt_standard_begin();
+	return cnt_standard_end(run(argc, argv), "cnt");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command line, read by the verb's table into the object that tools/call would carry, and the
- * help that is written from the same table. Grammar: options anywhere before `--`, each long, as
- * `--name value` or `--name=value`; a boolean needs no value; operands in the table's order.
+ * The command line, read by the verb's table into the object that tools/call would carry. Grammar:
+ * options anywhere before `--`, each long, as `--name value` or `--name=value`; a boolean needs no
+ * value; operands in the table's order.
  */
 #include "lib/verb.h"
 
@@ -25,51 +25,10 @@ cnt_argv_option(const struct cnt_field *f)
 	return dashes(cnt_format("--%s", f->name));
 }
 
-static bool
-is_option(const struct cnt_field *f)
+bool
+cnt_argv_is_option(const struct cnt_field *f)
 {
 	return (f->flags & (CNT_OPERAND | CNT_REST)) == 0;
-}
-
-static int
-distance(const char *a, const char *b)
-{
-	int row[33] = { 0 }, n = (int)strlen(b);
-
-	if (n > 32 || strlen(a) > 32)
-		return 99;
-	for (int j = 0; j <= n; j++)
-		row[j] = j;
-	for (int i = 1; a[i - 1] != '\0'; i++) {
-		int corner = row[0];
-
-		row[0] = i;
-		for (int j = 1; j <= n; j++) {
-			int best = corner + (a[i - 1] != b[j - 1]);
-
-			corner = row[j];
-			best = corner + 1 < best ? corner + 1 : best;
-			row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
-		}
-	}
-	return row[n];
-}
-
-const char *
-cnt_argv_nearest(const char *typed, const char *const *words, size_t n)
-{
-	const char *best = NULL;
-	int least = 3;
-
-	for (size_t i = 0; i < n; i++) {
-		int d = distance(typed, words[i]);
-
-		if (d < least && d < (int)strlen(words[i])) {
-			least = d;
-			best = words[i];
-		}
-	}
-	return best;
 }
 
 static int
@@ -85,9 +44,9 @@ unknown_option(const struct cnt_verb *v, const char *typed, struct cnt_err *e)
 	for (; n < nitems(common); n++)
 		words[n] = common[n];
 	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL && n < 64; f++)
-		if (is_option(f))
+		if (cnt_argv_is_option(f))
 			words[n++] = own[m++] = cnt_argv_option(f);
-	best = cnt_argv_nearest(typed, words, n);
+	best = cnt_nearest(typed, words, n);
 	known = best != NULL && strcmp(best, typed) == 0;
 	cnt_fail(e, CNT_INVALID, known ? "%s: option %.64s does not take that value" :
 	    "%s: unknown option %.64s", v->name, typed);
@@ -140,8 +99,8 @@ add_pair(cJSON *map, const struct cnt_field *f, const char *value, struct cnt_er
 	return 0;
 }
 
-static bool
-takes_several(const struct cnt_field *f)
+bool
+cnt_argv_repeats(const struct cnt_field *f)
 {
 	return f->type == CNT_STRINGS || f->type == CNT_OBJECTS || f->type == CNT_MAP ||
 	    (f->flags & CNT_EACH) != 0;
@@ -167,7 +126,7 @@ put(cJSON *args, const struct cnt_field *f, const char *value, struct cnt_err *e
 			at = cJSON_AddObjectToObject(args, f->name);
 		return add_pair(at, f, value, e);
 	}
-	if (!takes_several(f)) {
+	if (!cnt_argv_repeats(f)) {
 		if (at != NULL)
 			return cnt_fail(e, CNT_INVALID, "%s: given twice", f->name);
 		cnt_json_set_str(args, f->name, value);
@@ -210,7 +169,7 @@ option(const struct cnt_verb *v, char **argv, cJSON *args, struct cnt_argv *opt,
 	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++) {
 		char *own CNT_FREE = cnt_argv_option(f);
 
-		if (!is_option(f) || strcmp(own, name) != 0)
+		if (!cnt_argv_is_option(f) || strcmp(own, name) != 0)
 			continue;
 		if (eq != NULL)
 			return put(args, f, eq + 1, e) == -1 ? -1 : 1;
@@ -294,120 +253,4 @@ cnt_argv_json(int argc, char **argv)
 	while (i < argc && strcmp(argv[i], "--json") != 0 && strcmp(argv[i], "--") != 0)
 		i++;
 	return i < argc && argv[i][2] != '\0';
-}
-
-static const char *
-value_name(const struct cnt_field *f)
-{
-	static const char *const names[] = {
-		[CNT_STRING] = "TEXT", [CNT_INTEGER] = "N", [CNT_NUMBER] = "N", [CNT_SIZE] = "SIZE",
-		[CNT_DURATION] = "DURATION", [CNT_BOX] = "BOX", [CNT_STRINGS] = "TEXT",
-		[CNT_MAP] = "KEY=VALUE", [CNT_OBJECT] = "JSON", [CNT_OBJECTS] = "JSON",
-	};
-
-	if (f->value != NULL)
-		return f->value;
-	return f->type == CNT_BOOLEAN ? "" : names[f->type];
-}
-
-char *
-cnt_argv_choices(const struct cnt_field *f)
-{
-	struct cnt_buf b = { 0 };
-
-	for (const char *const *c = f->choices; *c != NULL; c++)
-		cnt_buf_addf(&b, "%s%s", c == f->choices ? "" : "|", *c);
-	return b.p;
-}
-
-static char *
-value_shown(const struct cnt_field *f)
-{
-	return f->choices != NULL && f->value == NULL ? cnt_argv_choices(f) :
-	    cnt_strdup(value_name(f));
-}
-
-static void
-print_usage(const struct cnt_verb *v, const char *prog, FILE *f)
-{
-	bool any = false;
-
-	fprintf(f, "usage: %s", prog);
-	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
-		char *own CNT_FREE = cnt_argv_option(p), *value CNT_FREE = value_shown(p);
-
-		if (is_option(p) && (p->flags & CNT_REQUIRED) != 0)
-			fprintf(f, " %s %s", own, value);
-		else
-			any = any || is_option(p);
-	}
-	if (any)
-		fputs(" [OPTION]...", f);
-	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
-		const char *dots = (p->flags & (CNT_EACH | CNT_REST)) != 0 ? "..." : "";
-		bool must = (p->flags & CNT_REQUIRED) != 0;
-
-		if (is_option(p))
-			continue;
-		fprintf(f, must ? " %s%s%s" : " [%s%s%s]", (p->flags & CNT_REST) != 0 ? "-- " : "",
-		    value_name(p), dots);
-	}
-	fputc('\n', f);
-}
-
-/* A switch that is on by default is there to be turned off. */
-static bool
-is_on(const struct cnt_field *p)
-{
-	return p->def != NULL && strcmp(p->def, "true") == 0;
-}
-
-char *
-cnt_argv_about(const struct cnt_field *f)
-{
-	struct cnt_buf b = { 0 };
-
-	cnt_buf_adds(&b, f->help != NULL ? f->help : "");
-	if (is_option(f) && takes_several(f))
-		cnt_buf_addf(&b, "%srepeatable", b.n > 0 ? "; " : "");
-	if ((f->flags & (CNT_FROM_FILE | CNT_OR_INPUT)) != 0)
-		cnt_buf_addf(&b, "%s- is standard input", b.n > 0 ? "; " : "");
-	if (f->def != NULL && f->type != CNT_BOOLEAN)
-		cnt_buf_addf(&b, "%s(default %s)", b.n > 0 ? " " : "", f->def);
-	return b.p;
-}
-
-/* What does not fit beside it stands below. */
-static void
-print_option(const char *left, const struct cnt_field *p, FILE *f)
-{
-	char *about CNT_FREE = cnt_argv_about(p);
-
-	if (*about == '\0')
-		fprintf(f, "  %s\n", left);
-	else
-		fprintf(f, strlen(left) > 22 ? "  %s\n  %22s %s\n" : "  %-22s%s %s\n", left, "",
-		    about);
-}
-
-void
-cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f)
-{
-	print_usage(v, prog, f);
-	fprintf(f, "\n%s\n\n", v->about != NULL ? v->about : v->summary);
-	for (const struct cnt_field *p = v->params; p != NULL && p->name != NULL; p++) {
-		char *own CNT_FREE = cnt_argv_option(p), *value CNT_FREE = value_shown(p);
-		char *left CNT_FREE = !is_option(p) ? cnt_strdup(value_name(p)) :
-		    p->type != CNT_BOOLEAN ? cnt_format("%s %s", own, value) :
-		    cnt_format("%s%s", own, is_on(p) ? "=false" : "");
-
-		print_option(left, p, f);
-	}
-	fprintf(f, "  %-22s %s\n", "--json", "print the result, or the error, as one line of JSON");
-	if (v->tool != NULL)
-		fprintf(f, "  %-22s %s\n", "--mcp",
-		    "serve this verb as an MCP tool on standard input");
-	fprintf(f, "  %-22s %s\n", "--describe[=FORM]",
-	    "print the verb's own table: json, words, mdoc");
-	fprintf(f, "  --help, --version\n");
 }

@@ -52,10 +52,7 @@ void
 cnt_audit_hash(struct cnt_audit *r)
 {
 	struct cnt_buf b CNT_BUF = { 0 };
-	struct cnt_sha256 c;
 
 	cnt_audit_canonical(r, &b);
-	cnt_sha256_start(&c);
-	cnt_sha256_add(&c, b.p, b.n);
-	cnt_sha256_end(&c, r->hash);
+	cnt_sha256(b.p, b.n, r->hash);
 }

@@ -18,6 +18,7 @@
 #include "lib/file.h"
 #include "lib/paths.h"
 
+#define POWER_OFF	(SIGRTMIN + 3)	/* systemd: halt.target */
 #define VETH_S		10		/* for the kernel to take a dead network namespace apart */
 
 /* Until then at most, or until the verb is cancelled. */
@@ -52,38 +53,38 @@ can_hear(pid_t init, int sig)
 	return (heard >> (sig - 1) & 1) != 0;
 }
 
-/* To power off: -1 when cancelled before it could hear that. */
+/* 1: it runs, and its init, when r holds one, can hear that or the time is over; 0, -1. */
 static int
-tell(const struct cnt_running *r, int64_t until, struct cnt_err *e)
+await_hearing(const char *tag, const char *name, int64_t until, struct cnt_running *r,
+    struct cnt_err *e)
 {
-	int sig = SIGRTMIN + 3;		/* systemd: halt.target */
+	int found = cnt_running_await(tag, name, false, until, r, e);
 
-	while (!can_hear(r->init, sig) && !cnt_running_has_ended(r->init_fd) &&
+	if (found == -1 && e->code == CNT_BUSY) {
+		cnt_running_let_go(r);		/* not the box's program yet */
+		return 1;
+	}
+	while (found == 1 && !can_hear(r->init, POWER_OFF) && !cnt_running_has_ended(r->init_fd) &&
 	    cnt_ticks_us() < until) {
 		if (cnt_cancel_check(e) == -1)
 			return -1;
-		cnt_box_pause(STEP_US);
+		cnt_box_pause(CNT_BOX_STEP_US);
 	}
-	syscall(SYS_pidfd_send_signal, r->init_fd, sig, NULL, 0);
-	return 0;
+	return found;
 }
 
 /* 0: it has ended by itself or did not run, 1: it runs still. An init on its way into a reboot
  * hears nothing more, but the next one does. */
 static int
-ask(const struct cnt_instance *i, const char *name, double timeout, bool *asked,
-    struct cnt_err *e)
+ask(const char *tag, const char *name, int64_t until, bool *asked, struct cnt_err *e)
 {
-	int64_t until = cnt_box_deadline(timeout);
-
 	for (;;) {
 		CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
-		int found = cnt_running_await(i, name, false, until, &r, e);
+		int found = await_hearing(tag, name, until, &r, e);
 
-		if (found != 1)
-			return found == -1 && e->code == CNT_BUSY ? 1 : found;
-		if (tell(&r, until, e) == -1)
-			return -1;
+		if (found != 1 || r.init_fd == -1)
+			return found;
+		syscall(SYS_pidfd_send_signal, r.init_fd, POWER_OFF, NULL, 0);
 		*asked = true;
 		if (!wait_end(r.init_fd, until))
 			return 1;
@@ -91,12 +92,20 @@ ask(const struct cnt_instance *i, const char *name, double timeout, bool *asked,
 }
 
 bool
-cnt_box_ask(const struct cnt_instance *i, const char *name)
+cnt_box_ask(const char *tag, const char *name)
 {
 	struct cnt_err ignored;
 	bool asked = false;
 
-	return ask(i, name, 0, &asked, &ignored) == 1;
+	return ask(tag, name, cnt_ticks_us(), &asked, &ignored) == 1;
+}
+
+int
+cnt_box_hears(const char *tag, const char *name, int64_t until, struct cnt_err *e)
+{
+	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
+
+	return await_hearing(tag, name, until, &r, e) == -1 ? -1 : 0;
 }
 
 /* The veth's host end as the last start's configuration names it; "": never started. */
@@ -118,15 +127,15 @@ veth_of(const char *name, char veth[IF_NAMESIZE])
  * the veth. Names in the cgroup tree with a `.` are never a box's: NAME.start holds a start that
  * has not come to its end. It goes first: it could still put a monitor into an empty cgroup. */
 static int
-sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
+sweep(const char *tag, const char *name, struct cnt_err *e)
 {
 	char *start CNT_FREE = cnt_format("%s.start", name);
 	int64_t until = cnt_box_deadline(VETH_S);
 	char veth[IF_NAMESIZE];
 
-	if (cnt_cgroup_remove(i->tag, start, e) == -1 ||
+	if (cnt_cgroup_remove(tag, start, e) == -1 ||
 	    CNT_STEP("no start of the box is under way", e) == -1 ||
-	    cnt_cgroup_remove(i->tag, name, e) == -1 ||
+	    cnt_cgroup_remove(tag, name, e) == -1 ||
 	    CNT_STEP("the box's control groups are gone", e) == -1)
 		return -1;
 	cnt_apparmor_unload(name);
@@ -134,19 +143,20 @@ sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
 	while (veth[0] != '\0' && if_nametoindex(veth) != 0) {
 		if (cnt_ticks_us() >= until)
 			return cnt_fail(e, CNT_TIMEOUT, "%s: %s does not go away", name, veth);
-		cnt_box_pause(STEP_US / 4);
+		cnt_box_pause(CNT_BOX_STEP_US / 4);
 	}
 	return 0;
 }
 
 int
-cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double timeout,
-    struct cnt_box_end *end, struct cnt_err *e)
+cnt_box_stop(const char *tag, const char *name, int64_t until, struct cnt_box_end *end,
+    struct cnt_err *e)
 {
 	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
 	struct cnt_box_end own = { 0 };
-	int runs = force ? cnt_running_find(i, name, &r, e) :
-	    ask(i, name, timeout, &own.begun, e);
+	bool force = until == 0;
+	int runs = force ? cnt_running_find(tag, name, &r, e) :
+	    ask(tag, name, until, &own.begun, e);
 
 	if (end != NULL)
 		*end = own;
@@ -155,30 +165,29 @@ cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double 
 		return -1;
 	if (end != NULL)
 		*end = (struct cnt_box_end){ .begun = true, .killed = runs != 0 };
-	return sweep(i, name, e);
+	return sweep(tag, name, e);
 }
 
 /* A monitor that has lost its starter gives up, but only when its box has begun to run: NAME.start,
  * which is removed last of all, tells such a box from one that stays. */
 int
-cnt_box_settle(const struct cnt_instance *i, const char *name, struct cnt_err *e)
+cnt_box_settle(const char *tag, const char *name, struct cnt_err *e)
 {
-	const char *v2 = cnt_cgroup_v2();
-	char *start CNT_FREE = cnt_format("%s/%s/%s.start", v2 != NULL ? v2 : "", i->tag, name);
+	char *start CNT_FREE = cnt_cgroup_path("%s/%s.start", tag, name);
 
-	return access(start, F_OK) == -1 ? 0 : sweep(i, name, e);
+	return access(start, F_OK) == -1 ? 0 : sweep(tag, name, e);
 }
 
 int
-cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e)
+cnt_box_sweep(const char *tag, const char *name, struct cnt_err *e)
 {
 	char list[1024];
 	int error = 0;
 
-	if (cnt_box_settle(i, name, e) == -1)
+	if (cnt_box_settle(tag, name, e) == -1)
 		return -1;
-	if (*cnt_running_monitors(i, name, &error, list, sizeof(list)) != '\0')
+	if (*cnt_running_monitors(tag, name, &error, list, sizeof(list)) != '\0')
 		return 0;
 	errno = error;
-	return error == 0 ? sweep(i, name, e) : cnt_fail_sys(e, "%s: whether it runs", name);
+	return error == 0 ? sweep(tag, name, e) : cnt_fail_sys(e, "%s: whether it runs", name);
 }

@@ -8,7 +8,7 @@
 
 #include "lib/box.h"
 
-#define STEP_US	2000		/* between two looks at what has no descriptor to wait on */
+#define CNT_BOX_STEP_US	2000	/* between two looks at what has no descriptor to wait on */
 
 /* Ticks so many seconds from now; a pause of less than a second. */
 int64_t	cnt_box_deadline(double seconds);
@@ -25,20 +25,20 @@ struct cnt_running {
 void	cnt_running_let_go(struct cnt_running *r);
 
 /* 1: running and r filled in, to be let go; 0: not; -1: it cannot be told. */
-int	cnt_running_find(const struct cnt_instance *i, const char *name, struct cnt_running *r,
+int	cnt_running_find(const char *tag, const char *name, struct cnt_running *r,
 	    struct cnt_err *e);
 
 /* The same of a box that has executed its program; one that starts or reboots is about to, and is
  * waited for: until then at most (CNT_BUSY), or until the verb is cancelled. to_enter: its exec is
  * at its end too. */
-int	cnt_running_await(const struct cnt_instance *i, const char *name, bool to_enter,
-	    int64_t until, struct cnt_running *r, struct cnt_err *e);
+int	cnt_running_await(const char *tag, const char *name, bool to_enter, int64_t until,
+	    struct cnt_running *r, struct cnt_err *e);
 
 bool	cnt_running_has_ended(int pidfd);
 
 /* What is in the cgroup that holds the monitor, of one that reboots too: pids, "" when none is. */
-const char *cnt_running_monitors(const struct cnt_instance *i, const char *name, int *error,
-	    char *to, size_t size);
+const char *cnt_running_monitors(const char *tag, const char *name, int *error, char *to,
+	    size_t size);
 
 /* Reads a small file of the kernel's; "" when it is not there. *error: errno of another reason. */
 const char *cnt_running_small(int *error, char *to, size_t size, const char *fmt, ...)

@@ -16,6 +16,7 @@
 
 #include "lib/cancel.h"
 #include "lib/cgroup.h"
+#include "lib/proc.h"
 
 #define STARTING_S	5		/* for a box that starts, to let anyone in */
 
@@ -68,17 +69,18 @@ cnt_running_small(int *error, char *to, size_t size, const char *fmt, ...)
 }
 
 const char *
-cnt_running_monitors(const struct cnt_instance *i, const char *name, int *error, char *to,
-    size_t size)
+cnt_running_monitors(const char *tag, const char *name, int *error, char *to, size_t size)
 {
 	/* While the box reboots or ends liblxc moves it to the second; it may move meanwhile. */
 	static const char *const places[] = { "mon", "pivot/lxc.pivot", "mon" };
-	const char *v2 = cnt_cgroup_v2();
 
-	for (size_t k = 0; k < nitems(places); k++)
-		if (*cnt_running_small(error, to, size, "%s/%s/%s.%s/cgroup.procs",
-		    v2 != NULL ? v2 : "", i->tag, name, places[k]) != '\0')
+	for (size_t k = 0; k < nitems(places); k++) {
+		char *procs CNT_FREE = cnt_cgroup_path("%s/%s.%s/cgroup.procs", tag, name,
+		    places[k]);
+
+		if (*cnt_running_small(error, to, size, "%s", procs) != '\0')
 			break;
+	}
 	return to;
 }
 
@@ -98,14 +100,15 @@ has_pid(const char *list, pid_t pid)
 static bool
 is_init(pid_t pid, pid_t parent, int *error)
 {
-	char text[1024], path[64];
+	char path[64];
 	struct stat own, its;
-	const char *p;
-	int ppid = 0;
+	struct cnt_proc p;
 
-	cnt_running_small(error, text, sizeof(text), "/proc/%d/stat", (int)pid);
-	p = strrchr(text, ')');		/* its name may hold anything */
-	if (p == NULL || sscanf(p, ") %*c %d", &ppid) != 1 || ppid != parent)
+	if (cnt_proc_read(pid, &p) == -1) {
+		keep_error(error);
+		return false;
+	}
+	if (p.parent != parent)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int)pid);
 	if (stat(path, &its) == -1)
@@ -145,18 +148,17 @@ find_init(pid_t monitor, struct cnt_running *r)
 }
 
 int
-cnt_running_find(const struct cnt_instance *i, const char *name, struct cnt_running *r,
-    struct cnt_err *e)
+cnt_running_find(const char *tag, const char *name, struct cnt_running *r, struct cnt_err *e)
 {
 	char list[1024], again[1024], *end = NULL;
-	const char *p = cnt_running_monitors(i, name, &r->error, list, sizeof(list));
+	const char *p = cnt_running_monitors(tag, name, &r->error, list, sizeof(list));
 
 	for (long n; (n = strtol(p, &end, 10)) > 0 && end != p; p = end) {
 		CNT_CLOSE int fd = open_process(n, &r->error);
 
 		if (fd == -1 || !find_init((pid_t)n, r))
 			continue;
-		cnt_running_monitors(i, name, &r->error, again, sizeof(again));
+		cnt_running_monitors(tag, name, &r->error, again, sizeof(again));
 		if (has_pid(again, (pid_t)n) && !cnt_running_has_ended(fd)) {
 			r->monitor = (pid_t)n;
 			r->monitor_fd = take_fd(&fd);
@@ -168,26 +170,12 @@ cnt_running_find(const struct cnt_instance *i, const char *name, struct cnt_runn
 	return r->error == 0 ? 0 : cnt_fail_sys(e, "%s: whether it runs", name);
 }
 
-/* Of what was found, what is asked for. */
-static int
-hand_over(struct cnt_running *r, int found, pid_t *init, pid_t *monitor, int *pidfd)
-{
-	if (found == 1 && init != NULL)
-		*init = r->init;
-	if (found == 1 && monitor != NULL)
-		*monitor = r->monitor;
-	if (found == 1 && pidfd != NULL)
-		*pidfd = take_fd(&r->init_fd);
-	return found;
-}
-
 int
-cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
-    int *pidfd, struct cnt_err *e)
+cnt_box_runs(const char *tag, const char *name, struct cnt_err *e)
 {
 	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
 
-	return hand_over(&r, cnt_running_find(i, name, &r, e), init, monitor, pidfd);
+	return cnt_running_find(tag, name, &r, e);
 }
 
 /* liblxc's child is pid 1 of the box's namespaces long before it has the box's mounts, ids and
@@ -217,18 +205,18 @@ has_executed(const struct cnt_running *r, bool to_its_end)
 }
 
 int
-cnt_running_await(const struct cnt_instance *i, const char *name, bool to_enter, int64_t until,
+cnt_running_await(const char *tag, const char *name, bool to_enter, int64_t until,
     struct cnt_running *r, struct cnt_err *e)
 {
 	for (;;) {
 		char list[1024];
-		int found = cnt_running_find(i, name, r, e);
+		int found = cnt_running_find(tag, name, r, e);
 
 		if (found == -1 || (found == 1 && has_executed(r, to_enter)))
 			return found;
 		/* While the box reboots there is only the monitor. */
 		if (found == 0 &&
-		    *cnt_running_monitors(i, name, &r->error, list, sizeof(list)) == '\0')
+		    *cnt_running_monitors(tag, name, &r->error, list, sizeof(list)) == '\0')
 			return 0;
 		if (cnt_cancel_check(e) == -1)
 			return -1;
@@ -237,18 +225,34 @@ cnt_running_await(const struct cnt_instance *i, const char *name, bool to_enter,
 			return cnt_hint(e, "try again in a moment");
 		}
 		cnt_running_let_go(r);
-		cnt_box_pause(STEP_US / 10);
+		cnt_box_pause(CNT_BOX_STEP_US / 10);
 	}
 }
 
 int
-cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
-    int *pidfd, struct cnt_err *e)
+cnt_box_await(const char *tag, const char *name, pid_t *init, struct cnt_err *e)
 {
 	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
-	int found = cnt_running_await(i, name, pidfd != NULL, cnt_box_deadline(STARTING_S), &r, e);
+	int found = cnt_running_await(tag, name, false, cnt_box_deadline(STARTING_S), &r, e);
 
-	return hand_over(&r, found, init, monitor, pidfd);
+	if (found == 1 && init != NULL)
+		*init = r.init;
+	return found;
+}
+
+int
+cnt_box_open(const char *tag, const char *name, pid_t *init, pid_t *monitor, int *pidfd,
+    struct cnt_err *e)
+{
+	CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
+	int found = cnt_running_await(tag, name, true, cnt_box_deadline(STARTING_S), &r, e);
+
+	if (found == 1) {
+		*init = r.init;
+		*monitor = r.monitor;
+		*pidfd = take_fd(&r.init_fd);
+	}
+	return found;
 }
 
 /* One attempt; a box may answer with silence for ever. */
@@ -276,14 +280,14 @@ cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *
 {
 	int64_t end = cnt_box_deadline(timeout);
 	bool wants_ssh = strcmp(until, "ssh") == 0;
-	struct cnt_place p;
+	struct cnt_slot p;
 
-	if (cnt_box_place(i, b->slot, &p, e) == -1)
+	if (cnt_box_slot(i, b->slot, &p, e) == -1)
 		return -1;
 	for (;;) {
 		CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
 
-		int found = cnt_running_find(i, b->name, &r, e);
+		int found = cnt_running_find(i->tag, b->name, &r, e);
 
 		if (found == -1 || cnt_cancel_check(e) == -1)
 			return -1;
@@ -294,6 +298,6 @@ cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *
 		if (cnt_ticks_us() >= end)
 			return cnt_fail(e, CNT_TIMEOUT, "%s: %s after %g s", b->name,
 			    wants_ssh ? "no ssh server answers" : "no command can run", timeout);
-		cnt_box_pause(wants_ssh ? STEP_US : STEP_US / 10);
+		cnt_box_pause(wants_ssh ? CNT_BOX_STEP_US : CNT_BOX_STEP_US / 10);
 	}
 }

@@ -18,6 +18,7 @@
 #include "lib/file.h"
 #include "lib/image.h"
 #include "lib/paths.h"
+#include "lib/ssh-key.h"
 #include "lib/upper.h"
 
 void
@@ -33,7 +34,7 @@ cnt_box_deadline(double seconds)
 }
 
 int
-cnt_box_place(const struct cnt_instance *i, int slot, struct cnt_place *p, struct cnt_err *e)
+cnt_box_slot(const struct cnt_instance *i, int slot, struct cnt_slot *p, struct cnt_err *e)
 {
 	uint32_t size = i->prefix < 32 ? UINT32_C(1) << (32 - i->prefix) : 0;
 	uint32_t address = i->subnet + 2 + (uint32_t)slot;
@@ -82,7 +83,7 @@ cnt_box_lock(const char *name, int wait_ms, int *fd, struct cnt_err *e)
 		}
 		if (cnt_cancel_check(e) == -1)
 			return -1;
-		cnt_box_pause(STEP_US);
+		cnt_box_pause(CNT_BOX_STEP_US);
 	}
 }
 
@@ -100,7 +101,7 @@ make_dirs(const char *dir, int *upper, struct cnt_err *e)
 	for (size_t n = 0; n < nitems(parts); n++)
 		if (cnt_file_mkdirs_in(fd, parts[n].name, parts[n].mode, 0, 0, e) == -1)
 			return -1;
-	*upper = cnt_file_open_in(fd, "disk/upper", O_RDONLY | O_DIRECTORY, 0);
+	*upper = cnt_file_open_in(fd, "disk/upper", O_RDONLY | O_DIRECTORY);
 	return *upper == -1 ? cnt_fail_sys(e, "%s/disk/upper", dir) : 0;
 }
 
@@ -112,13 +113,13 @@ cnt_box_make(const struct cnt_instance *i, const struct cnt_box *b, const char *
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", b->name);
 	CNT_CLOSE int root = open(image, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CNT_CLOSE int upper = -1;
-	struct cnt_place p;
+	struct cnt_slot p;
 	struct cnt_err ignored;
 
 	for (size_t k = 0; k < n; k++)
-		if (cnt_upper_check_key(keys[k], e) == -1)
+		if (cnt_ssh_key_check(keys[k], e) == -1)
 			return -1;
-	if (cnt_box_place(i, b->slot, &p, e) == -1)
+	if (cnt_box_slot(i, b->slot, &p, e) == -1)
 		return -1;
 	if (root == -1)
 		return cnt_fail_sys(e, "%s", image);
@@ -166,7 +167,7 @@ cnt_box_remove(struct cnt_store *s, const struct cnt_instance *i, const char *na
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", name);
 
-	if (cnt_box_stop(i, name, true, 0, NULL, e) == -1 ||
+	if (cnt_box_stop(i->tag, name, 0, NULL, e) == -1 ||
 	    CNT_STEP("the box that goes has ended", e) == -1)
 		return -1;
 	cnt_apparmor_forget(name);

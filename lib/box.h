@@ -15,7 +15,7 @@
 #define CNT_BOX_UID	1000		/* the box's user in the box */
 
 /* What follows from the slot. */
-struct cnt_place {
+struct cnt_slot {
 	uint32_t	id;		/* first host id of the range */
 	char		address[16];	/* dotted quad */
 	char		gateway[16];	/* the bridge's */
@@ -24,7 +24,7 @@ struct cnt_place {
 	char		mac[18];
 };
 
-int	cnt_box_place(const struct cnt_instance *i, int slot, struct cnt_place *p,
+int	cnt_box_slot(const struct cnt_instance *i, int slot, struct cnt_slot *p,
 	    struct cnt_err *e);
 
 /* An exclusive lock on the box's name, held until the descriptor is closed; wait_ms 0: try once.
@@ -59,7 +59,11 @@ int	cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b,
 	    struct cnt_net_change *net, struct cnt_err *e);
 
 /* Asks init to power off and does not wait, or see whether it was heard. Does the box run? */
-bool	cnt_box_ask(const struct cnt_instance *i, const char *name);
+bool	cnt_box_ask(const char *tag, const char *name);
+
+/* Waits until its init could hear that, a moment of its start long, or till then (ticks): some
+ * never can. -1 when cancelled. */
+int	cnt_box_hears(const char *tag, const char *name, int64_t until, struct cnt_err *e);
 
 /* What came of a stop, also of one that has failed. */
 struct cnt_box_end {
@@ -67,31 +71,30 @@ struct cnt_box_end {
 	bool	killed;		/* init was not asked, or did not end in time */
 };
 
-/* Asks init to power off (SIGRTMIN+3), waits timeout seconds, then kills; force: kills at once. The
+/* Asks init to power off (SIGRTMIN+3), waits until then (ticks), and kills; 0: kills at once. The
  * init that a reboot brings is asked again. Returns when monitor, cgroups and veth are gone. Not
  * running: 0. Cancelled as it waits: -1, and nothing is killed. end may be NULL. */
-int	cnt_box_stop(const struct cnt_instance *i, const char *name, bool force, double timeout,
-	    struct cnt_box_end *end, struct cnt_err *e);
+int	cnt_box_stop(const char *tag, const char *name, int64_t until, struct cnt_box_end *end,
+	    struct cnt_err *e);
 
-/* The box's init as the host sees it. The monitor is found by its cgroup TAG/NAME.mon, init as the
- * monitor's child that is pid 1 of a namespace: the kernel's word, never a file's. It may not be
- * the box's program yet: enough to tell that there is a box to stop, not to go in.
- * Returns 1 and fills in what is asked for (NULL: not asked), 0 when not running, -1 on error.
- * pidfd is close-on-exec and the caller's. */
-int	cnt_box_init(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
-	    int *pidfd, struct cnt_err *e);
+/* Does it run? 1, 0, or -1. The monitor is found by its cgroup TAG/NAME.mon, init as the monitor's
+ * child that is pid 1 of a namespace: the kernel's word, never a file's. It may not be the box's
+ * program yet: enough to tell that there is a box to stop. */
+int	cnt_box_runs(const char *tag, const char *name, struct cnt_err *e);
 
-/* The same for one who goes in: an init that has executed the box's program. One that is about to,
- * in a start or a reboot, is liblxc's child with the host's root still its own: it is waited for,
- * then CNT_BUSY. So it is for one who has to know that the box does not run; without pidfd nobody
- * can go in. */
-int	cnt_box_open(const struct cnt_instance *i, const char *name, pid_t *init, pid_t *monitor,
-	    int *pidfd, struct cnt_err *e);
+/* The same once no start and no reboot is under way: waits for that, then CNT_BUSY. *init: its init
+ * as the host sees it; may be NULL. */
+int	cnt_box_await(const char *tag, const char *name, pid_t *init, struct cnt_err *e);
+
+/* The same for one who goes in: init's exec of the box's program is at its end, before which it is
+ * liblxc's child with the host's root still its own. pidfd is close-on-exec and the caller's. */
+int	cnt_box_open(const char *tag, const char *name, pid_t *init, pid_t *monitor, int *pidfd,
+	    struct cnt_err *e);
 
 /* For whoever holds the lock. Undoes a start that was cut short, however far it came; then also
  * what is left of a box that does not run. */
-int	cnt_box_settle(const struct cnt_instance *i, const char *name, struct cnt_err *e);
-int	cnt_box_sweep(const struct cnt_instance *i, const char *name, struct cnt_err *e);
+int	cnt_box_settle(const char *tag, const char *name, struct cnt_err *e);
+int	cnt_box_sweep(const char *tag, const char *name, struct cnt_err *e);
 
 /* Waits until the box answers: "exec": a command can run; "ssh": its port 22 answers. */
 int	cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *until,

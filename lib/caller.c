@@ -10,7 +10,7 @@ cnt_caller_find(struct cnt_caller *c, struct cnt_err *e)
 {
 	memset(c, 0, sizeof(*c));
 	if (getuid() != 0 || geteuid() != 0) {
-		(void)cnt_fail(e, CNT_DENIED, "uid %u: only root may use cnt on this host",
+		cnt_fail(e, CNT_DENIED, "uid %u: only root may use cnt on this host",
 		    (unsigned)getuid());
 		return cnt_hint(e, "run it with sudo, or as root over ssh");
 	}
@@ -21,9 +21,16 @@ cnt_caller_find(struct cnt_caller *c, struct cnt_err *e)
 }
 
 int
-cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, struct cnt_err *e)
+cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, const cJSON *in,
+    struct cnt_err *e)
 {
-	if (c->admin || (v->scope == NULL && v->boxes == CNT_NO_BOX))
+	if (c->admin)
+		return 0;
+	for (const struct cnt_field *f = v->params; f != NULL && f->name != NULL; f++)
+		if ((f->flags & CNT_ADMINS) != 0 && cnt_json_bool(in, f->name))
+			return cnt_fail(e, CNT_DENIED, "%s: only root may use %s", v->name,
+			    f->name);
+	if (v->scope == NULL && v->boxes == CNT_NO_BOX)
 		return 0;
 	if (v->scope == NULL || v->boxes == CNT_ADMIN)
 		return cnt_fail(e, CNT_DENIED, "%s: only root may use it", v->name);

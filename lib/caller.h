@@ -19,8 +19,9 @@ struct cnt_caller {
 /* Real and effective uid 0: admin, via root; anyone else has no way in yet: CNT_DENIED. */
 int	cnt_caller_find(struct cnt_caller *c, struct cnt_err *e);
 
-/* Default deny: may this caller use this verb at all? Its scope, and admin where it says so. Whose
- * box it is, is another question. */
-int	cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, struct cnt_err *e);
+/* Default deny: may this caller use this verb at all, and with these arguments (NULL: none)? Its
+ * scope, and admin where it or a switch says so. Whose box it is, is another question. */
+int	cnt_caller_may(const struct cnt_caller *c, const struct cnt_verb *v, const cJSON *in,
+	    struct cnt_err *e);
 
 #endif

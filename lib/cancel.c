@@ -8,10 +8,11 @@
 
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <poll.h>
+
+#include "lib/proc.h"
 
 static int pending = -1;		/* a signalfd */
 
@@ -68,10 +69,8 @@ cnt_cancel_waitpid(pid_t pid, int *status, struct cnt_err *e)
 		continue;
 	if (p[0].revents == 0)
 		return cnt_cancel_check(e);
-	while (waitpid(pid, status, 0) == -1)
-		if (errno != EINTR)
-			return cnt_fail_sys(e, "wait");
-	return 0;
+	*status = cnt_proc_reap(pid);
+	return *status == -1 ? cnt_fail_sys(e, "wait") : 0;
 }
 
 void

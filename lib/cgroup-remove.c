@@ -31,8 +31,7 @@ put_at(int dir, const char *file, const char *text)
 static int
 remove_children(int fd, char busy[NAME_MAX + 1])
 {
-	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CNT_DIR DIR *d = again != -1 ? fdopendir(again) : NULL;
+	CNT_DIR DIR *d = cnt_file_entries(fd);
 	struct dirent *entry;
 	int gone = 0;
 
@@ -80,11 +79,8 @@ remove_below(int *fd)
 	}
 }
 
-/* A process that is in one hierarchy and not in v2's was killed while it joined, or is being
- * started: nothing but the group's name tells that it belongs here, so that is checked once its pid
- * is held by a descriptor. */
-static void
-kill_members(const char *dir, const char *path)
+void
+cnt_cgroup_signal(const char *dir, const char *path, int sig)
 {
 	char *procs CNT_FREE = cnt_format("%s/%s/cgroup.procs", dir, path);
 	char *line CNT_FREE = cnt_format(":/%s\n", path);
@@ -99,7 +95,7 @@ kill_members(const char *dir, const char *path)
 
 		if (fd != -1 && cnt_file_read(name, 65536, &b, &ignored) == 0 && b.p != NULL &&
 		    strstr(b.p, line) != NULL)
-			pidfd_send_signal(fd, SIGKILL, NULL, 0);
+			pidfd_send_signal(fd, sig, NULL, 0);
 	}
 }
 
@@ -118,7 +114,8 @@ remove_tree(const char *dir, const char *path, struct cnt_err *e)
 	while (rmdir(top) == -1 && errno != ENOENT) {
 		if (cnt_ticks_us() > deadline)
 			return cnt_fail(e, CNT_BUSY, "%s: processes in it do not end", top);
-		kill_members(dir, path);
+		/* Killed while it joined, or being started: in this hierarchy and not in v2's. */
+		cnt_cgroup_signal(dir, path, SIGKILL);
 		poll(NULL, 0, 1);
 	}
 	return 0;

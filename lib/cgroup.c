@@ -91,6 +91,27 @@ cnt_cgroup_v1(const char *controller)
 	return NULL;
 }
 
+const char *
+cnt_cgroup_of(const char *controller)
+{
+	const char *dir = cnt_cgroup_is_v2() ? ROOT : cnt_cgroup_v1(controller);
+
+	return dir != NULL ? dir : ROOT;
+}
+
+char *
+cnt_cgroup_path(const char *fmt, ...)
+{
+	const char *v2 = cnt_cgroup_v2();
+	char *below CNT_FREE = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	below = cnt_vformat(fmt, ap);
+	va_end(ap);
+	return cnt_format("%s/%s", v2 != NULL ? v2 : "", below);
+}
+
 static void CNT_PRINTF(4, 5)
 add_key(struct cnt_cgroup_key *keys, size_t *n, const char *file, const char *fmt, ...)
 {
@@ -138,7 +159,7 @@ static int
 check_swap(const struct cnt_limits *l, bool v2, struct cnt_err *e)
 {
 	char *memsw CNT_FREE = cnt_format("%s/memory.memsw.limit_in_bytes",
-	    cnt_cgroup_v1("memory") != NULL ? cnt_cgroup_v1("memory") : ROOT);
+	    cnt_cgroup_of("memory"));
 
 	if (l->swap < 0)
 		return 0;
@@ -180,35 +201,11 @@ cnt_cgroup_check(const struct cnt_limits *l, struct cnt_err *e)
 	return check_swap(l, v2, e);
 }
 
-int
-cnt_cgroup_pids(const char *path, pid_t **pids, size_t *n, struct cnt_err *e)
-{
-	const char *v2 = cnt_cgroup_v2();
-	char *file CNT_FREE = cnt_format("%s/%s/cgroup.procs", v2 != NULL ? v2 : ROOT, path);
-	CNT_FILE FILE *f = fopen(file, "re");
-	pid_t *list = NULL;
-	size_t cap = 0;
-	long pid;
-
-	*pids = NULL;
-	*n = 0;
-	if (f == NULL)
-		return errno == ENOENT ? 0 : cnt_fail_sys(e, "%s", file);
-	while (fscanf(f, "%ld", &pid) == 1) {
-		if (*n == cap)
-			list = cnt_realloc(list, (cap += 64) * sizeof(*list));
-		list[(*n)++] = (pid_t)pid;
-	}
-	*pids = list;
-	return 0;
-}
-
 int64_t
 cnt_cgroup_use(const char *tag, const char *box, const char *what)
 {
 	bool v2 = cnt_cgroup_is_v2(), memory = strcmp(what, "memory") == 0;
-	const char *dir = v2 ? ROOT : cnt_cgroup_v1(what);
-	char *file CNT_FREE = cnt_format("%s/%s/%s/%s", dir != NULL ? dir : ROOT, tag, box,
+	char *file CNT_FREE = cnt_format("%s/%s/%s/%s", cnt_cgroup_of(what), tag, box,
 	    !memory ? "pids.current" : v2 ? "memory.current" : "memory.usage_in_bytes");
 	CNT_FILE FILE *f = fopen(file, "re");
 	long long value;

@@ -39,35 +39,20 @@ const struct cnt_hierarchy *cnt_cgroup_hierarchies(size_t *n);
 const char *cnt_cgroup_v2(void);		/* its directory, or NULL */
 /* That of a v1 controller, mounted as "memory", or with others as "cpu,cpuacct"; or NULL. */
 const char *cnt_cgroup_v1(const char *controller);
+/* Where a controller's files are on this host. */
+const char *cnt_cgroup_of(const char *controller);
 
-/* A session: a leaf of the box's cgroup in the v2 hierarchy, which the box's root cannot leave,
- * named for the process that owns it so that a left-over one is known by its dead owner. In v1
- * hierarchies a session is in TAG/NAME itself, where the limits are. */
-struct cnt_leaf {
-	char	box[64];	/* "TAG/NAME" */
-	char	path[128];	/* "TAG/NAME/s-PID-STARTTIME-N" */
-	int	v2_fd;		/* for CLONE_INTO_CGROUP; -1 when there is no leaf */
-	pid_t	guard;		/* a child: sweeps when this process is killed */
-};
-
-/* For the calling process, until it ends or keeps it. The box's cgroup is missing: CNT_NO. */
-int	cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cnt_err *e);
-/* The calling, single-threaded process joins TAG/NAME in every v1 hierarchy by `tasks`. */
-int	cnt_leaf_join(const struct cnt_leaf *leaf, struct cnt_err *e);
-/* HUP, TERM, and after grace_ms KILL until it is empty; then removes it. Several calls are one. */
-int	cnt_leaf_end(struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e);
-/* What is left in it may stay: removed now when empty, else by a later sweep. */
-void	cnt_leaf_keep(struct cnt_leaf *leaf);
-/* Kills and removes leaves of this box whose owner is gone, of kept ones those that are empty. */
-void	cnt_leaf_sweep(const char *tag, const char *box);
+/* A path in the hierarchy of v2, malloc'd; of no file where there is none. */
+char	*cnt_cgroup_path(const char *fmt, ...) CNT_PRINTF(1, 2);
 
 /* Kills all that is left in TAG/NAME, TAG/NAME.mon and TAG/NAME.pivot and removes these trees,
  * whatever the box did in its part of them. Absent: 0. Processes that do not end: CNT_BUSY. box
  * NULL: removes TAG when it is empty. */
 int	cnt_cgroup_remove(const char *tag, const char *box, struct cnt_err *e);
 
-/* Pids in one cgroup ("TAG/NAME.mon"; not below it): malloc'd. Missing cgroup: 0 pids. */
-int	cnt_cgroup_pids(const char *path, pid_t **pids, size_t *n, struct cnt_err *e);
+/* To each process in dir's group path, not below it. It is held by a descriptor before it is looked
+ * whether it belongs there: a stranger that was given its number meanwhile is not hit. */
+void	cnt_cgroup_signal(const char *dir, const char *path, int sig);
 
 /* Reads one number of TAG/NAME: "memory" bytes used now, "pids". -1 when not to be had. */
 int64_t	cnt_cgroup_use(const char *tag, const char *box, const char *what);

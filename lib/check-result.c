@@ -7,15 +7,6 @@
 #include <math.h>
 
 static bool
-is_in(const struct cnt_field *fields, const char *name)
-{
-	for (; fields != NULL && fields->name != NULL; fields++)
-		if (strcmp(fields->name, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
 is_array_of(cJSON_bool (*is_one)(const cJSON *v), const cJSON *v)
 {
 	const cJSON *one = NULL;
@@ -65,7 +56,7 @@ check_members(const char *what, const struct cnt_field *fields, const cJSON *out
 	const cJSON *m = NULL, *one = NULL;
 
 	cJSON_ArrayForEach(m, out)
-		if (!is_in(fields, m->string))
+		if (cnt_field_named(fields, m->string) == NULL)
 			return cnt_fail(e, CNT_BUG, "%s: result \"%s\" is not in its table", what,
 			    m->string);
 	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++) {

@@ -20,14 +20,22 @@ means(const struct cnt_field *f, const char *name)
 	return false;
 }
 
+const struct cnt_field *
+cnt_field_named(const struct cnt_field *fields, const char *name)
+{
+	for (const struct cnt_field *f = fields; f != NULL && f->name != NULL; f++)
+		if (strcmp(f->name, name) == 0)
+			return f;
+	return NULL;
+}
+
 static const struct cnt_field *
 find(const struct cnt_field *fields, const char *name)
 {
-	const struct cnt_field *f = fields;
+	const struct cnt_field *f = cnt_field_named(fields, name);
 
-	for (; f != NULL && f->name != NULL; f++)
-		if (strcmp(f->name, name) == 0)
-			return f;
+	if (f != NULL)
+		return f;
 	for (f = fields; f != NULL && f->name != NULL; f++)
 		if (means(f, name))
 			return f;
@@ -41,7 +49,7 @@ shown(const struct cnt_field *f, const cJSON *v)
 	if ((f->flags & CNT_SECRET) != 0)
 		return cnt_strdup("something else");
 	if (cJSON_IsString(v))
-		return cnt_format("\"%.80s\"", v->valuestring);
+		return cnt_format("\"%.*s\"", cnt_utf8_cut(v->valuestring, 80), v->valuestring);
 	if (cJSON_IsObject(v) || cJSON_IsArray(v))
 		return cnt_strdup(cJSON_IsArray(v) ? "an array" : "an object");
 	return cnt_json_print(v);
@@ -192,16 +200,25 @@ check_strings(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 static cJSON *
 check_map(const struct cnt_field *f, const cJSON *v, struct cnt_err *e)
 {
+	cJSON *all CNT_JSON = cJSON_CreateObject();
 	const cJSON *m = NULL;
 
 	if (!cJSON_IsObject(v))
 		return unfit(f, v, "an object of strings", e), NULL;
-	cJSON_ArrayForEach(m, v)
-		if (!cJSON_IsString(m)) {
-			cnt_fail(e, CNT_INVALID, "%s.%.64s: expected a string", f->name, m->string);
+	cJSON_ArrayForEach(m, v) {
+		bool plain = cJSON_IsNumber(m) || cJSON_IsBool(m);
+		char *text CNT_FREE = plain ? cnt_json_print(m) : NULL;
+
+		if (!plain && !cJSON_IsString(m)) {
+			char *got CNT_FREE = shown(f, m);
+
+			cnt_fail(e, CNT_INVALID, "%s.%.*s: expected a string, got %s", f->name,
+			    cnt_utf8_cut(m->string, 64), m->string, got);
 			return NULL;
 		}
-	return cJSON_Duplicate(v, true);
+		cJSON_AddStringToObject(all, m->string, plain ? text : m->valuestring);
+	}
+	return take(&all);
 }
 
 static cJSON *check_object(const char *what, const struct cnt_field *fields, const cJSON *args,
@@ -334,7 +351,8 @@ check_names(const char *what, const struct cnt_field *fields, const cJSON *args,
 		const struct cnt_field *f = find(fields, m->string);
 
 		if (f == NULL && strcmp(m->string, "wait_for_previous") != 0) {
-			cnt_fail(e, CNT_INVALID, "%s: unknown argument \"%.64s\"", what, m->string);
+			cnt_fail(e, CNT_INVALID, "%s: unknown argument \"%.*s\"", what,
+			    cnt_utf8_cut(m->string, 64), m->string);
 			list_names(fields, e);
 			return -1;
 		}

@@ -195,6 +195,33 @@ cnt_conf_parse(struct cnt_conf *c, FILE *f, const char *path, struct cnt_err *e)
 	return cnt_fail_sys(e, "%s", path);
 }
 
+/* The value of KEY= in os-release(5), without quotes; malloc'd, "" when it is not there. */
+static char *
+release(const char *key)
+{
+	FILE *f CNT_FILE = fopen("/etc/os-release", "re");
+	char *line = NULL, *value = NULL;
+	size_t n = strlen(key);
+
+	while (f != NULL && value == NULL && (line = fparseln(f, NULL, NULL, NULL, 0)) != NULL) {
+		if (strncmp(line, key, n) == 0 && line[n] == '=') {
+			n += line[n + 1] == '"' || line[n + 1] == '\'' ? 2 : 1;
+			value = cnt_format("%.*s", (int)strcspn(line + n, "\"'"), line + n);
+		}
+		free(line);
+	}
+	return value == NULL ? cnt_strdup("") : value;
+}
+
+char *
+cnt_conf_release(void)
+{
+	char *id CNT_FREE = release("ID"), *version CNT_FREE = release("VERSION_ID");
+
+	return cnt_format("%s%s%s", *id == '\0' ? "linux" : id, *version == '\0' ? "" : "-",
+	    version);
+}
+
 int
 cnt_conf_read(struct cnt_conf *c, struct cnt_err *e)
 {
@@ -211,5 +238,9 @@ cnt_conf_read(struct cnt_conf *c, struct cnt_err *e)
 		return cnt_hint(e, "see who could change it, then: chown root %s; chmod go-w %s",
 		    path, path);
 	}
-	return cnt_conf_parse(c, f, path, e);
+	if (cnt_conf_parse(c, f, path, e) == -1)
+		return -1;
+	if (c->image == NULL)
+		c->image = cnt_conf_release();
+	return 0;
 }

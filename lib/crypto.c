@@ -53,6 +53,25 @@ cnt_sha256_end(struct cnt_sha256 *c, uint8_t digest[32])
 	SHA256_Final(digest, (SHA256_CTX *)c->state.bytes);
 }
 
+void
+cnt_sha256(const void *bytes, size_t n, uint8_t digest[32])
+{
+	struct cnt_sha256 c;
+
+	cnt_sha256_start(&c);
+	cnt_sha256_add(&c, bytes, n);
+	cnt_sha256_end(&c, digest);
+}
+
+void
+cnt_sha256_hex(const void *bytes, size_t n, char hex[65])
+{
+	uint8_t digest[32];
+
+	cnt_sha256(bytes, n, digest);
+	cnt_hex(digest, sizeof(digest), hex);
+}
+
 /* One of the two hashes of RFC 2104: the padded key, then the bytes. */
 static void
 keyed(const uint8_t *key, uint8_t pad, const void *bytes, size_t n, uint8_t digest[32])

@@ -14,6 +14,8 @@ struct cnt_sha256 {
 void	cnt_sha256_start(struct cnt_sha256 *c);
 void	cnt_sha256_add(struct cnt_sha256 *c, const void *bytes, size_t n);
 void	cnt_sha256_end(struct cnt_sha256 *c, uint8_t digest[32]);
+void	cnt_sha256(const void *bytes, size_t n, uint8_t digest[32]);
+void	cnt_sha256_hex(const void *bytes, size_t n, char hex[65]);
 
 /* key: 32 bytes. */
 void	cnt_hmac_sha256(const uint8_t *key, const void *bytes, size_t n, uint8_t mac[32]);

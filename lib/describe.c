@@ -70,9 +70,11 @@ field_schema(const struct cnt_field *f, bool result)
 		cnt_json_set(s, "items", object_schema(f->of, result));
 	else if (item_name(f) != NULL)
 		cnt_json_set_str(cJSON_AddObjectToObject(s, "items"), "type", item_name(f));
-	if (f->type == CNT_MAP)
+	if (f->type == CNT_MAP) {
+		cJSON_AddObjectToObject(s, "properties");	/* some providers demand it */
 		cJSON_AddStringToObject(cJSON_AddObjectToObject(s, "additionalProperties"), "type",
 		    "string");
+	}
 	if (f->choices != NULL && !result) {
 		cJSON *all = cJSON_AddArrayToObject(s, "enum");
 
@@ -145,6 +147,14 @@ outline(const struct cnt_field *fields)
 	return s;
 }
 
+/* Claude Code shows 50,000 characters of an answer, unless the tool says that it may be longer.
+ * Each turn of the model pays for saying it: what is read on as it grows comes in parts anyway. */
+static bool
+is_read_whole(const struct cnt_verb *v)
+{
+	return v->bulk && (v->effects & CNT_READS) != 0 && (v->effects & CNT_IDEMPOTENT) != 0;
+}
+
 cJSON *
 cnt_describe_tool(const struct cnt_verb *v)
 {
@@ -162,6 +172,9 @@ cnt_describe_tool(const struct cnt_verb *v)
 	cnt_json_set_bool(a, "destructiveHint", (v->effects & CNT_DESTROYS) != 0);
 	cnt_json_set_bool(a, "idempotentHint", (v->effects & CNT_IDEMPOTENT) != 0);
 	cnt_json_set_bool(a, "openWorldHint", (v->effects & CNT_OPEN_WORLD) != 0);
+	if (is_read_whole(v))
+		cnt_json_set_num(cJSON_AddObjectToObject(t, "_meta"),
+		    "anthropic/maxResultSizeChars", 500000);
 	return t;
 }
 
@@ -225,8 +238,8 @@ put_roff(const char *s, FILE *f)
 static void
 mdoc_field(const struct cnt_field *p, FILE *f)
 {
-	char *choices CNT_FREE = p->choices != NULL ? cnt_argv_choices(p) : NULL;
-	char *option CNT_FREE = cnt_argv_option(p), *about CNT_FREE = cnt_argv_about(p);
+	char *choices CNT_FREE = p->choices != NULL ? cnt_help_choices(p) : NULL;
+	char *option CNT_FREE = cnt_argv_option(p), *about CNT_FREE = cnt_help_about(p);
 
 	if ((p->flags & (CNT_OPERAND | CNT_REST)) != 0) {
 		fprintf(f, ".It Ar %s\n", p->value != NULL ? p->value : p->name);

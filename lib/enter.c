@@ -18,6 +18,7 @@
 #include "lib/box.h"
 #include "lib/entrant.h"
 #include "lib/filter.h"
+#include "lib/proc.h"
 
 #define SETUP_US	10000000	/* a box can stall its own files, and stop what enters */
 #define GRACE_MS	2000		/* from TERM to KILL */
@@ -201,12 +202,13 @@ await(struct session *s, struct cnt_err *e)
 	return got == 1 ? 0 : -1;
 }
 
-static void
-reap(pid_t *pid, int *status)
+static int
+reap(struct session *s)
 {
-	while (*pid != -1 && waitpid(*pid, status, 0) == -1 && errno == EINTR)
-		;
-	*pid = -1;
+	int status = cnt_proc_reap(s->pid);
+
+	s->pid = -1;
+	return status;
 }
 
 /* What is meant for the session goes to its first process group, as a terminal would send it;
@@ -321,7 +323,7 @@ run(struct session *s, struct cnt_ended *ended, struct cnt_err *e)
 		[W_OUT] = { .fd = en->out },
 		[W_IN] = { .fd = en->server ? en->in : -1, .events = POLLRDHUP },
 	};
-	int status = 0;
+	int status = -1;
 
 	s->pidfd = pidfd_open(s->pid, 0);
 	if (s->pidfd == -1)
@@ -339,12 +341,13 @@ run(struct session *s, struct cnt_ended *ended, struct cnt_err *e)
 	while (turn(s, w, ended))
 		;
 	if (!s->gone)
-		reap(&s->pid, &status);
+		status = reap(s);
 	if (en->keep && !s->gone && WIFEXITED(status))
 		cnt_leaf_keep(&s->leaf);
 	else if (cnt_leaf_end(&s->leaf, en->keep ? 0 : GRACE_MS, e) == -1)
 		return -1;
-	reap(&s->pid, &status);
+	if (s->gone)
+		status = reap(s);
 	drain(s);
 	ended->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return 0;
@@ -370,10 +373,17 @@ enter(struct session *s, struct cnt_entrant *x, struct cnt_ended *ended, struct 
 		r = run(s, ended, e);
 	if (r == -1)
 		cnt_leaf_end(&s->leaf, 0, &ignored);
-	reap(&s->helper, NULL);
-	reap(&s->pid, NULL);
+	cnt_proc_reap(s->helper);
+	cnt_proc_reap(s->pid);
 	finish(s);
 	return r;
+}
+
+static int
+not_running(const char *box, struct cnt_err *e)
+{
+	cnt_fail(e, CNT_NO, "%s: not running", box);
+	return cnt_hint(e, "cnt start %s", box);
 }
 
 int
@@ -385,23 +395,23 @@ cnt_enter(const struct cnt_entry *en, struct cnt_ended *ended, struct cnt_err *e
 	CNT_CLOSE int pidfd = -1;
 	struct cnt_entrant x = { .en = en, .filter = &filter, .like = &s.like, .in = -1,
 	    .out = -1, .err = -1 };
-	struct cnt_instance instance = { 0 };
+	struct pollfd init = { .events = POLLIN };
 	int running;
 
 	memset(ended, 0, sizeof(*ended));
-	snprintf(instance.tag, sizeof(instance.tag), "%s", en->tag);
 	if (check(en, e) == -1)
 		return -1;
-	running = cnt_box_open(&instance, en->box, &x.init, &x.monitor, &pidfd, e);
+	running = cnt_box_open(en->tag, en->box, &x.init, &x.monitor, &pidfd, e);
 	if (running == -1)
 		return -1;
-	if (running == 0) {
-		cnt_fail(e, CNT_NO, "%s: not running", en->box);
-		return cnt_hint(e, "cnt start %s", en->box);
-	}
+	if (running == 0)
+		return not_running(en->box, e);
 	if (cnt_filter_read(en->box, &filter, e) == -1)
 		return -1;
-	x.pidfd = pidfd;
+	x.pidfd = init.fd = pidfd;
 	ended->init = x.init;
-	return enter(&s, &x, ended, e);
+	if (enter(&s, &x, ended, e) == 0)
+		return 0;
+	/* A box that ends takes from under an entry whatever that needs next. */
+	return e->code == CNT_SYSTEM && poll(&init, 1, 0) == 1 ? not_running(en->box, e) : -1;
 }

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "lib/cgroup.h"
+#include "lib/leaf.h"
 
 struct cnt_entry {
 	const char		*tag, *box;

@@ -20,7 +20,7 @@
 
 #include "lib/apparmor.h"
 #include "lib/file.h"
-#include "lib/process.h"
+#include "lib/proc.h"
 
 #define DYING_MS 100		/* from what is missing in /proc to the end that the pidfd shows */
 
@@ -100,7 +100,7 @@ take_limits(pid_t init, struct cnt_err *e)
 	char *path CNT_FREE = cnt_format("/proc/%d/oom_score_adj", (int)init);
 	CNT_BUF struct cnt_buf b = { 0 };
 
-	if (cnt_process_limits(init) == -1)
+	if (cnt_proc_limits(init) == -1)
 		return cnt_fail_sys(e, "resource limits");
 	if (cnt_file_read(path, 64, &b, e) == -1)
 		return -1;

@@ -48,25 +48,33 @@ cnt_code_exit(enum cnt_code code)
 	return codes[code].exit;
 }
 
-/* Names in messages come from outside: a control character must not reach a terminal. */
+/* Names in messages come from outside: a control character must not reach a terminal, and a long
+ * name must not push out what is wrong with it. Of what is too long the middle goes. */
 static void
 put(char *to, size_t size, const char *from)
 {
-	struct cnt_buf text CNT_BUF = { 0 };
-	size_t n = 0;
+	struct cnt_buf text CNT_BUF = { 0 }, shown CNT_BUF = { 0 };
+	const char *end = NULL;
 
 	cnt_utf8_add(&text, from, strlen(from));
-	for (const char *p = text.p; *p != '\0' && n + 5 < size; p++) {
+	cnt_buf_adds(&shown, "");
+	for (const char *p = text.p; *p != '\0'; p++) {
 		size_t control = cnt_utf8_control(p);
 
 		if (control == 2)	/* whose last byte is its number */
 			p++;
 		if (control > 0)
-			n += (size_t)snprintf(to + n, size - n, "\\x%02x", (unsigned char)*p);
+			cnt_buf_addf(&shown, "\\x%02x", (unsigned char)*p);
 		else
-			to[n++] = *p;
+			cnt_buf_add(&shown, p, 1);
 	}
-	to[cnt_utf8_valid(to, n)] = '\0';
+	if (shown.n < size) {
+		memcpy(to, shown.p, shown.n + 1);
+		return;
+	}
+	for (end = shown.p + shown.n - size / 2 + 4; cnt_utf8_continues(*end); end++)
+		continue;
+	snprintf(to, size, "%.*s...%s", (int)cnt_utf8_valid(shown.p, size / 2), shown.p, end);
 }
 
 static void

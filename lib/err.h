@@ -33,7 +33,8 @@ struct cnt_err {
 };
 
 /* Fills e and returns -1. The text is lower case, `object: what is wrong`, no full stop. Control
- * characters in it are shown as vis(3) shows them: names come from outside. */
+ * characters in it are shown as vis(3) shows them: names come from outside. Of a text that is too
+ * long, a hint too, the middle is left out. */
 int	cnt_fail(struct cnt_err *e, enum cnt_code code, const char *fmt, ...) CNT_PRINTF(3, 4);
 
 /* The same for a failed system call: code from errno (ENOENT is CNT_NOTFOUND only by

@@ -19,11 +19,10 @@
 #define DEPTH_MAX 32
 
 int
-cnt_file_open_in(int root_fd, const char *path, int flags, mode_t mode)
+cnt_file_open_in(int root_fd, const char *path, int flags)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
-		.mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? mode : 0,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd;
@@ -43,7 +42,7 @@ open_parent(int root_fd, const char *path, const char **base)
 	    cnt_format("%.*s", slash == path ? 1 : (int)(slash - path), path);
 
 	*base = slash == NULL ? path : slash + 1;
-	return cnt_file_open_in(root_fd, dir, O_PATH | O_DIRECTORY, 0);
+	return cnt_file_open_in(root_fd, dir, O_PATH | O_DIRECTORY);
 }
 
 int
@@ -112,7 +111,7 @@ cnt_file_write_in(int root_fd, const char *path, const void *bytes, size_t n, mo
 	if (cnt_file_write(fd, bytes, n) == 0 && fchown(fd, uid, gid) == 0 &&
 	    fchmod(fd, mode) == 0 && renameat(dir, temporary, dir, base) == 0)
 		return 0;
-	(void)cnt_fail_sys(e, "%s", path);
+	cnt_fail_sys(e, "%s", path);
 	unlinkat(dir, temporary, 0);
 	return -1;
 }
@@ -152,7 +151,7 @@ cnt_file_read(const char *path, size_t max, struct cnt_buf *b, struct cnt_err *e
 int
 cnt_file_read_in(int root_fd, const char *path, size_t max, struct cnt_buf *b, struct cnt_err *e)
 {
-	CNT_CLOSE int fd = cnt_file_open_in(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	CNT_CLOSE int fd = cnt_file_open_in(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 	return read_whole(fd, path, max, b, e);
 }
@@ -195,6 +194,17 @@ remove_entry(struct removal *r, int dir, const char *name, int depth)
 			return 0;
 	} while (errno == EEXIST && r->moved < UINT_MAX);
 	return -1;
+}
+
+DIR *
+cnt_file_entries(int dir)
+{
+	CNT_CLOSE int own = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = own != -1 ? fdopendir(own) : NULL;
+
+	if (d != NULL)
+		take_fd(&own);
+	return d;
 }
 
 /* Takes fd. */

@@ -10,8 +10,8 @@
 #include "lib/err.h"
 
 /* openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: a link in the tree means what it would
- * mean with root_fd as `/`. -1 and errno. O_CLOEXEC is added. */
-int	cnt_file_open_in(int root_fd, const char *path, int flags, mode_t mode);
+ * mean with root_fd as `/`. It makes nothing. -1 and errno. O_CLOEXEC is added. */
+int	cnt_file_open_in(int root_fd, const char *path, int flags);
 
 /* Makes the directories of path below root_fd, missing ones with mode, uid and gid. */
 int	cnt_file_mkdirs_in(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid,
@@ -33,6 +33,9 @@ int	cnt_file_write(int fd, const void *bytes, size_t n);
 /* Writes text to an existing file of the kernel's (proc, sys, cgroup) in one write(2). -1 and
  * errno. */
 int	cnt_file_put(const char *path, const char *text);
+
+/* Reads the directory's entries from the first on; dir is left as it is. NULL and errno. */
+DIR	*cnt_file_entries(int dir);
 
 /* Removes the tree at an absolute path, staying on its file system and following nothing; that it
  * is gone is on the disk when this returns. Absent: 0. */

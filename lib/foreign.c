@@ -18,7 +18,7 @@ names_bridge(const char *family, const char *table, const char *bridge, bool *do
 	CNT_BUF struct cnt_buf out = { 0 };
 	char *quoted CNT_FREE = cnt_format("\"%s\"", bridge);
 
-	if (cnt_run(argv, NULL, 0, &out, e) == -1)
+	if (cnt_run(argv, &out, e) == -1)
 		return -1;
 	*docker = out.p != NULL && strstr(out.p, "\"DOCKER-USER\"") != NULL;
 	return out.p != NULL && strstr(out.p, quoted) != NULL;
@@ -29,7 +29,7 @@ told(const cJSON *chain, const char *bridge, bool docker, struct cnt_err *e)
 {
 	const char *hook = cnt_json_str(chain, "hook");
 
-	(void)cnt_fail(e, CNT_NO, "table %s %s, chain %s: drops by default what boxes send",
+	cnt_fail(e, CNT_NO, "table %s %s, chain %s: drops by default what boxes send",
 	    cnt_json_str(chain, "family"), cnt_json_str(chain, "table"),
 	    cnt_json_str(chain, "name"));
 	if (strcmp(hook, "input") == 0)
@@ -66,7 +66,7 @@ cnt_foreign_check(const char *tag, const char *bridge, struct cnt_err *e)
 	CNT_JSON cJSON *doc = NULL;
 	const cJSON *item;
 
-	if (cnt_run(argv, NULL, 0, &out, e) == -1)
+	if (cnt_run(argv, &out, e) == -1)
 		return -1;
 	doc = cnt_json_parse(out.p == NULL ? "" : out.p, out.n, e);
 	if (doc == NULL)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The one frame around every verb, whatever face it was called by. The order is fixed: caller,
- * authorize (default deny), store, recovery, audit intent, run, audit outcome, check of the result.
- * Nothing else in cnt calls a verb's function. Secret arguments never reach the audit.
+ * authorize (default deny), store, recovery, audit intent, run, check of the result, audit
+ * outcome. Nothing else in cnt calls a verb's function. Secret arguments never reach the audit.
  */
 #include "lib/frame.h"
 
@@ -33,8 +33,6 @@ args_for_audit(const struct cnt_call *c)
 {
 	cJSON *args CNT_JSON = cJSON_Duplicate(c->in, true);
 	char *text CNT_FREE = NULL;
-	struct cnt_sha256 sha;
-	uint8_t digest[32];
 	char hex[65];
 
 	for (const struct cnt_field *f = c->verb->params; f != NULL && f->name != NULL; f++)
@@ -43,10 +41,7 @@ args_for_audit(const struct cnt_call *c)
 	text = cnt_json_print(args);
 	if (strlen(text) <= ARGS_MAX)
 		return take(&text);
-	cnt_sha256_start(&sha);
-	cnt_sha256_add(&sha, text, strlen(text));
-	cnt_sha256_end(&sha, digest);
-	cnt_hex(digest, sizeof(digest), hex);
+	cnt_sha256_hex(text, strlen(text), hex);
 	return cnt_format("{\"bytes\":%zu,\"sha256\":\"%s\"}", strlen(text), hex);
 }
 
@@ -68,21 +63,26 @@ record(struct cnt_call *c, const char *args, int64_t intent, int r, int64_t *seq
 }
 
 static int
-run_recorded(struct cnt_call *c)
+run(struct cnt_call *c)
 {
-	char *args CNT_FREE = NULL;
+	int r = c->verb->run(c);
+
+	return r == 0 && !c->verb->interactive ? cnt_check_result(c->verb, c->out, c->err) : r;
+}
+
+int
+cnt_frame_record(struct cnt_call *c, int (*work)(struct cnt_call *c))
+{
+	char *args CNT_FREE = args_for_audit(c);
 	struct cnt_err late = { 0 };
 	int64_t intent = 0, outcome = 0;
 	int r = 0;
 
-	if (c->store == NULL || (c->verb->effects & CNT_READS) != 0)
-		return c->verb->run(c);
-	args = args_for_audit(c);
 	if ((!c->verb->interactive && cnt_cancel_catch(c->err) == -1) ||
 	    record(c, args, 0, 0, &intent, c->err) == -1 ||
 	    CNT_STEP("the intent is recorded", c->err) == -1)
 		return -1;
-	r = cnt_cancel_check(c->err) == -1 ? -1 : c->verb->run(c);
+	r = cnt_cancel_check(c->err) == -1 ? -1 : work(c);
 	if ((CNT_STEP("the verb has done its work", &late) == -1 ||
 	    record(c, NULL, intent, r, &outcome, &late) == -1) && r == 0) {
 		*c->err = late;
@@ -110,7 +110,7 @@ cnt_frame_run(struct cnt_call *c)
 	int r = 0;
 
 	if (!c->verb->unprivileged && (cnt_caller_find(&caller, c->err) == -1 ||
-	    cnt_caller_may(&caller, c->verb, c->err) == -1))
+	    cnt_caller_may(&caller, c->verb, c->in, c->err) == -1))
 		return -1;
 	if (!storeless && c->verb->makes_store && cnt_paths_make(c->err) == -1)
 		return -1;
@@ -124,9 +124,8 @@ cnt_frame_run(struct cnt_call *c)
 		return -1;
 	c->store = store;
 	c->caller = &caller;
-	r = run_recorded(c);
-	if (r == 0 && !c->verb->interactive)
-		r = cnt_check_result(c->verb, c->out, c->err);
+	r = store == NULL || (c->verb->effects & CNT_READS) != 0 ? run(c) :
+	    cnt_frame_record(c, run);
 	c->store = NULL;
 	c->caller = NULL;
 	return r;

@@ -13,4 +13,8 @@
  * verb, in, out, err and progress; store and caller are the frame's. 0, or -1 with c->err made. */
 int	cnt_frame_run(struct cnt_call *c);
 
+/* For a verb that has opened the store itself: work between the intent and the outcome of c, which
+ * has store and caller. 0, or -1 with c->err made. */
+int	cnt_frame_record(struct cnt_call *c, int (*work)(struct cnt_call *c));
+
 #endif

@@ -12,10 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
-
-#include <libutil.h>
 
 #include "lib/cancel.h"
 #include "lib/crypto.h"
@@ -330,73 +326,4 @@ char *
 cnt_image_rootfs(const char *id)
 {
 	return cnt_path(CNT_IMAGES "/%s/rootfs", id);
-}
-
-/* A file of the image's for reading as a stream: NULL and errno. */
-static FILE *
-open_stream(int root, const char *path)
-{
-	int fd CNT_CLOSE = cnt_file_open_in(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	struct stat st;
-
-	if (fd == -1 || fstat(fd, &st) == -1)
-		return NULL;
-	if (!S_ISREG(st.st_mode)) {
-		errno = ENOENT;
-		return NULL;
-	}
-	FILE *f = fdopen(fd, "r");
-	if (f != NULL)
-		take_fd(&fd);
-	return f;
-}
-
-int
-cnt_image_has_account(const char *id, const char *name, struct cnt_err *e)
-{
-	char *path CNT_FREE = cnt_image_rootfs(id);
-	int root CNT_CLOSE = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FILE *users CNT_FILE = root == -1 ? NULL : open_stream(root, "etc/passwd");
-	FILE *groups CNT_FILE = users == NULL ? NULL : open_stream(root, "etc/group");
-	struct passwd *p;
-	struct group *g;
-
-	if (users == NULL || (groups == NULL && errno != ENOENT))
-		return cnt_fail_sys(e, "%s/etc", path);
-	while ((p = fgetpwent(users)) != NULL) {
-		if (strcmp(p->pw_name, name) == 0)
-			return 1;
-	}
-	while (groups != NULL && (g = fgetgrent(groups)) != NULL) {
-		if (strcmp(g->gr_name, name) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-/* The value of KEY= in os-release(5), without quotes; malloc'd, "" when it is not there. */
-static char *
-release(const char *key)
-{
-	FILE *f CNT_FILE = fopen("/etc/os-release", "re");
-	char *line = NULL, *value = NULL;
-	size_t n = strlen(key);
-
-	while (f != NULL && value == NULL && (line = fparseln(f, NULL, NULL, NULL, 0)) != NULL) {
-		if (strncmp(line, key, n) == 0 && line[n] == '=') {
-			n += line[n + 1] == '"' || line[n + 1] == '\'' ? 2 : 1;
-			value = cnt_format("%.*s", (int)strcspn(line + n, "\"'"), line + n);
-		}
-		free(line);
-	}
-	return value == NULL ? cnt_strdup("") : value;
-}
-
-char *
-cnt_image_default(void)
-{
-	char *id CNT_FREE = release("ID"), *version CNT_FREE = release("VERSION_ID");
-
-	return cnt_format("%s%s%s", *id == '\0' ? "linux" : id, *version == '\0' ? "" : "-",
-	    version);
 }

@@ -29,10 +29,7 @@ int	cnt_image_recover(struct cnt_store *s, struct cnt_err *e);
 /* images/ID/rootfs; malloc'd. */
 char	*cnt_image_rootfs(const char *id);
 
-/* Is this name an account or a group in the image? 1, 0, or -1. */
+/* lib/image-account.c: is this name an account or a group in the image? 1, 0, or -1. */
 int	 cnt_image_has_account(const char *id, const char *name, struct cnt_err *e);
-
-/* Name of the image used without --image: the host's own release, "debian-12". */
-char	*cnt_image_default(void);
 
 #endif

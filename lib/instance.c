@@ -7,6 +7,7 @@
  */
 #include "lib/instance.h"
 
+#include "lib/box.h"
 #include "lib/conf.h"
 #include "lib/crypto.h"
 #include "lib/file.h"
@@ -15,27 +16,21 @@
 
 #define IDS_DEFAULT	2047U		/* boxes of the instance without CNT_ROOT */
 #define IDS_OTHER	64U
-#define BOX_IDS		65536U
 #define NET_DEFAULT	0x0a570000U	/* 10.87.0.0/16 */
 #define NET_OTHER	0x0a580000U	/* 10.88.0.0 to 10.127.255.255, in /20 */
 #define NET_OTHERS	640U
 #define ROUTES_MAX	(8 << 20)
 
 /* The line of an instance whose database was lost stays, and there is room for one more. */
-_Static_assert(2ULL * IDS_DEFAULT * BOX_IDS <= CNT_SUBID_LAST - CNT_SUBID_FIRST + 1ULL, "ids");
+_Static_assert(2ULL * IDS_DEFAULT * CNT_IDS <= CNT_SUBID_LAST - CNT_SUBID_FIRST + 1ULL, "ids");
 
 static void
 choose_tag(char tag[9])
 {
 	const char *root = cnt_root();
-	struct cnt_sha256 c;
-	uint8_t digest[32];
 	char hex[65];
 
-	cnt_sha256_start(&c);
-	cnt_sha256_add(&c, root, strlen(root));
-	cnt_sha256_end(&c, digest);
-	cnt_hex(digest, sizeof(digest), hex);
+	cnt_sha256_hex(root, strlen(root), hex);
 	snprintf(tag, 9, "cnt%.5s", *root == '\0' ? "" : hex);
 }
 
@@ -74,7 +69,7 @@ cnt_instance_subnet(const char *tag, const char *routes, uint32_t *subnet, unsig
 		if (!is_routed(routes, *subnet, *prefix))
 			return 0;
 	}
-	(void)cnt_fail(e, CNT_UNAVAILABLE,
+	cnt_fail(e, CNT_UNAVAILABLE,
 	    "subnet: every block of 10.88.0.0 to 10.127.255.255 is routed");
 	return cnt_hint(e, "choose one: `subnet ADDRESS/PREFIX` in " CNT_CONF);
 }
@@ -102,7 +97,7 @@ ids_needed(const struct cnt_instance *i)
 	uint32_t boxes = strcmp(i->tag, "cnt") == 0 ? IDS_DEFAULT : IDS_OTHER;
 	uint32_t addresses = (UINT32_MAX >> i->prefix) - 2;
 
-	return (boxes < addresses ? boxes : addresses) * BOX_IDS;
+	return (boxes < addresses ? boxes : addresses) * CNT_IDS;
 }
 
 static void
@@ -156,7 +151,7 @@ leave(void *arg, struct cnt_err *e)
 static int
 cannot_change(bool taken, struct cnt_err *e)
 {
-	(void)cnt_fail(e, CNT_NO, "%s: cannot change while there are boxes",
+	cnt_fail(e, CNT_NO, "%s: cannot change while there are boxes",
 	    taken ? "id range" : "subnet");
 	return cnt_hint(e, taken ? "take the line that overlaps root's out of /etc/subuid and "
 	    "/etc/subgid, or delete the boxes first" :
@@ -205,10 +200,10 @@ cnt_instance_prepare(struct cnt_store *s, struct cnt_instance *i, cJSON *changed
 }
 
 int
-cnt_instance_release(const struct cnt_instance *i, cJSON *changed, struct cnt_err *e)
+cnt_instance_lines(const struct cnt_instance *i, bool present, cJSON *changed, struct cnt_err *e)
 {
 	struct cnt_subid ids CNT_SUBID = { 0 };
 
 	return cnt_subid_begin(&ids, "/etc", e) == -1 ||
-	    set_lines(&ids, i, false, changed, e) == -1 ? -1 : 0;
+	    set_lines(&ids, i, present, changed, e) == -1 ? -1 : 0;
 }

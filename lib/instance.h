@@ -15,8 +15,9 @@
 int	cnt_instance_prepare(struct cnt_store *s, struct cnt_instance *i, cJSON *changed,
 	    struct cnt_err *e);
 
-/* Takes the id range's lines away again, and nothing else; absent: 0. */
-int	cnt_instance_release(const struct cnt_instance *i, cJSON *changed, struct cnt_err *e);
+/* Puts root's lines of the id range there or takes them away, and nothing else; so already: 0. */
+int	cnt_instance_lines(const struct cnt_instance *i, bool present, cJSON *changed,
+	    struct cnt_err *e);
 
 /* A subnet for the instance of this tag that overlaps no route (text as in /proc/net/route). */
 int	cnt_instance_subnet(const char *tag, const char *routes, uint32_t *subnet, unsigned *prefix,

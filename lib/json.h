@@ -48,6 +48,19 @@ size_t	cnt_utf8_valid(const char *s, size_t n);
 /* Bytes of the control character that valid s begins with, U+0080 to U+009F among them; 0: none. */
 size_t	cnt_utf8_control(const char *s);
 
+/* Is it a byte that only goes on a sequence? */
+static inline bool
+cnt_utf8_continues(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* How many of the last bytes begin a sequence that those to come may make whole. */
+size_t	cnt_utf8_unfinished(const char *s, size_t n);
+
+/* At most max bytes of a string, in whole characters: the precision for a %.*s. */
+int	cnt_utf8_cut(const char *s, size_t max);
+
 /* Appends n bytes to b as valid UTF-8, U+FFFD for each maximal invalid part; false when any was. */
 bool	cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n);
 

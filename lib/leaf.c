@@ -4,32 +4,24 @@
  * the v2 hierarchy, so what entered through it cannot get out, whatever it forks or becomes. The v1
  * freezer is the one thing of the box's that can hold a killed process; it is answered in kind.
  */
-#include "lib/cgroup.h"
+#include "lib/leaf.h"
 
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 
+#include "lib/cgroup.h"
 #include "lib/file.h"
-#include "lib/process.h"
+#include "lib/proc.h"
 
 #define KILL_MS		2000	/* from KILL to empty; a loaded machine takes milliseconds */
 #define SWEEP_MS	100
 #define DYING_MS	20	/* what was killed just before, and needs no later sweep then */
 #define KEPT		"trusted.cnt.kept"
-
-static char *
-file_of(const char *path, const char *file)
-{
-	const char *v2 = cnt_cgroup_v2();
-
-	return cnt_format("%s/%s%s%s", v2 != NULL ? v2 : "", path, *file != '\0' ? "/" : "", file);
-}
 
 static void
 forget(struct cnt_leaf *leaf)
@@ -37,8 +29,7 @@ forget(struct cnt_leaf *leaf)
 	cnt_cleanup_close(&leaf->v2_fd);
 	leaf->v2_fd = -1;
 	if (leaf->guard > 0 && kill(leaf->guard, SIGKILL) == 0)
-		while (waitpid(leaf->guard, NULL, 0) == -1 && errno == EINTR)
-			;
+		cnt_proc_reap(leaf->guard);
 	leaf->guard = -1;
 }
 
@@ -77,7 +68,7 @@ int
 cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cnt_err *e)
 {
 	static unsigned count;
-	int64_t start = cnt_process_start(getpid());
+	int64_t start = cnt_proc_start(getpid());
 	char *dir CNT_FREE = NULL;
 
 	leaf->v2_fd = leaf->guard = -1;
@@ -88,7 +79,7 @@ cnt_leaf_make(const char *tag, const char *box, struct cnt_leaf *leaf, struct cn
 	snprintf(leaf->box, sizeof(leaf->box), "%s/%s", tag, box);
 	snprintf(leaf->path, sizeof(leaf->path), "%s/s-%ld-%lld-%u", leaf->box, (long)getpid(),
 	    (long long)start, ++count);
-	dir = file_of(leaf->path, "");
+	dir = cnt_cgroup_path("%s", leaf->path);
 	if (mkdir(dir, 0755) == -1)
 		return errno == ENOENT ? cnt_fail(e, CNT_NO, "%s: not running", box) :
 		    cnt_fail_sys(e, "%s", dir);
@@ -122,28 +113,6 @@ cnt_leaf_join(const struct cnt_leaf *leaf, struct cnt_err *e)
 	return 0;
 }
 
-/* A pid is checked for membership after its process has been fixed by a descriptor, else a stranger
- * that was given the number meanwhile could be hit. */
-static void
-signal_all(const struct cnt_leaf *leaf, int sig)
-{
-	char *line CNT_FREE = cnt_format("0::/%s\n", leaf->path);
-	pid_t *pids CNT_FREE = NULL;
-	struct cnt_err ignored;
-	size_t n = 0;
-
-	cnt_cgroup_pids(leaf->path, &pids, &n, &ignored);
-	for (size_t i = 0; i < n; i++) {
-		CNT_CLOSE int fd = pidfd_open(pids[i], 0);
-		char *name CNT_FREE = cnt_format("/proc/%ld/cgroup", (long)pids[i]);
-		CNT_BUF struct cnt_buf b = { 0 };
-
-		if (fd != -1 && cnt_file_read(name, 65536, &b, &ignored) == 0 && b.p != NULL &&
-		    strstr(b.p, line) != NULL)
-			pidfd_send_signal(fd, sig, NULL, 0);
-	}
-}
-
 static bool
 is_populated(int events)
 {
@@ -159,7 +128,7 @@ is_populated(int events)
 static bool
 is_empty(const struct cnt_leaf *leaf)
 {
-	char *path CNT_FREE = file_of(leaf->path, "cgroup.events");
+	char *path CNT_FREE = cnt_cgroup_path("%s/cgroup.events", leaf->path);
 	CNT_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd == -1 || !is_populated(fd);
@@ -168,7 +137,7 @@ is_empty(const struct cnt_leaf *leaf)
 static bool
 wait_empty(const struct cnt_leaf *leaf, int ms)
 {
-	char *path CNT_FREE = file_of(leaf->path, "cgroup.events");
+	char *path CNT_FREE = cnt_cgroup_path("%s/cgroup.events", leaf->path);
 	CNT_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int64_t deadline = cnt_ticks_us() + (int64_t)ms * 1000, left;
 	struct pollfd p = { .fd = fd, .events = POLLPRI };
@@ -189,27 +158,21 @@ wait_empty(const struct cnt_leaf *leaf, int ms)
 static void
 thaw(const struct cnt_leaf *leaf)
 {
-	size_t n = 0, pids_n = 0;
-	const struct cnt_hierarchy *h = cnt_cgroup_hierarchies(&n);
-	pid_t *pids CNT_FREE = NULL;
-	struct cnt_err ignored;
+	const char *freezer = cnt_cgroup_v1("freezer");
+	char *from CNT_FREE = cnt_cgroup_path("%s/cgroup.procs", leaf->path);
+	char *to CNT_FREE = freezer == NULL ? NULL : cnt_format("%s/%s/cgroup.procs", freezer,
+	    leaf->box);
+	CNT_FILE FILE *f = freezer == NULL ? NULL : fopen(from, "re");
+	char pid[16];
 
-	cnt_cgroup_pids(leaf->path, &pids, &pids_n, &ignored);
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < pids_n && strstr(h[i].dir, "/freezer") != NULL; k++) {
-			char *procs CNT_FREE = cnt_format("%s/%s/cgroup.procs", h[i].dir,
-			    leaf->box);
-			char pid[16];
-
-			snprintf(pid, sizeof(pid), "%ld", (long)pids[k]);
-			cnt_file_put(procs, pid);
-		}
+	while (f != NULL && fscanf(f, "%15s", pid) == 1)
+		cnt_file_put(to, pid);
 }
 
 static bool
 kill_all(const struct cnt_leaf *leaf, int ms)
 {
-	char *path CNT_FREE = file_of(leaf->path, "cgroup.kill");
+	char *path CNT_FREE = cnt_cgroup_path("%s/cgroup.kill", leaf->path);
 
 	cnt_file_put(path, "1");
 	if (wait_empty(leaf, ms / 10))
@@ -222,7 +185,7 @@ kill_all(const struct cnt_leaf *leaf, int ms)
 static int
 remove_leaf(const struct cnt_leaf *leaf, int ms)
 {
-	char *dir CNT_FREE = file_of(leaf->path, "");
+	char *dir CNT_FREE = cnt_cgroup_path("%s", leaf->path);
 	int64_t deadline = cnt_ticks_us() + (int64_t)ms * 1000;
 
 	while (rmdir(dir) == -1 && errno != ENOENT) {
@@ -236,10 +199,12 @@ remove_leaf(const struct cnt_leaf *leaf, int ms)
 static int
 end(const struct cnt_leaf *leaf, int grace_ms, struct cnt_err *e)
 {
+	/* A stopped one would sleep through the first two. */
+	static const int told[] = { SIGHUP, SIGTERM, SIGCONT };
+
 	if (!is_empty(leaf) && grace_ms > 0) {
-		signal_all(leaf, SIGHUP);
-		signal_all(leaf, SIGTERM);
-		signal_all(leaf, SIGCONT);	/* a stopped one would sleep through them */
+		for (size_t k = 0; k < nitems(told); k++)
+			cnt_cgroup_signal(cnt_cgroup_v2(), leaf->path, told[k]);
 		wait_empty(leaf, grace_ms);
 	}
 	if (!is_empty(leaf) && !kill_all(leaf, KILL_MS))
@@ -275,7 +240,7 @@ cnt_leaf_sweep(const char *tag, const char *box)
 	struct dirent *entry;
 
 	snprintf(leaf.box, sizeof(leaf.box), "%s/%s", tag, box);
-	top = file_of(leaf.box, "");
+	top = cnt_cgroup_path("%s", leaf.box);
 	d = opendir(top);
 	while (d != NULL && (entry = readdir(d)) != NULL) {
 		char *dir CNT_FREE = NULL;
@@ -283,10 +248,10 @@ cnt_leaf_sweep(const char *tag, const char *box)
 		long pid;
 
 		if (sscanf(entry->d_name, "s-%ld-%lld-", &pid, &start) != 2 ||
-		    cnt_process_start((pid_t)pid) == start)
+		    cnt_proc_start((pid_t)pid) == start)
 			continue;
 		snprintf(leaf.path, sizeof(leaf.path), "%s/%.60s", leaf.box, entry->d_name);
-		dir = file_of(leaf.path, "");
+		dir = cnt_cgroup_path("%s", leaf.path);
 		if (rmdir(dir) == -1 && getxattr(dir, KEPT, NULL, 0) == -1 &&
 		    kill_all(&leaf, SWEEP_MS))
 			remove_leaf(&leaf, SWEEP_MS);

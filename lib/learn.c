@@ -189,7 +189,7 @@ learn_verb(struct cnt_learned *l, const cJSON *said, const char *name, struct cn
 	static const char *const words[] = { "name", "summary", "group", "also", "scope",
 		"operands", "input", "output", "tool", NULL };
 	static const char *const tool_words[] = { "name", "title", "description", "inputSchema",
-		"outputSchema", "annotations", NULL };
+		"outputSchema", "annotations", "_meta", NULL };
 	const cJSON *tool = cnt_json_get(said, "tool");
 
 	if (cnt_learn_only(said, words, "verb", e) == -1 ||

@@ -23,7 +23,7 @@ cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *name, i
 		return -1;
 	if (wait_ms >= 0 &&
 	    (cnt_box_hold(c->store, name, wait_ms, &l->lock, &l->box, c->err) == -1 ||
-	    cnt_box_settle(&l->instance, name, c->err) == -1))
+	    cnt_box_settle(l->instance.tag, name, c->err) == -1))
 		return -1;
 	if (l->box.state != CNT_READY) {
 		cnt_fail(c->err, CNT_BUSY, "%s: is being made or deleted", name);
@@ -50,19 +50,24 @@ cnt_life_autostart(struct cnt_call *c, struct cnt_life *l, bool autostart)
 int
 cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed)
 {
+	const char *tag = l->instance.tag;
 	struct cnt_box_end end = { 0 };
 	struct cnt_err later = { 0 };
 	bool before = false;
+	int64_t until = 0;
 	int r = 0;
 
 	if (cnt_life_begin(c, l, CNT_LIFE_WAIT_MS) == -1)
 		return -1;
-	before = l->box.autostart;
-	if (cnt_life_autostart(c, l, autostart) == -1)
-		return -1;
 	cnt_progress(c, 0, 0, "stopping");
-	r = cnt_box_stop(&l->instance, l->box.name, cnt_json_bool(c->in, "force"),
-	    cnt_json_num(c->in, "timeout", 0), &end, c->err);
+	if (!cnt_json_bool(c->in, "force"))
+		until = cnt_ticks_us() + (int64_t)(cnt_json_num(c->in, "timeout", 0) * 1e6);
+	before = l->box.autostart;
+	/* Not recorded while nothing is done but waited: KILL would leave it so. */
+	if ((until != 0 && cnt_box_hears(tag, l->box.name, until, c->err) == -1) ||
+	    cnt_life_autostart(c, l, autostart) == -1)
+		return -1;
+	r = cnt_box_stop(tag, l->box.name, until, &end, c->err);
 	*killed = end.killed;
 	if (!end.begun)
 		(void)cnt_store_box_autostart(c->store, l->box.name, before, &later);

@@ -43,8 +43,8 @@ static void
 path_of(const struct cnt_cgroup_key *k, const char *tag, const char *box, const char *below,
     char path[192])
 {
-	snprintf(path, 192, "/sys/fs/cgroup/%s/%s/%s%s/%s",
-	    cnt_cgroup_is_v2() ? "" : k->controller, tag, box, below, k->file);
+	snprintf(path, 192, "%s/%s/%s%s/%s", cnt_cgroup_of(k->controller), tag, box, below,
+	    k->file);
 }
 
 static void
@@ -98,7 +98,7 @@ memory_held(const char *tag, const char *box)
 {
 	static const char *const held[] = { "anon ", "shmem ", "kernel_stack ", "pagetables ",
 	    "slab_unreclaimable " };
-	char *path CNT_FREE = cnt_format("/sys/fs/cgroup/%s/%s/memory.stat", tag, box);
+	char *path CNT_FREE = cnt_cgroup_path("%s/%s/memory.stat", tag, box);
 	FILE *f CNT_FILE = fopen(path, "re");
 	char line[128];
 	int64_t sum = 0;
@@ -155,7 +155,7 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 {
 	struct steps *all CNT_FREE = cnt_alloc(sizeof(*all));
 	const char *tag = i->tag;
-	int running = cnt_box_open(i, box, NULL, NULL, NULL, e);
+	int running = cnt_box_await(tag, box, NULL, e);
 
 	/* A start writes the script. A reboot that begins now may have read the one that was: it is
 	 * waited for. */
@@ -163,7 +163,7 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 		return running;
 	if (write_script(tag, box, l, e) == -1)
 		return -1;
-	if ((running = cnt_box_open(i, box, NULL, NULL, NULL, e)) != 1)
+	if ((running = cnt_box_await(tag, box, NULL, e)) != 1)
 		return running;
 	plan(all, tag, box, l);
 	for (size_t k = 0; k < all->n; k++) {

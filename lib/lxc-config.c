@@ -15,7 +15,7 @@
 #define HOOK(commands)	"</dev/null; " commands " || exit; :"
 
 static void
-add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct cnt_lxc_host *h,
+add_confinement(const struct cnt_box *b, const struct cnt_slot *p, const struct cnt_lxc_host *h,
     struct cnt_buf *c)
 {
 	struct cnt_cgroup_key keys[CNT_CGROUP_KEYS];
@@ -41,7 +41,7 @@ add_confinement(const struct cnt_box *b, const struct cnt_place *p, const struct
  * IPv6 is turned off by a hook, which at every start and reboot runs in the box's namespaces with
  * the host's /proc in sight: liblxc makes its own sysctl settings when the box's is read-only. */
 static void
-add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_buf *c)
+add_network(const struct cnt_slot *p, const struct cnt_lxc_host *h, struct cnt_buf *c)
 {
 	cnt_buf_addf(c,
 	    "lxc.net.0.type = veth\n"
@@ -58,7 +58,7 @@ add_network(const struct cnt_place *p, const struct cnt_lxc_host *h, struct cnt_
 }
 
 void
-cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place *p,
+cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_slot *p,
     const struct cnt_lxc_host *h, struct cnt_buf *c)
 {
 	cnt_buf_addf(c,

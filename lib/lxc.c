@@ -34,7 +34,7 @@
 #include "lib/mount.h"
 #include "lib/net.h"
 #include "lib/paths.h"
-#include "lib/process.h"
+#include "lib/proc.h"
 
 #define DEADLINE_MS	60000		/* a start takes some 30 ms, on a loaded host a second */
 #define LOG_MAX		(1 << 20)
@@ -66,7 +66,7 @@ check_apparmor(bool has, struct cnt_err *e)
 /* Renders what liblxc reads into the box's directory. */
 static int
 write_files(const struct cnt_instance *i, const struct cnt_box *b, const char *dir,
-    const struct cnt_place *p, struct cnt_err *e)
+    const struct cnt_slot *p, struct cnt_err *e)
 {
 	CNT_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CNT_BUF struct cnt_buf config = { 0 }, profile = { 0 }, limits = { 0 };
@@ -148,7 +148,7 @@ start_by_liblxc(const char *box, const char *boxes, const char *dir, struct cnt_
 }
 
 static int
-run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, int caller,
+run_starter(const struct cnt_box *b, const struct cnt_slot *p, const char *dir, int caller,
     struct cnt_err *e)
 {
 	char *image CNT_FREE = cnt_image_rootfs(b->image);
@@ -179,7 +179,7 @@ run_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir,
 /* Descriptors of the caller's, a lock among them, must not live on in the monitor; its terminal's
  * signals must not reach it, nor a liblxc message its standard output. */
 static CNT_NORETURN void
-become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *dir, int caller)
+become_starter(const struct cnt_box *b, const struct cnt_slot *p, const char *dir, int caller)
 {
 	struct cnt_err e = { 0 };
 	sigset_t none;
@@ -193,7 +193,7 @@ become_starter(const struct cnt_box *b, const struct cnt_place *p, const char *d
 	setsid();
 	umask(022);
 	/* A box has the limits of the host's init and not those of whoever happened to start it. */
-	cnt_process_limits(1);
+	cnt_proc_limits(1);
 	setpriority(PRIO_PROCESS, 0, 0);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
@@ -243,8 +243,7 @@ end_child(pid_t pid)
 	if (pid == -1)
 		return;
 	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	cnt_proc_reap(pid);
 }
 
 /* Waits for the starter's word. Its descendants may hold the socket: its end counts as well. */
@@ -277,10 +276,10 @@ await(const char *box, pid_t pid, int starter, struct cnt_err *e)
 }
 
 static int
-start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_place *p,
+start(const struct cnt_instance *i, const struct cnt_box *b, const struct cnt_slot *p,
     const char *dir, struct cnt_net_change *net, struct cnt_err *e)
 {
-	char *tag CNT_FREE = cnt_format("%s/%s", cnt_cgroup_v2(), i->tag);
+	char *tag CNT_FREE = cnt_cgroup_path("%s", i->tag);
 	char *name CNT_FREE = cnt_format("%s.start", b->name);
 	char *cgroup CNT_FREE = cnt_format("%s/%s", tag, name);
 	CNT_CLOSE int ours = -1;
@@ -324,11 +323,11 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
     struct cnt_err *e)
 {
 	char *dir CNT_FREE = cnt_path(CNT_BOXES "/%s", b->name);
-	struct cnt_place p;
+	struct cnt_slot p;
 	struct cnt_err ignored;
-	int running = cnt_box_init(i, b->name, NULL, NULL, NULL, e);
+	int running = cnt_box_runs(i->tag, b->name, e);
 
-	if (running == -1 || cnt_box_place(i, b->slot, &p, e) == -1)
+	if (running == -1 || cnt_box_slot(i, b->slot, &p, e) == -1)
 		return -1;
 	if (running == 1) {
 		cnt_fail(e, CNT_NO, "%s: running already", b->name);
@@ -338,7 +337,7 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 		return cnt_fail(e, CNT_UNAVAILABLE, "cgroup v2: not mounted below /sys/fs/cgroup");
 	if (cnt_cgroup_check(&b->limits, e) == -1)
 		return -1;
-	if (cnt_box_stop(i, b->name, true, 0, NULL, e) == -1)
+	if (cnt_box_stop(i->tag, b->name, 0, NULL, e) == -1)
 		return -1;
 	if (CNT_STEP("nothing of an earlier run is left", e) == 0 &&
 	    start(i, b, &p, dir, net, e) == 0 && CNT_STEP("the starter has ended", e) == 0 &&
@@ -347,6 +346,6 @@ cnt_box_start(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_
 	    cnt_box_wait(i, b, "exec", DEADLINE_MS / 1e3, e) == 0 &&
 	    CNT_STEP("a command can run", e) == 0)
 		return 0;
-	cnt_box_stop(i, b->name, true, 0, NULL, &ignored);
+	cnt_box_stop(i->tag, b->name, 0, NULL, &ignored);
 	return -1;
 }

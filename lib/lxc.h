@@ -16,7 +16,7 @@ struct cnt_lxc_host {
 };
 
 /* lxc.container.conf(5), appended to c. Pure. */
-void	cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_place *p,
+void	cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_slot *p,
 	    const struct cnt_lxc_host *h, struct cnt_buf *c);
 
 #endif

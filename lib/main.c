@@ -7,27 +7,15 @@
 
 #include <sys/stat.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 
 #include "lib/cancel.h"
 #include "lib/frame.h"
+#include "lib/standard.h"
 #include "mcp/server.h"
 
 #define EXIT_TIMED_OUT	124	/* as timeout(1) */
 #define EXIT_OWN	125	/* as env(1), timeout(1) */
-
-/* A descriptor that is closed would be given to the database. What replaces it cannot be written
- * to, so that lost output is noticed. */
-static void
-hold_standard_descriptors(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) == -1 &&
-		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
-			_exit(cnt_code_exit(CNT_SYSTEM));
-}
 
 /* Is a line of progress on the terminal? It goes before anything else is written there. */
 static bool progress_shown;
@@ -104,16 +92,15 @@ exit_of(const struct cnt_verb *v, const struct cnt_err *e)
 }
 
 static int
-run_once(const struct cnt_verb *v, const cJSON *args, bool json)
+run_once(const struct cnt_verb *v, const cJSON *in, bool json)
 {
 	struct cnt_err e = { 0 };
-	cJSON *in CNT_JSON = cnt_check_args(v, args, &e);
 	cJSON *out CNT_JSON = cJSON_CreateObject();
 	bool shown = !v->interactive && isatty(STDERR_FILENO);
 	struct cnt_call c = { .verb = v, .in = in, .out = out, .err = &e,
 	    .progress = shown ? progress_line : NULL };
 
-	if (in == NULL || cnt_frame_run(&c) == -1) {
+	if (cnt_frame_run(&c) == -1) {
 		print_error(&e, json);
 		return exit_of(v, &e);
 	}
@@ -149,20 +136,21 @@ each(const struct cnt_verb *v, const cJSON *args)
 static int
 run_each(const struct cnt_verb *v, const cJSON *args, bool json)
 {
-	cJSON *runs CNT_JSON = each(v, args);
+	cJSON *runs CNT_JSON = each(v, args), *checked CNT_JSON = cJSON_CreateArray();
 	const cJSON *one = NULL;
 	int status = 0;
 
 	cJSON_ArrayForEach(one, runs) {
 		struct cnt_err e = { 0 };
-		cJSON *in CNT_JSON = cnt_check_args(v, one, &e);
+		cJSON *in = cnt_check_args(v, one, &e);
 
 		if (in == NULL) {
 			print_error(&e, json);
 			return exit_of(v, &e);
 		}
+		cJSON_AddItemToArray(checked, in);
 	}
-	cJSON_ArrayForEach(one, runs) {
+	cJSON_ArrayForEach(one, checked) {
 		struct cnt_err e = { 0 };
 		int s = run_once(v, one, json);
 
@@ -174,7 +162,7 @@ run_each(const struct cnt_verb *v, const cJSON *args, bool json)
 }
 
 static int
-serve(const struct cnt_verb *const *verbs)
+serve(const struct cnt_verb *const *verbs, bool json)
 {
 	const struct cnt_verb *const *v = verbs;
 	struct cnt_err e = { 0 };
@@ -192,7 +180,7 @@ serve(const struct cnt_verb *const *verbs)
 	} else if (cnt_serve_verbs(&o, &e) == 0) {
 		return 0;
 	}
-	print_error(&e, false);
+	print_error(&e, json);
 	return cnt_code_exit(e.code);
 }
 
@@ -204,7 +192,7 @@ second_word(const struct cnt_verb *v)
 	return space != NULL ? space + 1 : NULL;
 }
 
-static int
+static void
 print_family(const struct cnt_verb *const *verbs, FILE *f)
 {
 	const char *name = verbs[0]->name;
@@ -212,7 +200,6 @@ print_family(const struct cnt_verb *const *verbs, FILE *f)
 	fprintf(f, "usage: cnt %.*s COMMAND [OPTION]...\n\n", (int)strcspn(name, " "), name);
 	for (; *verbs != NULL; verbs++)
 		fprintf(f, "  %-10s %s\n", second_word(*verbs), (*verbs)->summary);
-	return f == stdout ? 0 : cnt_code_exit(CNT_INVALID);
 }
 
 /* Two verbs of one name: the second is what it does without operands (`cnt info`). */
@@ -236,6 +223,21 @@ pick(const struct cnt_verb *const *verbs, const char *word)
 	return NULL;
 }
 
+static int
+missing_word(const struct cnt_verb *const *verbs, bool json)
+{
+	struct cnt_err e = { 0 };
+	const char *family = verbs[0]->name;
+
+	cnt_fail(&e, CNT_INVALID, "%.*s: a command is missing", (int)strcspn(family, " "), family);
+	cnt_hint(&e, "--help lists them");
+	if (json)
+		print_error(&e, true);
+	else
+		print_family(verbs, stderr);
+	return cnt_code_exit(e.code);
+}
+
 /* Of two verbs of one name both. */
 static void
 print_help(const struct cnt_verb *const *verbs, const struct cnt_verb *v, const char *prog)
@@ -245,7 +247,7 @@ print_help(const struct cnt_verb *const *verbs, const struct cnt_verb *v, const 
 	for (; *verbs != NULL; verbs++)
 		if (strcmp((*verbs)->name, v->name) == 0) {
 			fputs(more ? "\n" : "", stdout);
-			cnt_argv_help(*verbs, prog, stdout);
+			cnt_help_print(*verbs, prog, stdout);
 			more = true;
 		}
 }
@@ -259,7 +261,7 @@ unknown_word(const struct cnt_verb *const *verbs, const char *word, bool json)
 
 	for (; n < nitems(words) && verbs[n] != NULL; n++)
 		words[n] = second_word(verbs[n]);
-	best = cnt_argv_nearest(word, words, n);
+	best = cnt_nearest(word, words, n);
 	cnt_fail(&e, CNT_INVALID, "%.*s: unknown command \"%.64s\"",
 	    (int)strcspn(family, " "), family, word);
 	cnt_hint(&e, best != NULL ? "did you mean %s?" : "--help lists them", best);
@@ -301,10 +303,12 @@ dispatch(int argc, char **argv, const struct cnt_verb *const *verbs)
 		return cnt_describe_print(verbs, opt.describe, stdout), 0;
 	if (opt.help && chosen)
 		return print_help(verbs, v, prog), 0;
+	if (opt.help)
+		return print_family(verbs, stdout), 0;
 	if (opt.mcp)
-		return serve(verbs);
+		return serve(verbs, opt.json);
 	if (!chosen)
-		return print_family(verbs, opt.help ? stdout : stderr);
+		return missing_word(verbs, opt.json);
 	return run_each(v, args, opt.json);
 }
 
@@ -313,19 +317,9 @@ cnt_main(int argc, char **argv, const struct cnt_verb *const *verbs)
 {
 	int status = 0;
 
-	hold_standard_descriptors();
+	cnt_standard_begin();
 	umask(022);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);	/* a limit on files is an error of the write */
-	signal(SIGCHLD, SIG_DFL);	/* ignored, it would take exit statuses away */
-	status = dispatch(argc, argv, verbs);
-	/* What did not fit into the buffer has failed before, and left it empty. */
-	if (ferror(stdout) != 0 || fflush(stdout) == EOF ||
-	    (close(STDOUT_FILENO) == -1 && errno != EBADF)) {
-		fprintf(stderr, "cnt: standard output: %s\n", ferror(stdout) != 0 ?
-		    "could not be written" : strerror(errno));
-		return status != 0 ? status : cnt_code_exit(CNT_SYSTEM);
-	}
+	status = cnt_standard_end(dispatch(argc, argv, verbs), "cnt");
 	if (status != 0)
 		cnt_cancel_die();
 	return status;

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -19,6 +18,7 @@
 
 #include "lib/box.h"
 #include "lib/file.h"
+#include "lib/proc.h"
 
 int
 cnt_mount_private(struct cnt_err *e)
@@ -68,8 +68,7 @@ cnt_mount_userns(uint32_t first, int *fd, struct cnt_err *e)
 	    (*fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		cnt_fail_sys(e, "user namespace for ids from %u", (unsigned)first);
 	close(ends[1]);
-	while (pid != -1 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		;
+	cnt_proc_reap(pid);
 	return *fd == -1 ? -1 : 0;
 }
 
@@ -145,17 +144,17 @@ open_place(const char *path, uint32_t first, int *place, struct cnt_err *e)
 
 	if (root == -1)
 		return cnt_fail_sys(e, "rootfs");
-	fd = cnt_file_open_in(root, path, O_PATH, 0);
+	fd = cnt_file_open_in(root, path, O_PATH);
 	if (fd == -1 && errno == ENOENT &&
 	    cnt_file_mkdirs_in(root, dir, 0755, first, first, &why) == 0 &&
 	    cnt_file_write_in(root, path, "", 0, 0755, first, first, &why) == 0)
-		fd = cnt_file_open_in(root, path, O_PATH, 0);
+		fd = cnt_file_open_in(root, path, O_PATH);
 	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		*place = take_fd(&fd);
 		return 1;
 	}
 	if (why.sys == 0)
-		(void)cnt_fail_sys(&why, "%s", path);
+		cnt_fail_sys(&why, "%s", path);
 	if (fd != -1 || !is_the_hosts(why.sys))
 		return 0;
 	*e = why;

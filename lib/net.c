@@ -62,7 +62,7 @@ find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, i
     size_t *n, struct cnt_err *e)
 {
 	struct cnt_err ignored = { 0 };
-	struct cnt_place p;
+	struct cnt_slot p;
 	char known[UINT16_MAX + 1] = { 0 };
 	ssize_t size = pread(fd, known, sizeof(known), 0);
 
@@ -76,13 +76,13 @@ find_gone(int fd, const struct cnt_instance *i, const struct cnt_nft_boxes *b, i
 			return -1;
 	}
 	for (int slot = 0; slot < size; slot++)
-		if (known[slot] != 0 && cnt_box_place(i, slot, &p, &ignored) == 0)
+		if (known[slot] != 0 && cnt_box_slot(i, slot, &p, &ignored) == 0)
 			(*gone)[(*n)++] = slot;
 	return 0;
 }
 
 static struct cnt_bridge
-bridge_of(const struct cnt_instance *i, const struct cnt_place *p)
+bridge_of(const struct cnt_instance *i, const struct cnt_slot *p)
 {
 	return (struct cnt_bridge){ p->bridge, i->subnet + 1, i->prefix };
 }
@@ -90,11 +90,11 @@ bridge_of(const struct cnt_instance *i, const struct cnt_place *p)
 /* A box whose interface is not on the bridge, and that no verb is at work on, since a start puts it
  * there itself: the lock is the caller's then. */
 static bool
-is_cut_off(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_place *p, int *lock)
+is_cut_off(const struct cnt_instance *i, const struct cnt_box *b, struct cnt_slot *p, int *lock)
 {
 	struct cnt_err ignored;
 
-	return cnt_box_place(i, b->slot, p, &ignored) == 0 &&
+	return cnt_box_slot(i, b->slot, p, &ignored) == 0 &&
 	    cnt_bridge_lacks(p->bridge, p->veth) &&
 	    cnt_box_lock(b->name, 0, lock, &ignored) == 0 && cnt_bridge_lacks(p->bridge, p->veth);
 }
@@ -107,7 +107,7 @@ join(const struct cnt_instance *i, const struct cnt_box *boxes, size_t n, struct
 
 	for (size_t k = 0; k < n; k++) {
 		CNT_CLOSE int lock = -1;
-		struct cnt_place p;
+		struct cnt_slot p;
 
 		if (is_cut_off(i, &boxes[k], &p, &lock) &&
 		    cnt_bridge_join(p.bridge, p.veth, e) == -1)
@@ -150,9 +150,9 @@ end(struct cnt_net_change *c, struct cnt_err *e)
 {
 	struct cnt_err of_another = { 0 };
 	struct cnt_bridge b;
-	struct cnt_place p;
+	struct cnt_slot p;
 
-	if (end_firewall(c, e) == -1 || cnt_box_place(c->instance, 0, &p, e) == -1)
+	if (end_firewall(c, e) == -1 || cnt_box_slot(c->instance, 0, &p, e) == -1)
 		return -1;
 	b = bridge_of(c->instance, &p);
 	if (cnt_bridge_ensure(&b, e) == -1 || CNT_STEP("the bridge is up", e) == -1)
@@ -223,9 +223,9 @@ int
 cnt_net_remove(const struct cnt_instance *i, struct cnt_err *e)
 {
 	CNT_CLOSE int lock = -1;
-	struct cnt_place p;
+	struct cnt_slot p;
 
-	if (cnt_box_place(i, 0, &p, e) == -1 || lock_net(&lock, false, e) == -1 ||
+	if (cnt_box_slot(i, 0, &p, e) == -1 || lock_net(&lock, false, e) == -1 ||
 	    cnt_resolver_stop(i->tag, e) == -1 || cnt_bridge_remove(p.bridge, e) == -1)
 		return -1;
 	if (cnt_nft_remove(i->tag, e) == -1)
@@ -257,9 +257,9 @@ check_ports(struct cnt_store *s, const struct cnt_instance *i, size_t *ports, st
 	for (size_t k = 0; k < n; k++) {
 		CNT_CLOSE int lock = -1;
 		struct cnt_err ignored;
-		struct cnt_place p;
+		struct cnt_slot p;
 
-		if (cnt_box_place(i, boxes[k].slot, &p, &ignored) == 0)
+		if (cnt_box_slot(i, boxes[k].slot, &p, &ignored) == 0)
 			*ports += if_nametoindex(p.veth) != 0;
 		if (is_cut_off(i, &boxes[k], &p, &lock))
 			return cnt_fail(e, CNT_NO, "%s: box %s is not on it", p.bridge,
@@ -274,11 +274,11 @@ cnt_net_check(struct cnt_store *s, const struct cnt_instance *i,
 {
 	static const char *const names[] = { "bridge", "firewall", "resolver", "forwarding" };
 	struct cnt_err e = { 0 };
-	struct cnt_place p = { 0 };
+	struct cnt_slot p = { 0 };
 	struct cnt_err of_ports = { 0 };
 	struct cnt_bridge b;
 	size_t ports = 0;
-	int r = cnt_box_place(i, 0, &p, &e), r_ports = check_ports(s, i, &ports, &of_ports);
+	int r = cnt_box_slot(i, 0, &p, &e), r_ports = check_ports(s, i, &ports, &of_ports);
 
 	b = bridge_of(i, &p);
 	if (r == 0)

@@ -118,9 +118,25 @@ reject(const char *type, const char *reason)
 }
 
 static cJSON *
+go(const char *chain_name)
+{
+	return wrap("goto", wrap("target", str(chain_name)));
+}
+
+static cJSON *
 refuse(void)
 {
-	return wrap("goto", wrap("target", str("refuse")));
+	return go("refuse");
+}
+
+/* What the destination is to the host: "local" when it is one of its own addresses. */
+static cJSON *
+kind_of_destination(void)
+{
+	cJSON *f = wrap("result", str("type"));
+
+	cJSON_AddItemToObject(f, "flags", list(str("daddr"), NULL, NULL));
+	return wrap("fib", f);
 }
 
 /* An object of the table with its family and table filled in. */
@@ -209,7 +225,7 @@ rule(const struct ruleset *r, const char *chain_name, cJSON *first, ...)
 }
 
 static void
-render_routed(const struct ruleset *r, const struct cnt_instance *i, const struct cnt_place *p)
+render_routed(const struct ruleset *r, const struct cnt_instance *i, const struct cnt_slot *p)
 {
 	const char *br = p->bridge;
 	char net[16];
@@ -219,7 +235,9 @@ render_routed(const struct ruleset *r, const struct cnt_instance *i, const struc
 	replace_table(r);
 	set(r, r->resolver, str("ipv4_addr"));
 	chain(r, "refuse", NULL, NULL, 0);
+	chain(r, "host", NULL, NULL, 0);
 	chain(r, "prerouting", "filter", "prerouting", -300);
+	chain(r, "untranslated", "filter", "prerouting", -150);
 	chain(r, "forward", "filter", "forward", 0);
 	chain(r, "input", "filter", "input", 0);
 	chain(r, "postrouting", "nat", "postrouting", 100);
@@ -240,12 +258,18 @@ render_routed(const struct ruleset *r, const struct cnt_instance *i, const struc
 	rule(r, "forward", is(meta("oifname"), br), verdict("drop"), NULL);
 
 	/* Established: what the host began. */
-	rule(r, "input", is(meta("iifname"), br), replies(), verdict("accept"), NULL);
-	rule(r, "input", is(meta("iifname"), br), is(payload("ip", "daddr"), r->at_resolver),
+	rule(r, "host", replies(), verdict("accept"), NULL);
+	rule(r, "host", is(payload("ip", "daddr"), r->at_resolver),
 	    is(payload("udp", "dport"), "53"), verdict("accept"), NULL);
-	rule(r, "input", is(meta("iifname"), br), is(payload("ip", "daddr"), r->at_resolver),
+	rule(r, "host", is(payload("ip", "daddr"), r->at_resolver),
 	    is(payload("tcp", "dport"), "53"), verdict("accept"), NULL);
-	rule(r, "input", is(meta("iifname"), br), refuse(), NULL);
+	rule(r, "host", refuse(), NULL);
+
+	/* Also before others give it another destination: a port that the host forwards or
+	 * publishes would never come to its input. */
+	rule(r, "untranslated", is(meta("iifname"), br), is(kind_of_destination(), "local"),
+	    go("host"), NULL);
+	rule(r, "input", is(meta("iifname"), br), go("host"), NULL);
 
 	rule(r, "postrouting", match("==", payload("ip", "saddr"), prefix(net, i->prefix)),
 	    match("!=", meta("oifname"), str(br)), verdict("masquerade"), NULL);
@@ -294,7 +318,7 @@ ruleset(cJSON *commands, const char *family, const char *tag, const char *mark)
 }
 
 static void
-render_rules(cJSON *commands, const struct cnt_instance *i, const struct cnt_place *p,
+render_rules(cJSON *commands, const struct cnt_instance *i, const struct cnt_slot *p,
     const char *mark)
 {
 	struct ruleset routed = ruleset(commands, "inet", i->tag, mark);
@@ -306,18 +330,15 @@ render_rules(cJSON *commands, const struct cnt_instance *i, const struct cnt_pla
 
 /* What all rules hash to. */
 static void
-mark_rules(const struct cnt_instance *i, const struct cnt_place *p, char mark[16])
+mark_rules(const struct cnt_instance *i, const struct cnt_slot *p, char mark[16])
 {
 	CNT_JSON cJSON *commands = cJSON_CreateArray();
 	char *text CNT_FREE = NULL;
-	struct cnt_sha256 c;
 	uint8_t digest[32];
 
 	render_rules(commands, i, p, "");
 	text = cnt_json_print(commands);
-	cnt_sha256_start(&c);
-	cnt_sha256_add(&c, text, strlen(text));
-	cnt_sha256_end(&c, digest);
+	cnt_sha256(text, strlen(text), digest);
 	mark[0] = '_';
 	cnt_hex(digest, 4, mark + 1);
 }
@@ -325,9 +346,9 @@ mark_rules(const struct cnt_instance *i, const struct cnt_place *p, char mark[16
 static int
 add_element(cJSON *all, const struct cnt_instance *i, int slot, struct cnt_err *e)
 {
-	struct cnt_place p;
+	struct cnt_slot p;
 
-	if (cnt_box_place(i, slot, &p, e) == -1)
+	if (cnt_box_slot(i, slot, &p, e) == -1)
 		return -1;
 	cJSON_AddItemToArray(all, wrap("concat", list(str(p.veth), str(p.mac), str(p.address))));
 	return 0;
@@ -341,7 +362,7 @@ render_elements(cJSON *commands, const struct cnt_instance *i, const struct cnt_
 	struct ruleset routed = ruleset(commands, "inet", i->tag, mark);
 	struct ruleset bridged = ruleset(commands, "bridge", i->tag, mark);
 	CNT_JSON cJSON *all = cJSON_CreateArray(), *gone = cJSON_CreateArray();
-	struct cnt_place p;
+	struct cnt_slot p;
 
 	for (size_t k = 0; k < b->n; k++)
 		if (add_element(all, i, b->boxes[k].slot, e) == -1)
@@ -350,7 +371,7 @@ render_elements(cJSON *commands, const struct cnt_instance *i, const struct cnt_
 		if (add_element(all, i, b->gone[k], e) == -1 ||
 		    add_element(gone, i, b->gone[k], e) == -1)
 			return -1;
-	if (cnt_box_place(i, 0, &p, e) == -1)
+	if (cnt_box_slot(i, 0, &p, e) == -1)
 		return -1;
 	elements(&routed, "add", routed.resolver, list(str(p.gateway), NULL, NULL));
 	if (cJSON_GetArraySize(all) > 0)
@@ -366,10 +387,10 @@ cnt_nft_render(const struct cnt_instance *i, const struct cnt_nft_boxes *b, bool
 {
 	cJSON *commands = cJSON_CreateArray();
 	CNT_JSON cJSON *doc = wrap("nftables", commands);
-	struct cnt_place p;
+	struct cnt_slot p;
 	char mark[16];
 
-	if (cnt_box_place(i, 0, &p, e) == -1)
+	if (cnt_box_slot(i, 0, &p, e) == -1)
 		return NULL;
 	mark_rules(i, &p, mark);
 	if (whole)

@@ -78,7 +78,7 @@ cnt_nft_check(const struct cnt_instance *i, struct cnt_err *e)
 	CNT_BUF struct cnt_buf out = { 0 };
 	const cJSON *command;
 
-	if (wanted == NULL || cnt_run(argv, NULL, 0, &out, e) == -1)
+	if (wanted == NULL || cnt_run(argv, &out, e) == -1)
 		return -1;
 	cnt_buf_adds(&out, "");
 	is = cnt_json_parse(out.p, out.n, e);

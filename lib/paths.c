@@ -74,7 +74,7 @@ check_up(int fd, const char *path, struct cnt_err *e)
 		if ((st.st_mode & 022) != 0 && ((st.st_mode & S_ISVTX) == 0 || *above == '\0'))
 			return cnt_fail(e, CNT_INVALID, "%s:%s writable by others", path, above);
 		if ((st.st_mode & 01) == 0) {
-			(void)cnt_fail(e, CNT_INVALID, "%s:%s not searchable by others, so no box "
+			cnt_fail(e, CNT_INVALID, "%s:%s not searchable by others, so no box "
 			    "could reach its files", path, above);
 			return cnt_hint(e, "chmod o+x on each directory above, or choose another");
 		}

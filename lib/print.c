@@ -117,6 +117,19 @@ cnt_print(const struct cnt_verb *v, const cJSON *out, FILE *f)
 		print_fields(v->results, out, "", f);
 }
 
+/* What a bulk verb has to show; an error that comes with it gets a line of its own. */
+static void
+add_bulk(const struct cnt_call *c, bool error, struct cnt_buf *b)
+{
+	const struct cnt_buf *last = c->foot.n > 0 ? &c->foot : c->body.n > 0 ? &c->body : &c->head;
+
+	cnt_json_escape(b, c->head.p, c->head.n);
+	cnt_json_escape(b, c->body.p, c->body.n);
+	cnt_json_escape(b, c->foot.p, c->foot.n);
+	if (error && last->p[last->n - 1] != '\n')
+		cnt_buf_adds(b, "\\n");
+}
+
 /* Popular clients show the model only one of content and structuredContent, so the text of a
  * structured result is the same JSON. An error has no structuredContent: it would not fit the
  * output schema. */
@@ -131,18 +144,19 @@ cnt_call_result(const struct cnt_call *c, int r, struct cnt_buf *b)
 	cnt_buf_adds(b, "{");
 	if (c->verb->bulk && (r == 0 || c->head.n != 0)) {
 		cnt_buf_addf(b, "\"_meta\":{\"cnt/result\":%s},%s", out, text);
-		cnt_json_escape(b, c->head.p, c->head.n);
-		cnt_json_escape(b, c->body.p, c->body.n);
-		cnt_json_escape(b, c->foot.p, c->foot.n);
-	} else if (error_text != NULL) {
-		cnt_buf_addf(b, "%s{\\\"error\\\":", text);
-		cnt_json_escape(b, error_text, strlen(error_text));
-		cnt_buf_adds(b, "}");
+		add_bulk(c, r == -1, b);
+	} else if (r == -1) {
+		cnt_buf_adds(b, text);
 	} else {
 		cnt_buf_adds(b, "\"structuredContent\":");
 		cnt_buf_adds(b, out);
 		cnt_buf_addf(b, ",%s", text);
 		cnt_json_escape(b, out, strlen(out));
+	}
+	if (error_text != NULL) {
+		cnt_buf_adds(b, "{\\\"error\\\":");
+		cnt_json_escape(b, error_text, strlen(error_text));
+		cnt_buf_adds(b, "}");
 	}
 	cnt_buf_addf(b, "\"}],\"isError\":%s}", r == -1 ? "true" : "false");
 }

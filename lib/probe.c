@@ -9,7 +9,6 @@
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +23,8 @@
 #include "lib/file.h"
 #include "lib/mount.h"
 #include "lib/paths.h"
+#include "lib/proc.h"
+#include "lib/run.h"
 
 #define PLACE		".doctor"	/* no box's name begins with a dot */
 #define PLACE_WAIT_MS	10000		/* for another doctor */
@@ -32,7 +33,7 @@ static int
 system_calls(uint32_t first CNT_UNUSED, struct cnt_err *e)
 {
 	struct clone_args clone = { .exit_signal = SIGCHLD };
-	CNT_CLOSE int root = cnt_file_open_in(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	CNT_CLOSE int root = cnt_file_open_in(AT_FDCWD, ".", O_PATH | O_DIRECTORY);
 	CNT_CLOSE int self = pidfd_open(getpid(), 0);
 	pid_t pid;
 
@@ -45,7 +46,7 @@ system_calls(uint32_t first CNT_UNUSED, struct cnt_err *e)
 	pid = (pid_t)syscall(SYS_clone3, &clone, sizeof(clone));
 	if (pid == 0)
 		_exit(0);
-	if (pid == -1 || waitpid(pid, NULL, 0) == -1)
+	if (pid == -1 || cnt_proc_reap(pid) == -1)
 		return cnt_fail_sys(e, "clone3");
 	return 0;
 }
@@ -64,7 +65,7 @@ static int
 mount_like_a_box(const char *place, uint32_t first, struct cnt_err *e)
 {
 	char *image CNT_FREE = cnt_format("%s/image", place);
-	char *program CNT_FREE = cnt_probe_program("true");
+	char *program CNT_FREE = cnt_run_find("true");
 	CNT_CLOSE int userns = -1;
 	struct stat st;
 
@@ -126,7 +127,7 @@ static int
 sealed_program(uint32_t first CNT_UNUSED, struct cnt_err *e)
 {
 	char *const argv[] = { (char *)"true", NULL };
-	char *program CNT_FREE = cnt_probe_program("true");
+	char *program CNT_FREE = cnt_run_find("true");
 	int fd = -1;
 
 	if (program == NULL)
@@ -152,7 +153,7 @@ const struct cnt_probe cnt_probes[] = {
 static int
 run_apart(const struct cnt_probe *p, uint32_t first, struct cnt_err *e)
 {
-	int ends[2], status = 0;
+	int ends[2], status;
 	ssize_t r;
 	pid_t pid;
 
@@ -166,8 +167,7 @@ run_apart(const struct cnt_probe *p, uint32_t first, struct cnt_err *e)
 	close(ends[1]);
 	r = read(ends[0], e, sizeof(*e));
 	close(ends[0]);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		;
+	status = cnt_proc_reap(pid);
 	if (r == (ssize_t)sizeof(*e))
 		return -1;
 	return status == 0 ? 0 : cnt_fail(e, CNT_NO, "%s: ended with status %d", p->name, status);
@@ -186,7 +186,7 @@ cnt_probe(const struct cnt_probe *p, uint32_t first, struct cnt_err *e)
 	if (p->attempt != attempt_mounts)
 		return run_apart(p, first, e);
 	if (access(boxes, F_OK) == -1) {
-		(void)cnt_fail_sys(e, "%s", boxes);
+		cnt_fail_sys(e, "%s", boxes);
 		return cnt_hint(e, "run `cnt setup`");
 	}
 	if (cnt_paths_make(e) == -1 || cnt_box_lock(PLACE, PLACE_WAIT_MS, &lock, e) == -1 ||
@@ -200,19 +200,4 @@ cnt_probe(const struct cnt_probe *p, uint32_t first, struct cnt_err *e)
 		r = -1;
 	}
 	return r;
-}
-
-char *
-cnt_probe_program(const char *name)
-{
-	static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
-	    "/usr/bin", "/sbin", "/bin" };
-
-	for (size_t k = 0; k < nitems(dirs); k++) {
-		char *path CNT_FREE = cnt_format("%s/%s", dirs[k], name);
-
-		if (access(path, X_OK) == 0)
-			return take(&path);
-	}
-	return NULL;
 }

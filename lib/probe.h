@@ -19,7 +19,4 @@ extern const struct cnt_probe cnt_probes[];	/* ended by one without name */
 /* Runs one in a process of its own; what it mounts, loads or maps goes with that. */
 int	cnt_probe(const struct cnt_probe *p, uint32_t first, struct cnt_err *e);
 
-/* The path of a program of the host where cnt_run would find it; malloc'd, NULL when absent. */
-char	*cnt_probe_program(const char *name);
-
 #endif

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 
 #include "lib/paths.h"
+#include "lib/run.h"
 
 static const char *const passed[] = {
 	"http_proxy", "https_proxy", "no_proxy", "SOURCE_DATE_EPOCH",
@@ -77,15 +78,14 @@ cnt_recipe_start(const char *recipe, const char *suite, const char *tmp, struct 
 	size_t n = 0;
 
 	if (path == NULL) {
-		(void)cnt_fail(e, CNT_NOTFOUND, "%s: no such recipe", recipe);
+		cnt_fail(e, CNT_NOTFOUND, "%s: no such recipe", recipe);
 		return cnt_hint(e, "recipes are in %s", dir);
 	}
 	if (suite != NULL && !is_word(suite))
 		return cnt_fail(e, CNT_INVALID, "suite: expected a release's name, got \"%s\"",
 		    suite);
-	env[n++] = cnt_strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	env[n++] = cnt_strdup("LC_ALL=C.UTF-8");
-	env[n++] = cnt_strdup("HOME=/root");
+	for (; cnt_run_env[n] != NULL; n++)
+		env[n] = cnt_strdup(cnt_run_env[n]);
 	env[n++] = cnt_format("TMPDIR=%s", tmp);
 	for (size_t i = 0; i < nitems(passed); i++) {
 		if (getenv(passed[i]) != NULL)

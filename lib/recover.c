@@ -2,24 +2,30 @@
  *
  * The second half of every two-step change. A row that is not READY while its lock is free belongs
  * to a process that is gone: what it made is taken away, so that there is never half a box. A start
- * and a session are no rows: the open intent of a dead process names the box. What cannot be taken
- * away now keeps its row or intent and is tried again; it must not stop other verbs.
+ * and a session are no rows: the open intent of a dead process names the box. A restart is gone on
+ * with. What cannot be done now keeps its row or intent and is tried again; it must not stop other
+ * verbs.
  */
 #include "lib/recover.h"
 
 #include <sys/stat.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <spawn.h>
 
 #include "lib/box.h"
-#include "lib/cgroup.h"
 #include "lib/image.h"
+#include "lib/instance.h"
+#include "lib/leaf.h"
 #include "lib/limits.h"
 #include "lib/net.h"
 #include "lib/paths.h"
-#include "lib/process.h"
+#include "lib/proc.h"
+#include "lib/unit.h"
 
-#define DYING_MS 50		/* a dead process's children hold its lock until they die too */
+#define DYING_MS	50		/* a dead process's children hold its lock until they die */
+#define DOWN_US		120000000	/* to go down: systemd gives a service 90 s to end */
 
 /* The row is read again under the lock. Returns whether the box was removed. */
 static bool
@@ -38,9 +44,9 @@ static int
 render_firewall(struct cnt_store *s, const struct cnt_instance *i)
 {
 	struct cnt_err ignored = { 0 };
-	struct cnt_place place;
+	struct cnt_slot place;
 
-	return cnt_box_place(i, 0, &place, &ignored) == -1 || if_nametoindex(place.bridge) == 0 ?
+	return cnt_box_slot(i, 0, &place, &ignored) == -1 || if_nametoindex(place.bridge) == 0 ?
 	    0 : cnt_net_ensure(s, i, &ignored);
 }
 
@@ -85,7 +91,7 @@ sweep_box(struct cnt_store *s, const char *name)
 		return ignored.code == CNT_NOTFOUND && render_firewall(s, &i) == 0;
 	if (b.state != CNT_READY)
 		return cnt_box_remove(s, &i, name, &ignored) == 0 && render_firewall(s, &i) == 0;
-	if (cnt_box_sweep(&i, name, &ignored) == -1)
+	if (cnt_box_sweep(i.tag, name, &ignored) == -1)
 		return false;
 	/* A resize may have been cut short; what cannot be set now is set at the next start. */
 	(void)cnt_limits_set(&i, name, &b.limits, &ignored);
@@ -110,6 +116,44 @@ sweep(struct cnt_store *s, const char *name)
 	return swept;
 }
 
+/* Is what a restart left in this state to be started? 1, 0, or -1: later, its init may have been
+ * asked to power off. */
+static int
+is_down(struct cnt_store *s, const struct cnt_pending *p)
+{
+	struct cnt_err ignored = { 0 };
+	struct cnt_instance i;
+	struct cnt_box b;
+
+	if (strcmp(p->verb, "restart") != 0 || cnt_store_instance(s, &i, &ignored) == -1 ||
+	    cnt_store_box_get(s, p->box, &b, &ignored) == -1 || !b.autostart)
+		return 0;
+	if (cnt_box_runs(i.tag, p->box, &ignored) == 0)
+		return 1;
+	return cnt_now_us() - p->time_us < DOWN_US ? -1 : 0;
+}
+
+/* By `cnt start`, which is recorded as what it is, in a session of its own. */
+static void
+start(const char *box)
+{
+	char *program CNT_FREE = cnt_path_beside("cnt-start");
+	char *argv[] = { program, (char *)(uintptr_t)box, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	pid_t pid;
+
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
+	posix_spawn_file_actions_init(&actions);
+	for (int fd = 0; fd < 3; fd++)
+		posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+	if (posix_spawn(&pid, program, &actions, &attr, argv, environ) == 0)
+		cnt_proc_reap(pid);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+}
+
 /* An open intent is what brings the next verb here again: one without a box stays while images are
  * in use, since it may be what leads to the rest of one. */
 static int
@@ -117,17 +161,22 @@ close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 {
 	struct cnt_pending *p CNT_FREE = NULL;
 	size_t n = 0;
+	int down;
 
 	if (cnt_store_pending(s, &p, &n, e) == -1)
 		return -1;
 	for (size_t k = 0; k < n; k++) {
-		if (cnt_process_start(p[k].pid) == p[k].start)
+		if (cnt_proc_start(p[k].pid) == p[k].start)
 			continue;
 		/* One that has ended well since it was read left nothing. */
-		if (cnt_store_is_pending(s, p[k].seq, e) == 1 && sweep(s, p[k].box) &&
-		    (!are_images_used || p[k].box[0] != '\0') &&
-		    cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
+		if (cnt_store_is_pending(s, p[k].seq, e) != 1 || !sweep(s, p[k].box) ||
+		    (are_images_used && p[k].box[0] == '\0') ||
+		    (down = is_down(s, &p[k])) == -1)
+			continue;
+		if (cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
 			return 1;
+		if (down == 1)
+			start(p[k].box);
 	}
 	return 0;
 }
@@ -166,12 +215,16 @@ recover_rest(struct cnt_store *s)
 }
 
 int
-cnt_recover_all(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
+cnt_recover_all(struct cnt_store *s, struct cnt_err *e)
 {
-	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) != 0)
+	struct cnt_instance i;
+
+	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) != 0 ||
+	    cnt_store_instance(s, &i, e) == -1)
 		return -1;
 	recover_rest(s);
-	return cnt_net_repair(s, i, e);
+	return cnt_instance_lines(&i, true, NULL, e) == -1 || cnt_net_repair(s, &i, e) == -1 ?
+	    -1 : cnt_unit_set(true, NULL, e);
 }
 
 /* A row is there before the directory, and until that is gone. */

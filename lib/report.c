@@ -40,11 +40,11 @@ int
 cnt_report(const struct cnt_instance *i, const struct cnt_box *b, cJSON *out, struct cnt_err *e)
 {
 	char *created CNT_FREE = cnt_report_time(b->created_us);
-	struct cnt_place place = { 0 };
-	int running = cnt_box_init(i, b->name, NULL, NULL, NULL, e);
+	struct cnt_slot place = { 0 };
+	int running = cnt_box_runs(i->tag, b->name, e);
 	int64_t used = running == 1 ? cnt_cgroup_use(i->tag, b->name, "memory") : -1;
 
-	if (running == -1 || cnt_box_place(i, b->slot, &place, e) == -1)
+	if (running == -1 || cnt_box_slot(i, b->slot, &place, e) == -1)
 		return -1;
 	cnt_json_set_str(out, "name", b->name);
 	cnt_json_set_str(out, "state", running == 1 ? "running" : "stopped");

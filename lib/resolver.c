@@ -177,11 +177,11 @@ remove_cgroups(const char *tag)
 static int
 start(const struct resolver *r, const char *tag, const char *address, struct cnt_err *e)
 {
-	if (cnt_run(r->argv, NULL, 0, NULL, e) == 0)
+	if (cnt_run(r->argv, NULL, e) == 0)
 		return CNT_STEP("the resolver is started", e);
 	if (strstr(e->text, "in use") == NULL)
 		return -1;
-	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: port 53 is taken by another name server", address);
+	cnt_fail(e, CNT_UNAVAILABLE, "%s: port 53 is taken by another name server", address);
 	return cnt_hint(e, "`ss -lnp 'sport = :53'` shows which; keep it off interface %s0 "
 	    "(dnsmasq: bind-interfaces and except-interface; named: listen-on)", tag);
 }

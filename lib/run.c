@@ -15,6 +15,7 @@
 #include <signal.h>
 
 #include "lib/file.h"
+#include "lib/proc.h"
 
 #define STDERR_KEPT 1024
 
@@ -49,31 +50,27 @@ collect(int fd, off_t from, struct cnt_buf *b)
 	return r == -1 ? -1 : 0;
 }
 
-/* execvpe(3) would search the caller's own PATH. Returns only when there is no such program, or it
- * cannot be executed. */
-static void
-execute(char *const argv[])
+/* execvpe(3) would search the caller's own PATH. */
+char *
+cnt_run_find(const char *name)
 {
-	char path[512];
-	const char *dir = PATH_OF_HOST;
+	size_t n = 0;
 
-	if (strchr(argv[0], '/') != NULL) {
-		execve(argv[0], argv, cnt_run_env);
-		return;
-	}
-	for (size_t n = 0; *dir != '\0'; dir += n + (dir[n] == ':')) {
+	for (const char *dir = PATH_OF_HOST; *dir != '\0'; dir += n + (dir[n] == ':')) {
+		char *path CNT_FREE = NULL;
+
 		n = strcspn(dir, ":");
-		snprintf(path, sizeof(path), "%.*s/%s", (int)n, dir, argv[0]);
-		execve(path, argv, cnt_run_env);
-		if (errno != ENOENT)
-			return;
+		path = cnt_format("%.*s/%s", (int)n, dir, name);
+		if (access(path, X_OK) == 0)
+			return take(&path);
 	}
+	return NULL;
 }
 
 /* Between vfork and exec: shares the parent's memory. Handlers are reset before signals are
  * unblocked, so that none of ours runs here. */
 static CNT_NORETURN void
-become(char *const argv[], const int f[3], pid_t parent, volatile int *error)
+become(const char *path, char *const argv[], const int f[3], pid_t parent, volatile int *error)
 {
 	sigset_t none;
 
@@ -87,7 +84,7 @@ become(char *const argv[], const int f[3], pid_t parent, volatile int *error)
 		if (dup2(f[i], i) == -1)
 			_exit(127);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	execute(argv);
+	execve(path, argv, cnt_run_env);
 	*error = errno;
 	_exit(127);
 }
@@ -95,14 +92,20 @@ become(char *const argv[], const int f[3], pid_t parent, volatile int *error)
 static pid_t
 start(char *const argv[], const int f[3], volatile int *error)
 {
+	char *path CNT_FREE = strchr(argv[0], '/') == NULL ? cnt_run_find(argv[0]) :
+	    cnt_strdup(argv[0]);
 	sigset_t all, old;
 	pid_t parent = getpid(), pid;
 
+	if (path == NULL) {
+		*error = ENOENT;
+		return -1;
+	}
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &old);
 	pid = vfork();
 	if (pid == 0)
-		become(argv, f, parent, error);
+		become(path, argv, f, parent, error);
 	if (pid == -1)
 		*error = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
@@ -147,13 +150,11 @@ int
 cnt_run_end(struct cnt_run *r, struct cnt_buf *out, struct cnt_err *e)
 {
 	CNT_CLOSE int out_fd = r->out, err_fd = r->err;
-	pid_t pid = r->pid;
-	int status = 0;
+	int status = r->pid == -1 ? 0 : cnt_proc_reap(r->pid);
 
 	r->pid = r->out = r->err = -1;
-	while (pid != -1 && waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return cnt_fail_sys(e, "%s: wait", r->program);
+	if (status == -1)
+		return cnt_fail_sys(e, "%s: wait", r->program);
 	if (r->error == ENOENT)
 		return cnt_fail(e, CNT_UNAVAILABLE, "%s: not installed", r->program);
 	errno = r->error;
@@ -167,10 +168,10 @@ cnt_run_end(struct cnt_run *r, struct cnt_buf *out, struct cnt_err *e)
 }
 
 int
-cnt_run(char *const argv[], const char *in, size_t n, struct cnt_buf *out, struct cnt_err *e)
+cnt_run(char *const argv[], struct cnt_buf *out, struct cnt_err *e)
 {
 	struct cnt_run r;
 
-	cnt_run_start(&r, argv, in, n);
+	cnt_run_start(&r, argv, NULL, 0);
 	return cnt_run_end(&r, out, e);
 }

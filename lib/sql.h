@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Statements for the lib/store*.c files alone: lib/store.c has SQLite, the others have this.
+ * The database, for the lib/store*.c files alone: lib/sql.c has SQLite, the others have this.
  */
 #ifndef CNT_SQL_H
 #define CNT_SQL_H
@@ -11,6 +11,16 @@ struct sqlite3_stmt;
 
 #define CNT_STMT	__attribute__((cleanup(cnt_sql_finish)))
 #define CNT_TX		__attribute__((cleanup(cnt_sql_roll_back)))
+
+/* A connection, as yet without a look at what the database is; ":memory:" makes a new one. What
+ * others have locked is waited for. cnt_store_close ends it. */
+int	cnt_sql_open(struct cnt_store **out, const char *path, struct cnt_err *e);
+
+/* Statements, one after the other. */
+int	cnt_sql_script(struct cnt_store *s, const char *text, struct cnt_err *e);
+
+/* All of the database, as it is in its file. */
+int	cnt_sql_copy(struct cnt_store *s, struct cnt_buf *out, struct cnt_err *e);
 
 /* Prepares and binds what types says: s text (NULL: ""), i int64_t, d double, h 32 bytes. Text and
  * bytes must stay as they are until the statement is finished. */
@@ -35,9 +45,9 @@ const char	*cnt_sql_state_name(enum cnt_state state);
 int	cnt_sql_change(struct cnt_store *s, struct cnt_err *e, const char *sql,
 	    const char *types, ...);
 
-/* The first column of the first row, or def when there is no row. */
-int	cnt_sql_number(struct cnt_store *s, int64_t *n, int64_t def, struct cnt_err *e,
-	    const char *sql, const char *types, ...);
+/* The first column of the first row, or 0 when there is no row. */
+int	cnt_sql_number(struct cnt_store *s, int64_t *n, struct cnt_err *e, const char *sql,
+	    const char *types, ...);
 
 /* All rows of a statement without parameters, each read into size bytes, zeroed, of an array that
  * the caller frees. */

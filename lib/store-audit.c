@@ -5,7 +5,7 @@
  */
 #include "lib/store.h"
 
-#include "lib/process.h"
+#include "lib/proc.h"
 #include "lib/sql.h"
 
 #define COLUMNS "seq, time_us, kind, intent, subject, via, verb, box, args, result, text, prev," \
@@ -52,7 +52,7 @@ append(struct cnt_store *s, struct cnt_audit *r, struct cnt_err *e)
 		return -1;
 	if (r->kind == CNT_INTENT)
 		return cnt_sql_change(s, e, "INSERT INTO pending VALUES (?, ?, ?)", "iii", r->seq,
-		    (int64_t)getpid(), cnt_process_start(getpid()));
+		    (int64_t)getpid(), cnt_proc_start(getpid()));
 	n = cnt_sql_change(s, e, "DELETE FROM pending WHERE seq = ?", "i", r->intent);
 	return n == 0 ? cnt_fail(e, CNT_BUG, "audit: record %lld is no open intent",
 	    (long long)r->intent) : n;
@@ -94,7 +94,9 @@ read_pending(struct sqlite3_stmt *st, void *row)
 	p->seq = cnt_sql_int(st, 0);
 	p->pid = (pid_t)cnt_sql_int(st, 1);
 	p->start = cnt_sql_int(st, 2);
-	snprintf(p->box, sizeof(p->box), "%s", cnt_sql_text(st, 3));
+	p->time_us = cnt_sql_int(st, 3);
+	snprintf(p->verb, sizeof(p->verb), "%s", cnt_sql_text(st, 4));
+	snprintf(p->box, sizeof(p->box), "%s", cnt_sql_text(st, 5));
 }
 
 int
@@ -102,8 +104,8 @@ cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n, struct
 {
 	void *rows = NULL;
 
-	if (cnt_sql_all(s, "SELECT seq, pid, start, box FROM pending NATURAL JOIN audit"
-	    " ORDER BY seq", sizeof(**p), read_pending, &rows, n, e) == -1)
+	if (cnt_sql_all(s, "SELECT seq, pid, start, time_us, verb, box FROM pending"
+	    " NATURAL JOIN audit ORDER BY seq", sizeof(**p), read_pending, &rows, n, e) == -1)
 		return -1;
 	*p = rows;
 	return 0;
@@ -114,7 +116,7 @@ cnt_store_is_pending(struct cnt_store *s, int64_t seq, struct cnt_err *e)
 {
 	int64_t n;
 
-	if (cnt_sql_number(s, &n, 0, e, "SELECT 1 FROM pending WHERE seq = ?", "i", seq) == -1)
+	if (cnt_sql_number(s, &n, e, "SELECT 1 FROM pending WHERE seq = ?", "i", seq) == -1)
 		return -1;
 	return (int)n;
 }
@@ -124,7 +126,7 @@ cnt_store_unfinished(struct cnt_store *s, struct cnt_err *e)
 {
 	int64_t n;
 
-	if (cnt_sql_number(s, &n, 0, e, "SELECT EXISTS (SELECT 1 FROM box WHERE state <> 'ready')"
+	if (cnt_sql_number(s, &n, e, "SELECT EXISTS (SELECT 1 FROM box WHERE state <> 'ready')"
 	    " OR EXISTS (SELECT 1 FROM image WHERE state <> 'ready')"
 	    " OR EXISTS (SELECT 1 FROM pending)", "") == -1)
 		return -1;

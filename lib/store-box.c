@@ -2,7 +2,7 @@
  *
  * The store's statements about the instance and its boxes.
  */
-#include "lib/store.h"
+#include "lib/store-own.h"
 
 #include "lib/sql.h"
 
@@ -19,10 +19,8 @@ cnt_store_instance(struct cnt_store *s, struct cnt_instance *i, struct cnt_err *
 	memset(i, 0, sizeof(*i));
 	if (r == -1 || (r = cnt_sql_next(s, st, e)) == -1)
 		return -1;
-	if (r == 0) {
-		(void)cnt_fail(e, CNT_UNAVAILABLE, "cnt.db: this host has not been set up");
-		return cnt_hint(e, "run `cnt setup`");
-	}
+	if (r == 0)
+		return cnt_store_not_set_up(e);
 	strlcpy(i->tag, cnt_sql_text(st, 0), sizeof(i->tag));
 	i->id_base = (uint32_t)cnt_sql_int(st, 1);
 	i->id_count = (uint32_t)cnt_sql_int(st, 2);
@@ -51,10 +49,10 @@ cnt_store_leave(struct cnt_store *s, int (*leave)(void *arg, struct cnt_err *e),
 	int64_t boxes = 0;
 
 	if (cnt_sql_begin(s, &tx, e) == -1 ||
-	    cnt_sql_number(s, &boxes, 0, e, "SELECT count(*) FROM box", "") == -1)
+	    cnt_sql_number(s, &boxes, e, "SELECT count(*) FROM box", "") == -1)
 		return -1;
 	if (boxes > 0) {
-		(void)cnt_fail(e, CNT_NO, "setup: there are still boxes: %lld", (long long)boxes);
+		cnt_fail(e, CNT_NO, "setup: there are still boxes: %lld", (long long)boxes);
 		return cnt_hint(e, "delete them first; `cnt list` shows them");
 	}
 	if (leave(arg, e) == -1 || (next != NULL ? cnt_store_set_instance(s, next, e) :
@@ -69,12 +67,12 @@ choose_slot(struct cnt_store *s, int *slot, struct cnt_err *e)
 {
 	int64_t free_slot, slots;
 
-	if (cnt_sql_number(s, &slots, 0, e, "SELECT id_count / 65536 FROM instance", "") == -1 ||
-	    cnt_sql_number(s, &free_slot, 0, e, "SELECT min(n) FROM (SELECT 0 AS n UNION ALL"
+	if (cnt_sql_number(s, &slots, e, "SELECT id_count / 65536 FROM instance", "") == -1 ||
+	    cnt_sql_number(s, &free_slot, e, "SELECT min(n) FROM (SELECT 0 AS n UNION ALL"
 	    " SELECT slot + 1 FROM box) WHERE n NOT IN (SELECT slot FROM box)", "") == -1)
 		return -1;
 	if (free_slot >= slots) {
-		(void)cnt_fail(e, CNT_BUSY, "box: all %lld id ranges are in use", (long long)slots);
+		cnt_fail(e, CNT_BUSY, "box: all %lld id ranges are in use", (long long)slots);
 		return cnt_hint(e, "delete a box first");
 	}
 	*slot = (int)free_slot;
@@ -84,7 +82,7 @@ choose_slot(struct cnt_store *s, int *slot, struct cnt_err *e)
 static int
 refuse(const char *name, struct cnt_err *e)
 {
-	(void)cnt_fail(e, CNT_EXISTS, "%s: exists already", name);
+	cnt_fail(e, CNT_EXISTS, "%s: exists already", name);
 	return cnt_hint(e, "choose another name, or delete that box first");
 }
 
@@ -93,7 +91,7 @@ cnt_store_refuse_box(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
 	int64_t there;
 
-	if (cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM box WHERE name = ? AND state = 'ready'",
+	if (cnt_sql_number(s, &there, e, "SELECT 1 FROM box WHERE name = ? AND state = 'ready'",
 	    "s", name) == -1)
 		return -1;
 	return there ? refuse(name, e) : 0;
@@ -106,9 +104,9 @@ cnt_store_box_add(struct cnt_store *s, struct cnt_box *b, struct cnt_err *e)
 	int64_t there, image;
 
 	if (cnt_sql_begin(s, &tx, e) == -1 ||
-	    cnt_sql_number(s, &there, 0, e, "SELECT 1 FROM box WHERE name = ?",
+	    cnt_sql_number(s, &there, e, "SELECT 1 FROM box WHERE name = ?",
 	    "s", b->name) == -1 ||
-	    cnt_sql_number(s, &image, 0, e, "SELECT 1 FROM image WHERE id = ? AND state = 'ready'",
+	    cnt_sql_number(s, &image, e, "SELECT 1 FROM image WHERE id = ? AND state = 'ready'",
 	    "s", b->image) == -1)
 		return -1;
 	if (there)

@@ -25,12 +25,12 @@ check_file(const char *path, struct stat *st, struct cnt_err *e)
 	if (fd == -1 || fstat(fd, st) == -1)
 		return cnt_fail_sys(e, "%s", path);
 	if (!S_ISREG(st->st_mode)) {
-		(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's", path);
+		cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's", path);
 		return cnt_hint(e, "see who put that there; " CNT_STORE_REPLACE);
 	}
 	if (st->st_uid == 0 && (st->st_mode & 077) == 0)
 		return 1;
-	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's with mode 0600", path);
+	cnt_fail(e, CNT_UNAVAILABLE, "%s: must be a file of root's with mode 0600", path);
 	return cnt_hint(e, "see who could change it, then: chown root:root %s; chmod 0600 %s", path,
 	    path);
 }
@@ -39,7 +39,7 @@ check_file(const char *path, struct stat *st, struct cnt_err *e)
  * two processes race to convert it. An unnamed file: nobody ever sees half of it, and the one who
  * comes second finds the name taken. */
 int
-cnt_store_files_make(const char *dir, const char *path, unsigned char *bytes, size_t n,
+cnt_store_files_make(const char *dir, const char *path, char *bytes, size_t n,
     struct cnt_err *e)
 {
 	char self[32];
@@ -103,7 +103,7 @@ cnt_store_files_check(const char *dir, const char *path, struct cnt_err *e)
 	if (wal == -1 || check_file(shm, &any, e) == -1)
 		return -1;
 	if (db == 1 && of_db.st_size == 0) {
-		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's: empty");
+		cnt_fail(e, CNT_SYSTEM, "cnt.db: not a database of cnt's: empty");
 		return cnt_hint(e, CNT_STORE_REPLACE);
 	}
 	if (db == 1 && wal == 1)
@@ -114,7 +114,7 @@ cnt_store_files_check(const char *dir, const char *path, struct cnt_err *e)
 		/* Another process may have made it meanwhile, and they are of that one. */
 		if ((db = check_file(path, &any, e)) != 0)
 			return db;
-		(void)cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s", wal == 1 ?
+		cnt_fail(e, CNT_SYSTEM, "cnt.db: gone, but %s", wal == 1 ?
 		    "its log is there" : "there are boxes or images");
 		return cnt_hint(e, "put it back, " CNT_STORE_ANEW);
 	}

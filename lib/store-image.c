@@ -19,9 +19,8 @@ cnt_store_image_add(struct cnt_store *s, const struct cnt_image *i, struct cnt_e
 	return r == 0 ? cnt_fail(e, CNT_EXISTS, "%s: exists already", i->id) : r == -1 ? -1 : 0;
 }
 
-/* Makes it READY under its name, or under another when one is given. */
-static int
-name_image(struct cnt_store *s, const char *id, const char *name, struct cnt_err *e)
+int
+cnt_store_image_name(struct cnt_store *s, const char *id, const char *name, struct cnt_err *e)
 {
 	struct cnt_store *tx CNT_TX = NULL;
 	int r;
@@ -36,12 +35,6 @@ name_image(struct cnt_store *s, const char *id, const char *name, struct cnt_err
 	return r == 0 ? cnt_fail(e, CNT_NOTFOUND, "%s: no such image", id) : cnt_sql_commit(s, e);
 }
 
-int
-cnt_store_image_name(struct cnt_store *s, const char *id, const char *name, struct cnt_err *e)
-{
-	return name_image(s, id, name, e);
-}
-
 /* A change that only an image without boxes may have: -1 with the reason when none was made. */
 static int
 unused_image(struct cnt_store *s, const char *id, int changed, struct cnt_err *e)
@@ -50,12 +43,12 @@ unused_image(struct cnt_store *s, const char *id, int changed, struct cnt_err *e
 
 	if (changed != 0)
 		return changed == -1 ? -1 : 0;
-	if (cnt_sql_number(s, &boxes, 0, e, "SELECT count(*) FROM box WHERE image = ?",
+	if (cnt_sql_number(s, &boxes, e, "SELECT count(*) FROM box WHERE image = ?",
 	    "s", id) == -1)
 		return -1;
 	if (boxes == 0)
 		return cnt_fail(e, CNT_NOTFOUND, "%s: no such image", id);
-	(void)cnt_fail(e, CNT_NO, "%.12s: used by %lld box%s", id, (long long)boxes,
+	cnt_fail(e, CNT_NO, "%.12s: used by %lld box%s", id, (long long)boxes,
 	    boxes == 1 ? "" : "es");
 	return cnt_hint(e, "delete them first; `cnt list` shows them");
 }
@@ -64,7 +57,7 @@ int
 cnt_store_image_state(struct cnt_store *s, const char *id, enum cnt_state to, struct cnt_err *e)
 {
 	if (to == CNT_READY)
-		return name_image(s, id, "", e);
+		return cnt_store_image_name(s, id, "", e);
 	int changed = cnt_sql_change(s, e, "UPDATE image SET state = ?2 WHERE id = ?1"
 	    " AND NOT EXISTS (SELECT 1 FROM box WHERE image = ?1)", "ss", id,
 	    cnt_sql_state_name(to));
@@ -103,7 +96,7 @@ cnt_store_image_get(struct cnt_store *s, const char *ref, struct cnt_image *i, s
 	if (r == -1 || (r = *ref == '\0' ? 0 : cnt_sql_next(s, st, e)) == -1)
 		return -1;
 	if (r == 0) {
-		(void)cnt_fail(e, CNT_NOTFOUND, "%s: no such image", ref);
+		cnt_fail(e, CNT_NOTFOUND, "%s: no such image", ref);
 		return cnt_hint(e, "`cnt image list` shows the images there are");
 	}
 	memset(i, 0, sizeof(*i));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files that open the database share: store.c, store-files.c (is it there, whole and
- * root's?), store-schema.c. Nobody else includes it.
+ * What the files that open the database share: store.c, store-box.c, store-files.c (is it there,
+ * whole and root's?), store-schema.c, sql.c. Nobody else includes it.
  */
 #ifndef CNT_STORE_OWN_H
 #define CNT_STORE_OWN_H
@@ -22,14 +22,17 @@ extern const char cnt_store_schema[];
 #define CNT_STORE_ANEW		"or begin anew: move its directory away and run `cnt setup`"
 #define CNT_STORE_REPLACE	"put a copy in the place of all of cnt.db*, " CNT_STORE_ANEW
 
+/* Fails so, with its hint. */
+int	cnt_store_not_set_up(struct cnt_err *e);
+
 /* store-files.c */
 
 /* 1: the database at path, in dir, is there and fit to be trusted; 0: it is not there, and nothing
  * is that belongs to one; -1. */
 int	cnt_store_files_check(const char *dir, const char *path, struct cnt_err *e);
 
-/* Makes it of what sqlite3_serialize gave, whole at once; another process may have been first. */
-int	cnt_store_files_make(const char *dir, const char *path, unsigned char *bytes, size_t n,
+/* Makes it of what cnt_sql_copy gave, whole at once; another process may have been first. */
+int	cnt_store_files_make(const char *dir, const char *path, char *bytes, size_t n,
 	    struct cnt_err *e);
 
 #endif

@@ -56,8 +56,8 @@ struct cnt_image {
 
 /* Opens, or with create makes, the database; migrates forward. A database of another program, of a
  * newer version, damaged, or readable by others is refused, never replaced; so is one that is gone
- * while there are boxes or images. A lock is waited for 5 s, then CNT_BUSY. Missing and !create:
- * CNT_UNAVAILABLE, hint `cnt setup`. */
+ * while there are boxes or images. A lock is waited for until nobody has written for 10 s, then
+ * CNT_BUSY. Missing and !create: CNT_UNAVAILABLE, hint `cnt setup`. */
 int	cnt_store_open(struct cnt_store **out, bool create, struct cnt_err *e);
 void	cnt_store_close(struct cnt_store **s);
 #define CNT_STORE	__attribute__((cleanup(cnt_store_close)))
@@ -95,7 +95,7 @@ int	cnt_store_boxes(struct cnt_store *s, struct cnt_box **boxes, size_t *n, stru
 int	cnt_store_image_add(struct cnt_store *s, const struct cnt_image *i, struct cnt_err *e);
 int	cnt_store_image_state(struct cnt_store *s, const char *id, enum cnt_state to,
 	    struct cnt_err *e);
-/* Gives a READY image another name, taken in the same way. */
+/* Makes it READY under another name, taken in the same way; "": under its own. */
 int	cnt_store_image_name(struct cnt_store *s, const char *id, const char *name,
 	    struct cnt_err *e);
 int	cnt_store_image_remove(struct cnt_store *s, const char *id, struct cnt_err *e);
@@ -114,7 +114,9 @@ int	cnt_store_audit(struct cnt_store *s, struct cnt_audit *r, struct cnt_err *e)
 struct cnt_pending {
 	int64_t	seq;
 	pid_t	pid;
-	int64_t	start;			/* cnt_process_start */
+	int64_t	start;			/* cnt_proc_start */
+	int64_t	time_us;
+	char	verb[32];
 	char	box[32];		/* which it named, or "" */
 };
 /* A malloc'd array that the caller frees. */

@@ -15,12 +15,12 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "lib/box.h"
 #include "lib/file.h"
 
 #define LOCK_US		5000000		/* of one who holds it */
 #define QUEUE_US	60000000	/* of all who do */
 #define FILE_MAX	(1 << 20)
-#define BOX_IDS		65536U
 
 /* The file that has this name now: another lock is another one. */
 static struct stat
@@ -128,7 +128,7 @@ lock_file(const char *file, char **held, struct cnt_err *e)
 		poll(NULL, 0, 20);
 	}
 	if (r == 0) {
-		(void)cnt_fail(e, CNT_BUSY, "%s: locked by another program", file);
+		cnt_fail(e, CNT_BUSY, "%s: locked by another program", file);
 		return cnt_hint(e, "try again when useradd or usermod has ended; %s holds its pid",
 		    lock);
 	}
@@ -229,9 +229,9 @@ cnt_subid_choose(const struct cnt_subid *s, uint32_t count, uint32_t *base, stru
 			*base = (uint32_t)at;
 			return 0;
 		}
-		at = (after + BOX_IDS - 1) / BOX_IDS * BOX_IDS;
+		at = (after + CNT_IDS - 1) / CNT_IDS * CNT_IDS;
 	}
-	(void)cnt_fail(e, CNT_UNAVAILABLE, "%s: no %u ids are free from %u to %u", s->files[0],
+	cnt_fail(e, CNT_UNAVAILABLE, "%s: no %u ids are free from %u to %u", s->files[0],
 	    count, CNT_SUBID_FIRST, CNT_SUBID_LAST);
 	return cnt_hint(e, "once none of its boxes runs, take root's line of an instance that is "
 	    "gone out of %s and %s", s->files[0], s->files[1]);
@@ -270,7 +270,7 @@ replace(const char *file, const struct cnt_buf *b, struct cnt_err *e)
 	if (fd == -1 || write(fd, b->p, b->n) != (ssize_t)b->n ||
 	    fchown(fd, st.st_uid, st.st_gid) == -1 || fchmod(fd, st.st_mode & 07777) == -1 ||
 	    fsync(fd) == -1 || rename(new, file) == -1 || fsync(at) == -1) {
-		(void)cnt_fail_sys(e, "%s", file);
+		cnt_fail_sys(e, "%s", file);
 		unlink(new);
 		return -1;
 	}

@@ -15,7 +15,7 @@ systemctl(const char *verb, const char *option, const char *unit, struct cnt_err
 {
 	const char *argv[] = { "systemctl", verb, option, unit, NULL };
 
-	return cnt_run((char *const *)(uintptr_t)argv, NULL, 0, NULL, e);
+	return cnt_run((char *const *)(uintptr_t)argv, NULL, e);
 }
 
 bool
@@ -65,7 +65,8 @@ cnt_unit_set(bool on, cJSON *changed, struct cnt_err *e)
 		return -1;
 	if (!on && systemctl("disable", "--now", UNIT, e) == -1)
 		return -1;
-	cJSON_AddItemToArray(changed, cJSON_CreateString(on ? UNIT ": enabled and started" :
-	    UNIT ": stopped and disabled"));
+	if (changed != NULL)
+		cJSON_AddItemToArray(changed, cJSON_CreateString(on ?
+		    UNIT ": enabled and started" : UNIT ": stopped and disabled"));
 	return 0;
 }

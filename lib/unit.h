@@ -20,7 +20,7 @@ bool	cnt_unit_is_there(void);
 bool	cnt_unit_is_on(void);
 
 /* Enables and starts it, or stops and disables it, where it is due and not so already. What was
- * done is appended to changed, an array of strings. */
+ * done is appended to changed, an array of strings, or NULL. */
 int	cnt_unit_set(bool on, cJSON *changed, struct cnt_err *e);
 
 #endif

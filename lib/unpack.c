@@ -24,6 +24,8 @@
 #include "lib/cancel.h"
 #include "lib/crypto.h"
 #include "lib/fault.h"
+#include "lib/proc.h"
+#include "lib/run.h"
 
 #define CHUNK		65536
 #define MAGIC		6		/* bytes of the longest below */
@@ -61,7 +63,7 @@ static CNT_NORETURN void
 watch(pid_t pid, int parent)
 {
 	sigset_t term;
-	int status = 0;
+	int status;
 
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
@@ -72,8 +74,7 @@ watch(pid_t pid, int parent)
 		continue;
 	if (p[1].revents == 0)
 		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
+	status = cnt_proc_reap(pid);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
@@ -129,8 +130,6 @@ cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool c
 static int
 start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cnt_err *e)
 {
-	static char *const env[] = { (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-	    "/usr/bin:/sbin:/bin", (char *)"LC_ALL=C.UTF-8", NULL };
 	char *into CNT_FREE = cnt_format("--directory=%s", dir);
 	char *argv[] = { (char *)"tar", (char *)"--extract", (char *)"--file=-", into,
 	    (char *)"--numeric-owner", (char *)"--same-owner", (char *)"--preserve-permissions",
@@ -151,7 +150,7 @@ start_tar(struct flow *f, const char *dir, const char *head, size_t n, struct cn
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
 		return cnt_fail_sys(e, "tar");
 	f->tar = pair[0];
-	f->pid = cnt_unpack_start(argv, env, (int[3]){ pair[1], error, error }, false);
+	f->pid = cnt_unpack_start(argv, cnt_run_env, (int[3]){ pair[1], error, error }, false);
 	close(pair[1]);
 	return f->pid == -1 ? cnt_fail_sys(e, "tar") : 0;
 }
@@ -310,7 +309,7 @@ check_tar(struct flow *f, struct cnt_err *e)
 			code = CNT_SYSTEM;
 	}
 	if (strstr(text, ": Cannot exec: ") != NULL) {
-		(void)cnt_fail(e, CNT_UNAVAILABLE, "archive: %s", text);
+		cnt_fail(e, CNT_UNAVAILABLE, "archive: %s", text);
 		return cnt_hint(e, "apt-get install zstd xz-utils bzip2");
 	}
 	return cnt_fail(e, code, "archive: %s", text[0] == '\0' ? "tar was killed" : text);
@@ -319,8 +318,8 @@ check_tar(struct flow *f, struct cnt_err *e)
 static void
 end_child(pid_t pid, int signo)
 {
-	while (pid > 0 && kill(pid, signo) == 0 && waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-		continue;
+	if (pid > 0 && kill(pid, signo) == 0)
+		cnt_proc_reap(pid);
 }
 
 /* A source that is contained has a process which ends all there is of it. */

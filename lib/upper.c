@@ -17,6 +17,7 @@
 #include "lib/crypto.h"
 #include "lib/fault.h"
 #include "lib/file.h"
+#include "lib/ssh-key.h"
 
 #define TABLE_MAX	(1 << 20)	/* passwd and its like, a file of skel */
 #define SKEL_DEPTH	8
@@ -26,65 +27,10 @@
 struct layers {
 	int			 image, upper;
 	uint32_t		 id;		/* the box's first */
-	const struct cnt_place	*place;
+	const struct cnt_slot	*place;
 	const char		*name;
 	char			*home;
 };
-
-static const char *const key_types[] = {
-	"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-	"ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com",
-};
-
-/* Decodes n characters of base64, at most max bytes of it; -1 when they are none. */
-static int
-base64_start(const char *s, size_t n, uint8_t *to, size_t max)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t bits = 0;
-	size_t got = 0, have = 0;
-
-	if (n == 0 || n % 4 != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		const char *d = s[i] == '=' ? NULL : strchr(digits, s[i]);
-
-		if (s[i] == '=' && (i + 2 == n ? s[n - 1] == '=' : i + 1 == n))
-			continue;
-		if (d == NULL)
-			return -1;
-		bits = bits << 6 | (uint32_t)(d - digits);
-		if ((have += 6) < 8)
-			continue;
-		have -= 8;
-		if (got < max)
-			to[got++] = (uint8_t)(bits >> have);
-	}
-	return (int)got;
-}
-
-int
-cnt_upper_check_key(const char *key, struct cnt_err *e)
-{
-	size_t type = strcspn(key, " "), blob = key[type] == ' ' ? strcspn(key + type + 1, " ") : 0;
-	uint8_t start[4 + 64];
-	int got = base64_start(key + type + 1, blob, start, sizeof(start));
-
-	for (const char *c = key; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			return cnt_fail(e, CNT_INVALID, "ssh key: more than one line");
-	for (size_t i = 0; i < nitems(key_types); i++) {
-		if (strlen(key_types[i]) != type || strncmp(key, key_types[i], type) != 0)
-			continue;
-		if (got > (int)(4 + type) && start[0] == 0 && start[1] == 0 && start[2] == 0 &&
-		    start[3] == type && memcmp(start + 4, key, type) == 0)
-			return 0;
-		return cnt_fail(e, CNT_INVALID, "ssh key: damaged %s key", key_types[i]);
-	}
-	cnt_fail(e, CNT_INVALID, "ssh key: not a public key");
-	return cnt_hint(e, "give the one line of a .pub file, for example ~/.ssh/id_ed25519.pub");
-}
 
 /* An id in the image as the host sees it in the box. */
 static uint32_t
@@ -97,7 +43,7 @@ shifted(const struct layers *l, uint32_t id)
 static char *
 resolve(const struct layers *l, const char *path)
 {
-	CNT_CLOSE int fd = cnt_file_open_in(l->image, path, O_PATH | O_DIRECTORY, 0);
+	CNT_CLOSE int fd = cnt_file_open_in(l->image, path, O_PATH | O_DIRECTORY);
 	char link[64], root[PATH_MAX], real[PATH_MAX];
 	ssize_t r, n;
 
@@ -123,7 +69,7 @@ static int
 make_dir(const struct layers *l, int dir, const char *base, const char *real)
 {
 	CNT_CLOSE int below = cnt_file_open_in(l->image, real,
-	    O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	    O_PATH | O_DIRECTORY | O_NOFOLLOW);
 	CNT_CLOSE int fd = -1;
 	struct stat st = { .st_mode = 0755 };
 	bool is_new = mkdirat(dir, base, 0700) == 0;
@@ -212,7 +158,7 @@ extend(const struct layers *l, const char *path, bool is_ids, bool is_optional, 
     struct cnt_err *e)
 {
 	CNT_BUF struct cnt_buf b = { 0 };
-	CNT_CLOSE int fd = cnt_file_open_in(l->image, path, O_PATH, 0);
+	CNT_CLOSE int fd = cnt_file_open_in(l->image, path, O_PATH);
 	struct stat st;
 
 	if (fd == -1 && errno == ENOENT && is_optional)
@@ -232,7 +178,7 @@ extend(const struct layers *l, const char *path, bool is_ids, bool is_optional, 
 static bool
 has_bash(const struct layers *l)
 {
-	CNT_CLOSE int fd = cnt_file_open_in(l->image, "/bin/bash", O_PATH, 0);
+	CNT_CLOSE int fd = cnt_file_open_in(l->image, "/bin/bash", O_PATH);
 	struct stat st;
 
 	return fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0;
@@ -283,7 +229,7 @@ static int	copy_skel(const struct layers *l, const char *from, const char *to, i
 static int
 copy_entry(const struct layers *l, const char *from, const char *to, int depth, struct cnt_err *e)
 {
-	CNT_CLOSE int fd = cnt_file_open_in(l->image, from, O_PATH | O_NOFOLLOW, 0);
+	CNT_CLOSE int fd = cnt_file_open_in(l->image, from, O_PATH | O_NOFOLLOW);
 	CNT_BUF struct cnt_buf b = { 0 };
 	struct stat st;
 
@@ -302,7 +248,7 @@ copy_entry(const struct layers *l, const char *from, const char *to, int depth, 
 static int
 copy_skel(const struct layers *l, const char *from, const char *to, int depth, struct cnt_err *e)
 {
-	int fd = cnt_file_open_in(l->image, from, O_RDONLY | O_DIRECTORY, 0);
+	int fd = cnt_file_open_in(l->image, from, O_RDONLY | O_DIRECTORY);
 	DIR *d CNT_DIR = fd == -1 ? NULL : fdopendir(fd);
 	const struct dirent *n;
 
@@ -331,7 +277,7 @@ write_home(const struct layers *l, const char *const *keys, size_t n, struct cnt
 	if (n == 0)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		if (cnt_upper_check_key(keys[i], e) == -1)
+		if (cnt_ssh_key_check(keys[i], e) == -1)
 			return -1;
 		cnt_buf_addf(&b, "%s\n", keys[i]);
 	}
@@ -373,7 +319,7 @@ write_secrets(const struct layers *l, struct cnt_err *e)
 }
 
 int
-cnt_upper_write(int image, int upper, const char *name, const struct cnt_place *p,
+cnt_upper_write(int image, int upper, const char *name, const struct cnt_slot *p,
     const char *const *keys, size_t n, struct cnt_err *e)
 {
 	char *home CNT_FREE = cnt_format("/home/%s", name);

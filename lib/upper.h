@@ -7,13 +7,9 @@
 
 #include "lib/box.h"
 
-/* Is this one ssh public key: `TYPE BASE64 [COMMENT]`, a type of sshd's, the blob naming that type,
- * nothing else (no options, no second line)? Else CNT_INVALID. */
-int	cnt_upper_check_key(const char *key, struct cnt_err *e);
-
 /* Writes all of it into the empty directory upper, with ids shifted by p->id. image: the root of
  * the image. An image that has an account or group of that name, or of id 1000: CNT_INVALID. */
-int	cnt_upper_write(int image, int upper, const char *name, const struct cnt_place *p,
+int	cnt_upper_write(int image, int upper, const char *name, const struct cnt_slot *p,
 	    const char *const *keys, size_t n, struct cnt_err *e);
 
 #endif

@@ -66,6 +66,28 @@ cnt_utf8_control(const char *s)
 	return (c < 0x20 && c != '\0') || c == 0x7f ? 1 : 0;
 }
 
+size_t
+cnt_utf8_unfinished(const char *s, size_t n)
+{
+	for (size_t i = 1; i <= 3 && i <= n; i++) {
+		const unsigned char *p = (const unsigned char *)s + n - i;
+		size_t part = 0;
+
+		if (!cnt_utf8_continues(s[n - i]))
+			return *p >= 0xc2 && *p <= 0xf4 && sequence(p, i, &part) == 0 &&
+			    part == i ? i : 0;
+	}
+	return 0;
+}
+
+int
+cnt_utf8_cut(const char *s, size_t max)
+{
+	size_t n = strnlen(s, max);
+
+	return (int)(n - cnt_utf8_unfinished(s, n));
+}
+
 bool
 cnt_utf8_add(struct cnt_buf *b, const char *s, size_t n)
 {

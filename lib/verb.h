@@ -37,6 +37,7 @@ enum cnt_flag {
 	CNT_FROM_FILE	= 1 << 7,	/* on the command line it names a file or "-" */
 	CNT_PLAIN	= 1 << 8,	/* string: no control characters */
 	CNT_OR_INPUT	= 1 << 9,	/* on the command line "-" is standard input */
+	CNT_ADMINS	= 1 << 10,	/* a switch that only administrators may turn on */
 	/* Results. */
 	CNT_OPTIONAL	= 1 << 1,	/* may be missing; without this flag it is always there */
 	CNT_NULLABLE	= 1 << 2,
@@ -119,9 +120,12 @@ void	cnt_progress(struct cnt_call *c, double done, double total, const char *tex
 /* lib/check.c */
 
 /* Checks arguments and returns a new object: aliases folded, numeric strings taken for numbers,
- * sizes and durations turned into numbers, defaults filled in, `wait_for_previous` dropped. An
- * error names the field, what was expected and what came. */
+ * sizes and durations turned into numbers, numbers and booleans in a map into text, defaults filled
+ * in, `wait_for_previous` dropped. An error names the field, what was expected and what came. */
 cJSON	*cnt_check_args(const struct cnt_verb *v, const cJSON *args, struct cnt_err *e);
+
+/* The field of exactly this name, or NULL. */
+const struct cnt_field *cnt_field_named(const struct cnt_field *fields, const char *name);
 
 /* check-result.c: a result against its own table: -1 with CNT_BUG when a verb breaks its word. */
 int	 cnt_check_result(const struct cnt_verb *v, const cJSON *out, struct cnt_err *e);
@@ -150,21 +154,27 @@ cJSON	*cnt_argv_parse(const struct cnt_verb *v, int argc, char **argv, struct cn
 /* Is there a --json, before any `--`? For the error of words that could not be read. */
 bool	 cnt_argv_json(int argc, char **argv);
 
-/* The word that was probably meant (edit distance at most 2), or NULL. */
-const char *cnt_argv_nearest(const char *typed, const char *const *words, size_t n);
-
-/* What stands for a choice in help, "red|green"; the caller frees. */
-char	*cnt_argv_choices(const struct cnt_field *f);
-
 /* "--read-only"; the caller frees. */
 char	*cnt_argv_option(const struct cnt_field *f);
 
+/* Does it stand with its name on the command line, and may it stand there several times? */
+bool	 cnt_argv_is_option(const struct cnt_field *f);
+bool	 cnt_argv_repeats(const struct cnt_field *f);
+
+/* nearest.c: the word that was probably meant (edit distance at most 2), or NULL. */
+const char *cnt_nearest(const char *typed, const char *const *words, size_t n);
+
+/* lib/help.c */
+
+/* What stands for a choice in help, "red|green"; the caller frees. */
+char	*cnt_help_choices(const struct cnt_field *f);
+
 /* What is said of it where a command line is explained: its help, which models read as well, and
  * what only concerns people. "" at least; the caller frees. */
-char	*cnt_argv_about(const struct cnt_field *f);
+char	*cnt_help_about(const struct cnt_field *f);
 
 /* Usage line and options, from the table. prog: "cnt create", "agent-box read_file". */
-void	 cnt_argv_help(const struct cnt_verb *v, const char *prog, FILE *f);
+void	 cnt_help_print(const struct cnt_verb *v, const char *prog, FILE *f);
 
 /* lib/describe.c */
 

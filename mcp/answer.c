@@ -170,22 +170,22 @@ send_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
 }
 
 void
-cnt_asked_refuse(const struct cnt_asked *a, int code, const char *text, const char *data)
+cnt_incoming_refuse(const struct cnt_incoming *a, int code, const char *text, const char *data)
 {
 	cnt_server_error(a->s, a->batch, a->m->id, code, text, data);
 }
 
 void
-cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int keep_ms)
+cnt_incoming_result(const struct cnt_incoming *a, const struct cnt_buf *result, int keep_ms)
 {
 	send_result(a->s, a->batch, a->m->id, a->revision,
 	    (struct cnt_span){ result->p, result->n }, keep_ms);
 }
 
 void
-cnt_asked_done(const struct cnt_asked *a)
+cnt_incoming_done(const struct cnt_incoming *a)
 {
-	cnt_asked_result(a, &(struct cnt_buf){ .p = (char *)(uintptr_t)"{}", .n = 2 },
+	cnt_incoming_result(a, &(struct cnt_buf){ .p = (char *)(uintptr_t)"{}", .n = 2 },
 	    CNT_KEEP_NONE);
 }
 

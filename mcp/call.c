@@ -9,7 +9,7 @@
 
 #define UNTIMED		600			/* seconds, for what names no time */
 #define QUEUE_MAX	((size_t)16 << 20)	/* for a box that does not read; and one call */
-#define HEAR_US		1000000			/* what the client kept waiting may be the answer */
+#define HEAR_US		10000000		/* what waited for the client may hold the answer */
 
 void
 cnt_session_call_free(struct box_call *c)

@@ -26,7 +26,7 @@ wrong(const cJSON *ref, const cJSON *argument, const cJSON *context)
 }
 
 static void
-complete(struct cnt_asked *a)
+complete(struct cnt_incoming *a)
 {
 	const struct cnt_offered *o = a->s->offer->offered;
 	const cJSON *ref = cnt_json_get(a->m->params, "ref");
@@ -40,13 +40,13 @@ complete(struct cnt_asked *a)
 	int total;
 
 	if (bad != NULL) {
-		cnt_asked_refuse(a, CNT_RPC_PARAMS, bad, NULL);
+		cnt_incoming_refuse(a, CNT_RPC_PARAMS, bad, NULL);
 		return;
 	}
 	if (o->complete(ref, cnt_json_str(argument, "name"), cnt_json_str(argument, "value"),
 	    a->revision < CNT_R_2025_06_18 ? NULL : cnt_json_get(context, "arguments"), values,
 	    &e) == -1) {
-		cnt_asked_refuse(a, e.code == CNT_NOTFOUND || e.code == CNT_INVALID ?
+		cnt_incoming_refuse(a, e.code == CNT_NOTFOUND || e.code == CNT_INVALID ?
 		    CNT_RPC_PARAMS : CNT_RPC_INTERNAL, e.text, NULL);
 		return;
 	}
@@ -56,7 +56,7 @@ complete(struct cnt_asked *a)
 	text = cnt_json_print(values);
 	cnt_buf_addf(&b, "{\"completion\":{\"values\":%s,\"total\":%d,\"hasMore\":%s}}", text,
 	    total, total > VALUES ? "true" : "false");
-	cnt_asked_result(a, &b, CNT_KEEP_NONE);
+	cnt_incoming_result(a, &b, CNT_KEEP_NONE);
 }
 
 static const struct cnt_method methods[] = {

@@ -20,6 +20,7 @@
 #include "lib/file.h"
 #include "lib/life.h"
 #include "lib/paths.h"
+#include "lib/proc.h"
 #include "mcp/snippet.h"
 
 #define SAID_MAX	65536
@@ -74,8 +75,7 @@ start(const char *box, struct cnt_err *e)
 		return cnt_fail_sys(e, "%s", program);
 	if (cnt_cancel_waitpid(pid, &status, e) == -1) {
 		kill(pid, SIGTERM);
-		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-			;
+		status = cnt_proc_reap(pid);
 	}
 	return status == 0 ? 0 : fail_as_said(said, box, e);
 }
@@ -140,7 +140,7 @@ fate_of(struct cnt_call *c, const struct cnt_life *l, pid_t init)
 
 	if (r == -1 && (e.code == CNT_NOTFOUND || e.code == CNT_BUSY))
 		return e.code == CNT_BUSY ? STOPPING : DELETED;
-	if (cnt_box_open(&l->instance, box, &now, NULL, NULL, &e) != 1)
+	if (cnt_box_await(l->instance.tag, box, &now, &e) != 1)
 		return STOPPED;
 	return now == init ? RUNS : RESTARTED;
 }
@@ -225,7 +225,7 @@ cnt_entry_for(const struct cnt_caller *c, bool reads, struct cnt_err *e)
 {
 	struct cnt_err ignored = { 0 };
 
-	if (reads && cnt_caller_may(c, &cnt_entry, &ignored) == -1)
-		return cnt_caller_may(c, &cnt_entry_reads, e) == 0 ? &cnt_entry_reads : NULL;
-	return cnt_caller_may(c, &cnt_entry, e) == 0 ? &cnt_entry : NULL;
+	if (reads && cnt_caller_may(c, &cnt_entry, NULL, &ignored) == -1)
+		return cnt_caller_may(c, &cnt_entry_reads, NULL, e) == 0 ? &cnt_entry_reads : NULL;
+	return cnt_caller_may(c, &cnt_entry, NULL, e) == 0 ? &cnt_entry : NULL;
 }

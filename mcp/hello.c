@@ -21,7 +21,7 @@ add_string(struct cnt_buf *b, const char *before, const char *text)
 }
 
 static void
-add_capabilities(const struct cnt_asked *a, struct cnt_buf *b)
+add_capabilities(const struct cnt_incoming *a, struct cnt_buf *b)
 {
 	const struct cnt_offer *o = a->s->offer;
 
@@ -35,7 +35,7 @@ add_capabilities(const struct cnt_asked *a, struct cnt_buf *b)
 }
 
 static void
-add_instructions(const struct cnt_asked *a, struct cnt_buf *b)
+add_instructions(const struct cnt_incoming *a, struct cnt_buf *b)
 {
 	if (a->s->offer->instructions != NULL)
 		add_string(b, ",\"instructions\":", a->s->offer->instructions);
@@ -53,7 +53,7 @@ negotiated(const char *wanted)
 }
 
 void
-cnt_hello_initialize(struct cnt_asked *a)
+cnt_hello_initialize(struct cnt_incoming *a)
 {
 	const struct cnt_offer *o = a->s->offer;
 	const char *wanted = cnt_json_str(a->m->params, "protocolVersion");
@@ -62,13 +62,13 @@ cnt_hello_initialize(struct cnt_asked *a)
 	struct cnt_buf b CNT_BUF = { 0 };
 
 	if (a->batch != NULL) {
-		cnt_asked_refuse(a, CNT_RPC_INVALID, "Invalid request: initialize in a batch",
+		cnt_incoming_refuse(a, CNT_RPC_INVALID, "Invalid request: initialize in a batch",
 		    NULL);
 		return;
 	}
 	if (wanted == NULL || (capabilities != NULL && !cJSON_IsObject(capabilities)) ||
 	    (client != NULL && !cJSON_IsObject(client))) {
-		cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: initialize needs "
+		cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: initialize needs "
 		    "protocolVersion (string), capabilities (object) and clientInfo (object)",
 		    NULL);
 		return;
@@ -86,22 +86,22 @@ cnt_hello_initialize(struct cnt_asked *a)
 	add_string(&b, ",\"version\":", o->version);
 	cnt_buf_adds(&b, "}");
 	add_instructions(a, &b);
-	cnt_asked_result(a, &b, CNT_KEEP_NONE);
+	cnt_incoming_result(a, &b, CNT_KEEP_NONE);
 }
 
 void
-cnt_hello_discover(struct cnt_asked *a)
+cnt_hello_discover(struct cnt_incoming *a)
 {
 	struct cnt_buf b CNT_BUF = { 0 };
 
 	cnt_buf_adds(&b, "{\"supportedVersions\":[\"" CNT_MODERN "\"],");
 	add_capabilities(a, &b);
 	add_instructions(a, &b);
-	cnt_asked_result(a, &b, CNT_KEEP_LIST);
+	cnt_incoming_result(a, &b, CNT_KEEP_LIST);
 }
 
 void
-cnt_hello_ping(struct cnt_asked *a)
+cnt_hello_ping(struct cnt_incoming *a)
 {
-	cnt_asked_done(a);
+	cnt_incoming_done(a);
 }

@@ -6,7 +6,7 @@
  * client is sent requests (sent.c). Only what it declared is asked for; what it sends is checked
  * (fit.c).
  */
-#include "mcp/state.h"
+#include "mcp/request-state.h"
 
 #include "mcp/serving.h"
 
@@ -102,7 +102,8 @@ ask_by_answer(struct cnt_request *r, const struct cnt_input *in, size_t n, const
 		    in[i].key, in[i].method, in[i].params);
 	cnt_buf_adds(&b, "}");
 	if (state != NULL) {
-		sealed = cnt_state_seal(r->method, r->server->params, state, cnt_ticks_us());
+		sealed = cnt_request_state_seal(r->method, r->server->params, state,
+		    cnt_ticks_us());
 		cnt_buf_adds(&b, ",\"requestState\":");
 		cnt_json_quote(&b, sealed, strlen(sealed));
 	}
@@ -178,7 +179,8 @@ check(struct cnt_request *r, const cJSON *params)
 	}
 	k->inputs = cJSON_Duplicate(inputs, true);
 	if (cJSON_IsString(sealed))
-		k->state = cnt_state_open(r->method, params, sealed->valuestring, cnt_ticks_us());
+		k->state = cnt_request_state_open(r->method, params, sealed->valuestring,
+		    cnt_ticks_us());
 	if (sealed != NULL && k->state == NULL) {
 		cnt_request_refuse(r, CNT_RPC_PARAMS, "Invalid params: requestState is not what "
 		    "this request was given, or too old; send the request without it", NULL);

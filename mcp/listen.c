@@ -14,12 +14,12 @@
 struct cnt_listener {
 	struct cnt_listener	*next;
 	struct cnt_request	*r;
-	unsigned		 changes;	/* enum cnt_change */
+	unsigned		 changes;	/* enum cnt_topic */
 	cJSON			*uris;
 };
 
 static const struct kind {
-	enum cnt_change	 change;
+	enum cnt_topic	 change;
 	const char	*filter, *notification;
 } kinds[] = {
 	{ CNT_TOOLS, "toolsListChanged", "tools/list_changed" },
@@ -64,7 +64,7 @@ tell(struct cnt_server *s, const struct cnt_listener *l, const char *method, con
 }
 
 void
-cnt_server_changed(struct cnt_server *s, enum cnt_change list)
+cnt_server_changed(struct cnt_server *s, enum cnt_topic list)
 {
 	for (size_t i = 0; i < nitems(kinds); i++) {
 		const struct kind *k = &kinds[i];
@@ -151,24 +151,24 @@ is_full(const struct cnt_server *s)
 }
 
 static void
-listen(struct cnt_asked *a)
+listen(struct cnt_incoming *a)
 {
 	struct cnt_server *s = a->s;
 	struct cnt_listener *l = NULL;
 	char *filter CNT_FREE = NULL, *more CNT_FREE = NULL;
 
 	if (s->offer->changes == 0) {
-		cnt_asked_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
 		return;
 	}
 	if (is_full(s)) {
-		cnt_asked_refuse(a, CNT_RPC_INTERNAL, "Too many subscriptions are open", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_INTERNAL, "Too many subscriptions are open", NULL);
 		return;
 	}
 	l = cnt_alloc(sizeof(*l));
 	filter = honoured(cnt_json_get(a->m->params, "notifications"), s->offer->changes, l);
 	if (filter == NULL) {
-		cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: notifications must be an "
+		cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: notifications must be an "
 		    "object, resourceSubscriptions in it an array of at most 1024 uris", NULL);
 		free(l);
 		return;
@@ -184,23 +184,23 @@ listen(struct cnt_asked *a)
 
 /* NULL: it has been refused. */
 static const char *
-wanted_uri(const struct cnt_asked *a)
+wanted_uri(const struct cnt_incoming *a)
 {
 	const cJSON *uri = cnt_json_get(a->m->params, "uri");
 
 	if ((a->s->offer->changes & CNT_UPDATES) == 0) {
-		cnt_asked_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
 		return NULL;
 	}
 	if (is_uri(uri))
 		return uri->valuestring;
-	cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: uri must be a string of at most 4096 "
-	    "bytes", NULL);
+	cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: uri must be a string of at most "
+	    "4096 bytes", NULL);
 	return NULL;
 }
 
 static void
-subscribe(struct cnt_asked *a)
+subscribe(struct cnt_incoming *a)
 {
 	const char *uri = wanted_uri(a);
 	bool known = uri != NULL && has(a->s->subscribed, uri);
@@ -210,16 +210,16 @@ subscribe(struct cnt_asked *a)
 	if (a->s->subscribed == NULL)
 		a->s->subscribed = cJSON_CreateArray();
 	if (!known && cJSON_GetArraySize(a->s->subscribed) >= SUBSCRIBED) {
-		cnt_asked_refuse(a, CNT_RPC_INTERNAL, "Too many subscriptions are open", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_INTERNAL, "Too many subscriptions are open", NULL);
 		return;
 	}
 	if (!known)
 		cJSON_AddItemToArray(a->s->subscribed, cJSON_CreateString(uri));
-	cnt_asked_done(a);
+	cnt_incoming_done(a);
 }
 
 static void
-unsubscribe(struct cnt_asked *a)
+unsubscribe(struct cnt_incoming *a)
 {
 	const char *uri = wanted_uri(a);
 	cJSON *it = NULL;
@@ -231,7 +231,7 @@ unsubscribe(struct cnt_asked *a)
 			break;
 	if (it != NULL)
 		cJSON_Delete(cJSON_DetachItemViaPointer(a->s->subscribed, it));
-	cnt_asked_done(a);
+	cnt_incoming_done(a);
 }
 
 /* The connection begins anew. */

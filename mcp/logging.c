@@ -9,16 +9,16 @@
 #define QUEUE_MAX	((size_t)1 << 20)	/* unread answers; above, nothing is logged */
 
 static void
-set_level(struct cnt_asked *a)
+set_level(struct cnt_incoming *a)
 {
 	int level = cnt_level_of(cnt_json_get(a->m->params, "level"));
 
 	if (level == -1) {
-		cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown log level", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown log level", NULL);
 		return;
 	}
 	a->s->level = level;
-	cnt_asked_done(a);
+	cnt_incoming_done(a);
 }
 
 void

@@ -47,7 +47,7 @@ cnt_level_of(const cJSON *v)
 
 /* 0: it may be served; -1: it has been answered. */
 static int
-check_modern(struct cnt_asked *a, const cJSON *meta)
+check_modern(struct cnt_incoming *a, const cJSON *meta)
 {
 	const cJSON *version = cnt_json_get(meta, CNT_META "protocolVersion");
 	const cJSON *level = cnt_json_get(meta, CNT_META "logLevel");
@@ -55,7 +55,7 @@ check_modern(struct cnt_asked *a, const cJSON *meta)
 
 	if (!cJSON_IsString(version) ||
 	    !cJSON_IsObject(cnt_json_get(meta, CNT_META "clientCapabilities"))) {
-		cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: _meta must carry " CNT_META
+		cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: _meta must carry " CNT_META
 		    "protocolVersion (string) and " CNT_META "clientCapabilities (object)", NULL);
 		return -1;
 	}
@@ -63,32 +63,32 @@ check_modern(struct cnt_asked *a, const cJSON *meta)
 		cnt_buf_adds(&data, "{\"supported\":[\"" CNT_MODERN "\"],\"requested\":");
 		cnt_json_quote(&data, version->valuestring, strlen(version->valuestring));
 		cnt_buf_adds(&data, "}");
-		cnt_asked_refuse(a, CNT_RPC_VERSION, "Unsupported protocol version", data.p);
+		cnt_incoming_refuse(a, CNT_RPC_VERSION, "Unsupported protocol version", data.p);
 		return -1;
 	}
 	if (a->batch != NULL) {
-		cnt_asked_refuse(a, CNT_RPC_INVALID, "Invalid request: no batches in " CNT_MODERN,
-		    NULL);
+		cnt_incoming_refuse(a, CNT_RPC_INVALID, "Invalid request: no batches in "
+		    CNT_MODERN, NULL);
 		return -1;
 	}
 	a->level = level != NULL ? cnt_level_of(level) : -1;
 	if (level != NULL && a->level == -1) {
-		cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown log level", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown log level", NULL);
 		return -1;
 	}
 	return 0;
 }
 
 static void
-request(struct cnt_asked *a)
+request(struct cnt_incoming *a)
 {
 	const char *method = a->m->method;
 	const cJSON *meta = cnt_json_get(a->m->params, "_meta");
 	const struct cnt_method *found = NULL;
-	void (*serve)(struct cnt_asked *) = NULL;
+	void (*serve)(struct cnt_incoming *) = NULL;
 
 	if (cnt_request_find(a->s, a->m->id) != NULL) {
-		cnt_asked_refuse(a, CNT_RPC_INVALID, "Invalid request: id already in use", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_INVALID, "Invalid request: id already in use", NULL);
 		return;
 	}
 	found = find(a->s->offer, method);
@@ -104,13 +104,13 @@ request(struct cnt_asked *a)
 		serve = found != NULL ? found->legacy : NULL;
 		if (a->revision == CNT_R_NONE && serve != cnt_hello_initialize &&
 		    serve != cnt_hello_ping) {
-			cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: send initialize "
+			cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: send initialize "
 			    "first, or a " CNT_MODERN " request with _meta", cnt_hello_supported);
 			return;
 		}
 	}
 	if (serve == NULL)
-		cnt_asked_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
 	else
 		serve(a);
 }
@@ -134,7 +134,7 @@ void
 cnt_server_message(struct cnt_server *s, struct cnt_batch *batch, const struct cnt_rpc *m)
 {
 	if (m->kind == CNT_RPC_REQUEST)
-		request(&(struct cnt_asked){ .s = s, .batch = batch, .m = m, .level = -1 });
+		request(&(struct cnt_incoming){ .s = s, .batch = batch, .m = m, .level = -1 });
 	else if (m->kind == CNT_RPC_NOTIFICATION)
 		notification(s, m);
 	else

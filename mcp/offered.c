@@ -20,17 +20,17 @@ cnt_offered_capabilities(const struct cnt_offer *o, struct cnt_buf *b)
 }
 
 static void
-list(struct cnt_asked *a, const char *member, cJSON *(*all)(void), enum cnt_change change)
+list(struct cnt_incoming *a, const char *member, cJSON *(*all)(void), enum cnt_topic change)
 {
 	cJSON *array CNT_JSON = NULL, *it = NULL;
 	char *text CNT_FREE = NULL;
 	struct cnt_buf b CNT_BUF = { 0 };
 
 	if (all == NULL) {
-		cnt_asked_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
 		return;
 	}
-	if (cnt_asked_for_page(a))
+	if (cnt_incoming_wants_page(a))
 		return;
 	array = all();
 	cJSON_ArrayForEach(it, array)
@@ -38,7 +38,7 @@ list(struct cnt_asked *a, const char *member, cJSON *(*all)(void), enum cnt_chan
 			cJSON_DeleteItemFromObjectCaseSensitive(it, "title");
 	text = cnt_json_print(array);
 	cnt_buf_addf(&b, "{\"%s\":%s}", member, text);
-	cnt_asked_result(a, &b, (a->s->offer->changes & change) != 0 ? CNT_KEEP_NOT :
+	cnt_incoming_result(a, &b, (a->s->offer->changes & change) != 0 ? CNT_KEEP_NOT :
 	    CNT_KEEP_LIST);
 }
 
@@ -57,13 +57,13 @@ offered(const struct cnt_server *s)
 }
 
 void
-cnt_offered_resources(struct cnt_asked *a)
+cnt_offered_resources(struct cnt_incoming *a)
 {
 	list(a, "resources", offered(a->s)->resources, CNT_RESOURCES);
 }
 
 void
-cnt_offered_templates(struct cnt_asked *a)
+cnt_offered_templates(struct cnt_incoming *a)
 {
 	const struct cnt_offered *o = offered(a->s);
 
@@ -72,7 +72,7 @@ cnt_offered_templates(struct cnt_asked *a)
 }
 
 void
-cnt_offered_prompts(struct cnt_asked *a)
+cnt_offered_prompts(struct cnt_incoming *a)
 {
 	list(a, "prompts", offered(a->s)->prompts, CNT_PROMPTS);
 }
@@ -173,22 +173,22 @@ begin_prompt(struct cnt_request *r, const cJSON *params)
 }
 
 static void
-begin(struct cnt_asked *a, bool known, void (*fn)(struct cnt_request *r, const cJSON *params))
+begin(struct cnt_incoming *a, bool known, void (*fn)(struct cnt_request *r, const cJSON *params))
 {
 	if (known)
-		cnt_asked_begin(a, fn);
+		cnt_incoming_begin(a, fn);
 	else
-		cnt_asked_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
+		cnt_incoming_refuse(a, CNT_RPC_METHOD, "Method not found", NULL);
 }
 
 void
-cnt_offered_read(struct cnt_asked *a)
+cnt_offered_read(struct cnt_incoming *a)
 {
 	begin(a, offered(a->s)->read != NULL, begin_read);
 }
 
 void
-cnt_offered_prompt(struct cnt_asked *a)
+cnt_offered_prompt(struct cnt_incoming *a)
 {
 	begin(a, offered(a->s)->prompt != NULL, begin_prompt);
 }

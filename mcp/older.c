@@ -24,6 +24,7 @@ cnt_older_tools(cJSON *tools, enum cnt_revision revision)
 			cJSON_DeleteItemFromObjectCaseSensitive(t, "annotations");
 		if (revision < CNT_R_2025_06_18) {
 			cJSON_DeleteItemFromObjectCaseSensitive(t, "title");
+			cJSON_DeleteItemFromObjectCaseSensitive(t, "_meta");
 		} else {
 			cJSON_DeleteItemFromObjectCaseSensitive(
 			    cJSON_GetObjectItemCaseSensitive(t, "annotations"), "title");

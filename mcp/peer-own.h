@@ -6,9 +6,9 @@
 #ifndef CNT_MCP_PEER_OWN_H
 #define CNT_MCP_PEER_OWN_H
 
-#include "mcp/frame.h"
 #include "mcp/peer.h"
 #include "mcp/program.h"
+#include "mcp/wire.h"
 
 #define CNT_PEER_LINE	((size_t)8 << 20)	/* an answer */
 

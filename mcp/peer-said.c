@@ -92,7 +92,7 @@ void
 cnt_peer_heard(struct peer *p, size_t n)
 {
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 
 	p->seen += n;
 	while (p->r != NULL &&

@@ -10,8 +10,8 @@
 #include <poll.h>
 
 #include "lib/file.h"
-#include "mcp/frame.h"
 #include "mcp/rpc.h"
+#include "mcp/wire.h"
 
 #define VALUES		200000		/* in a line; 10,000 entries of a directory: 70,000 */
 #define SPARE		(2 * (long long)CNT_RELAY_IN)	/* bytes that belong to no call */
@@ -91,6 +91,23 @@ babble(const struct relay *y, const char *what)
 	finish("no", text, "the next call starts a new one");
 }
 
+/* As agent-box answers: text alone. Clients throw away what is no result of a call. */
+static bool
+is_result(const cJSON *result)
+{
+	const cJSON *content = cnt_json_get(result, "content"), *part = NULL;
+	const cJSON *failed = cnt_json_get(result, "isError");
+
+	cJSON_ArrayForEach(part, content) {
+		const char *type = cnt_json_str(part, "type");
+
+		if (type == NULL || strcmp(type, "text") != 0 ||
+		    cnt_json_str(part, "text") == NULL || cJSON_GetArraySize(part) != 2)
+			return false;
+	}
+	return cJSON_IsArray(content) && (failed == NULL || cJSON_IsBool(failed));
+}
+
 static void
 answer(struct relay *y, struct call *c, const cJSON *msg)
 {
@@ -100,7 +117,7 @@ answer(struct relay *y, struct call *c, const cJSON *msg)
 	char *text CNT_FREE = NULL;
 
 	cnt_buf_addf(&b, "R %lld ", c->number);
-	if (cJSON_IsObject(result)) {
+	if (is_result(result)) {
 		text = cnt_json_print(result);
 		cnt_buf_adds(&b, text);
 	} else if (message != NULL) {
@@ -206,7 +223,7 @@ static void
 lines(struct relay *y)
 {
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 
 	while ((got = cnt_reader_next(&y->in, false, &line)) != CNT_LINE_MORE) {
 		if (got == CNT_LINE_LONG)

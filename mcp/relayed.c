@@ -122,7 +122,7 @@ cnt_session_read(struct session *s)
 {
 	ssize_t n = cnt_reader_fill(&s->reader, s->out_fd);
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 
 	while (n > 0 && !s->over &&
 	    (got = cnt_reader_next(&s->reader, false, &line)) != CNT_LINE_MORE)

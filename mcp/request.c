@@ -23,7 +23,7 @@ token_of(const struct cnt_rpc *m)
 }
 
 struct cnt_request *
-cnt_request_new(const struct cnt_asked *a)
+cnt_request_new(const struct cnt_incoming *a)
 {
 	const struct cnt_rpc *m = a->m;
 	struct cnt_server *s = a->s;
@@ -70,7 +70,7 @@ put_off(struct cnt_request *r)
 }
 
 void
-cnt_asked_begin(const struct cnt_asked *a, void (*begin)(struct cnt_request *, const cJSON *))
+cnt_incoming_begin(const struct cnt_incoming *a, void (*begin)(struct cnt_request *, const cJSON *))
 {
 	struct cnt_request *r = cnt_request_new(a);
 

@@ -126,7 +126,7 @@ void
 cnt_script_hear(struct script *s)
 {
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 
 	while (s->end == CNT_SCRIPT_RUNS &&
 	    (got = cnt_reader_next(&s->lines, false, &line)) != CNT_LINE_MORE) {

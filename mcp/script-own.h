@@ -6,9 +6,9 @@
 #ifndef CNT_MCP_SCRIPT_OWN_H
 #define CNT_MCP_SCRIPT_OWN_H
 
-#include "mcp/frame.h"
 #include "mcp/program.h"
 #include "mcp/script.h"
+#include "mcp/wire.h"
 
 #define CNT_SCRIPT_OUTPUT	((size_t)1 << 20)
 

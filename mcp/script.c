@@ -73,7 +73,7 @@ static void
 told(struct script *s)
 {
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 
 	while ((got = cnt_reader_next(&s->told, false, &line)) != CNT_LINE_MORE)
 		if (got == CNT_LINE_READY)

@@ -102,7 +102,7 @@ lines(struct cnt_server *s, bool last)
 {
 	int64_t until = cnt_ticks_us() + TURN_US;
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 	bool full = false;
 
 	s->corked = true;

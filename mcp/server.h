@@ -37,7 +37,7 @@ struct cnt_offered {
 };
 
 /* What may change while it serves. */
-enum cnt_change {
+enum cnt_topic {
 	CNT_TOOLS	= 1 << 0,	/* a list: tools/list */
 	CNT_PROMPTS	= 1 << 1,
 	CNT_RESOURCES	= 1 << 2,
@@ -68,7 +68,7 @@ struct cnt_offer {
 	/* More of the protocol, ended by NULL; NULL: none. What is not named is neither advertised
 	 * nor linked. */
 	const struct cnt_subject *const *subjects;
-	unsigned	 changes;		/* of enum cnt_change; needs cnt_listening */
+	unsigned	 changes;		/* of enum cnt_topic; needs cnt_listening */
 	/* May be NULL. It serves: s is valid until cnt_serve returns. */
 	void		(*started)(struct cnt_server *s, void *arg);
 	void		*arg;

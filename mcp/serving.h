@@ -8,9 +8,9 @@
 #ifndef CNT_MCP_SERVING_H
 #define CNT_MCP_SERVING_H
 
-#include "mcp/frame.h"
 #include "mcp/rpc.h"
 #include "mcp/subjects.h"
+#include "mcp/wire.h"
 
 #define CNT_META	"io.modelcontextprotocol/"
 #define CNT_MODERN	"2026-07-28"
@@ -55,7 +55,7 @@ struct cnt_request {
 };
 
 /* One request being looked at. */
-struct cnt_asked {
+struct cnt_incoming {
 	struct cnt_server	*s;
 	struct cnt_batch	*batch;
 	const struct cnt_rpc	*m;
@@ -67,7 +67,7 @@ struct cnt_asked {
 /* One method of the protocol, in two eras; NULL: that era does not have it. */
 struct cnt_method {
 	const char	*name;
-	void		(*legacy)(struct cnt_asked *a), (*modern)(struct cnt_asked *a);
+	void		(*legacy)(struct cnt_incoming *a), (*modern)(struct cnt_incoming *a);
 };
 
 /* A subject of the protocol that not every server has; what it lacks is NULL. */
@@ -130,9 +130,11 @@ enum { CNT_KEEP_LIST = 3600000, CNT_KEEP_NOT = 0, CNT_KEEP_NONE = -1, CNT_KEEP_A
 
 /* An error, and a result (a JSON object; additions as the revision has them), for a request being
  * looked at. data: JSON text or NULL. */
-void	cnt_asked_refuse(const struct cnt_asked *a, int code, const char *text, const char *data);
-void	cnt_asked_result(const struct cnt_asked *a, const struct cnt_buf *result, int keep_ms);
-void	cnt_asked_done(const struct cnt_asked *a);	/* {} */
+void	cnt_incoming_refuse(const struct cnt_incoming *a, int code, const char *text,
+	    const char *data);
+void	cnt_incoming_result(const struct cnt_incoming *a, const struct cnt_buf *result,
+	    int keep_ms);
+void	cnt_incoming_done(const struct cnt_incoming *a);	/* {} */
 
 /* The same for a request in flight, which they free; nothing goes out when it was cancelled. */
 void	cnt_request_refuse(struct cnt_request *r, int code, const char *text, const char *data);
@@ -142,8 +144,8 @@ void	cnt_batch_done(struct cnt_batch *batch);
 /* request.c */
 
 /* Takes a request into flight; and begins it, unless too many are there. */
-struct cnt_request *cnt_request_new(const struct cnt_asked *a);
-void	cnt_asked_begin(const struct cnt_asked *a,
+struct cnt_request *cnt_request_new(const struct cnt_incoming *a);
+void	cnt_incoming_begin(const struct cnt_incoming *a,
 	    void (*begin)(struct cnt_request *r, const cJSON *params));
 void	cnt_request_begin(struct cnt_request *r, const cJSON *params);	/* anew */
 struct cnt_request *cnt_request_find(struct cnt_server *s, struct cnt_span id);
@@ -166,30 +168,30 @@ int	cnt_level_of(const cJSON *v);		/* -1: none of them */
 
 /* hello.c */
 
-void	cnt_hello_initialize(struct cnt_asked *a);
-void	cnt_hello_discover(struct cnt_asked *a);
-void	cnt_hello_ping(struct cnt_asked *a);
+void	cnt_hello_initialize(struct cnt_incoming *a);
+void	cnt_hello_discover(struct cnt_incoming *a);
+void	cnt_hello_ping(struct cnt_incoming *a);
 
 extern const char cnt_hello_supported[];	/* data of an error: all revisions */
 
 /* tools.c */
 
-void	cnt_tools_list(struct cnt_asked *a);
-void	cnt_tools_call(struct cnt_asked *a);
+void	cnt_tools_list(struct cnt_incoming *a);
+void	cnt_tools_call(struct cnt_incoming *a);
 
 /* Does it ask for a page that no list has? All come in one. It has been refused then. */
-bool	cnt_asked_for_page(const struct cnt_asked *a);
+bool	cnt_incoming_wants_page(const struct cnt_incoming *a);
 
 /* offered.c */
 
 /* Appends `,"resources":{}` and `,"prompts":{}` where they are offered. */
 void	cnt_offered_capabilities(const struct cnt_offer *o, struct cnt_buf *b);
 
-void	cnt_offered_resources(struct cnt_asked *a);
-void	cnt_offered_templates(struct cnt_asked *a);
-void	cnt_offered_read(struct cnt_asked *a);
-void	cnt_offered_prompts(struct cnt_asked *a);
-void	cnt_offered_prompt(struct cnt_asked *a);
+void	cnt_offered_resources(struct cnt_incoming *a);
+void	cnt_offered_templates(struct cnt_incoming *a);
+void	cnt_offered_read(struct cnt_incoming *a);
+void	cnt_offered_prompts(struct cnt_incoming *a);
+void	cnt_offered_prompt(struct cnt_incoming *a);
 
 /* older.c */
 

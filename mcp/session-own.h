@@ -6,10 +6,10 @@
 #ifndef CNT_MCP_SESSION_OWN_H
 #define CNT_MCP_SESSION_OWN_H
 
-#include "mcp/frame.h"
 #include "mcp/program.h"
 #include "mcp/relay.h"
 #include "mcp/session.h"
+#include "mcp/wire.h"
 
 #define CNT_UNREADABLE	"what it sent could not be read"
 

@@ -6,7 +6,7 @@
  */
 #include "mcp/starved.h"
 
-#include "lib/base.h"
+#include "lib/proc.h"
 
 #define TURN_MS		20	/* less is not counted by the kernel's clock ticks */
 #define TREE_MAX	64
@@ -14,26 +14,19 @@
 struct tree {
 	pid_t	pids[TREE_MAX];
 	int	n;
-	long	ticks;			/* of all, with those they have reaped */
+	uint64_t ticks;			/* of all, with those they have reaped */
 	bool	ready;
 };
 
 static void
 look(struct tree *t, pid_t pid)
 {
-	char *path CNT_FREE = cnt_format("/proc/%d/stat", (int)pid);
-	FILE *f CNT_FILE = fopen(path, "re");
-	char line[1024] = "", state = '\0';
-	const char *end = NULL;
-	long user = 0, kernel = 0, theirs = 0, in_kernel = 0;
+	struct cnt_proc p;
 
-	if (f == NULL || fgets(line, sizeof(line), f) == NULL ||
-	    (end = strrchr(line, ')')) == NULL ||
-	    sscanf(end, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld %ld %ld", &state,
-	    &user, &kernel, &theirs, &in_kernel) != 5)
+	if (cnt_proc_read(pid, &p) == -1)
 		return;
-	t->ticks += user + kernel + theirs + in_kernel;
-	t->ready = t->ready || state == 'R';
+	t->ticks += p.ticks + p.reaped;
+	t->ready = t->ready || p.state == 'R';
 }
 
 static void
@@ -56,5 +49,5 @@ cnt_starved(pid_t pid)
 		look(&t, t.pids[i]);
 		add_children(&t, t.pids[i]);
 	}
-	return t.ready && t.ticks * 1000 < TURN_MS * sysconf(_SC_CLK_TCK);
+	return t.ready && t.ticks * 1000 < TURN_MS * (uint64_t)sysconf(_SC_CLK_TCK);
 }

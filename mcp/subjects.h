@@ -12,7 +12,7 @@
  * subscriptions/listen, or in older revisions by initialize and resources/subscribe. */
 extern const struct cnt_subject cnt_listening;
 
-void	cnt_server_changed(struct cnt_server *s, enum cnt_change list);
+void	cnt_server_changed(struct cnt_server *s, enum cnt_topic list);
 void	cnt_server_updated(struct cnt_server *s, const char *uri);
 
 /* completion.c: completion/complete, by the offer's `complete`. */

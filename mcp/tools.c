@@ -6,31 +6,31 @@
 #include "mcp/serving.h"
 
 bool
-cnt_asked_for_page(const struct cnt_asked *a)
+cnt_incoming_wants_page(const struct cnt_incoming *a)
 {
 	const cJSON *cursor = cnt_json_get(a->m->params, "cursor");
 
 	if (cursor == NULL || (cJSON_IsString(cursor) && cursor->valuestring[0] == '\0'))
 		return false;
-	cnt_asked_refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown cursor", NULL);
+	cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: unknown cursor", NULL);
 	return true;
 }
 
 void
-cnt_tools_list(struct cnt_asked *a)
+cnt_tools_list(struct cnt_incoming *a)
 {
 	const struct cnt_offer *o = a->s->offer;
 	cJSON *tools CNT_JSON = NULL;
 	char *text CNT_FREE = NULL;
 	struct cnt_buf b CNT_BUF = { 0 };
 
-	if (cnt_asked_for_page(a))
+	if (cnt_incoming_wants_page(a))
 		return;
 	tools = o->tools(o->arg);
 	cnt_older_tools(tools, a->revision);
 	text = cnt_json_print(tools);
 	cnt_buf_addf(&b, "{\"tools\":%s}", text);
-	cnt_asked_result(a, &b, (o->changes & CNT_TOOLS) != 0 ? CNT_KEEP_NOT :
+	cnt_incoming_result(a, &b, (o->changes & CNT_TOOLS) != 0 ? CNT_KEEP_NOT :
 	    o->tools_ms != 0 ? o->tools_ms : CNT_KEEP_LIST);
 }
 
@@ -60,7 +60,7 @@ begin(struct cnt_request *r, const cJSON *params)
 }
 
 void
-cnt_tools_call(struct cnt_asked *a)
+cnt_tools_call(struct cnt_incoming *a)
 {
-	cnt_asked_begin(a, begin);
+	cnt_incoming_begin(a, begin);
 }

@@ -14,10 +14,10 @@
 #include <signal.h>
 
 #include "mcp/child.h"
-#include "mcp/frame.h"
 #include "mcp/server.h"
 #include "mcp/starved.h"
 #include "mcp/undertaker.h"
+#include "mcp/wire.h"
 #include "mcp/worker.h"
 
 #define GRACE_US	2000000
@@ -126,7 +126,7 @@ static bool
 drain(struct work *w)
 {
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 	ssize_t n;
 
 	while ((n = cnt_reader_fill(&w->reader, w->pipe)) > 0)

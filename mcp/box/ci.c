@@ -6,10 +6,13 @@
  * is not shown.
  */
 #include "mcp/box/box.h"
-#include "mcp/box/resources.h"
 
 #include <errno.h>
 #include <time.h>
+
+#include "mcp/box/resources.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 
 #define CONTEXT		"/workspace/.cnt/ci-context.json"
 #define CONTEXT_MAX	262144
@@ -121,7 +124,7 @@ read_log(struct cnt_buf *tail, struct cnt_err *e)
 	if (text.n > TAIL_MAX) {
 		from = text.p + text.n - TAIL_MAX;
 		line = memchr(from, '\n', TAIL_MAX - 1);
-		while (line == NULL && ((unsigned char)*from & 0xc0) == 0x80)
+		while (line == NULL && cnt_utf8_continues(*from))
 			from++;
 		cnt_buf_adds(tail, line != NULL ? line + 1 : from);
 	} else if (text.n > 0) {

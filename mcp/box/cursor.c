@@ -4,7 +4,11 @@
  * the tool and of the path that it was given for. Anywhere else the place would mean something
  * else, and entries would be left out without a word: such a cursor is refused.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/cursor.h"
+
+#include "lib/base64.h"
+#include "lib/crypto.h"
+#include "lib/json.h"
 
 #define MARK	8
 
@@ -13,7 +17,7 @@ make_mark(char hex[65], const char *tool, const char *path)
 {
 	char *text CNT_FREE = cnt_format("%s %s", tool, path);
 
-	cnt_digest(text, strlen(text), hex);
+	cnt_sha256_hex(text, strlen(text), hex);
 	hex[MARK] = '\0';
 }
 
@@ -41,7 +45,7 @@ cnt_cursor_read(char **place, const char *cursor, const char *tool, const char *
 	if (cnt_base64_decode(&b, cursor) == -1 || b.n <= MARK || strlen(b.p) != b.n ||
 	    strncmp(b.p, mark, MARK) != 0)
 		return cnt_fail(e, CNT_INVALID, "cursor: expected a next_cursor of %s, with the "
-		    "same path", tool);
+		    "same path, got \"%.*s\"", tool, cnt_utf8_cut(cursor, 32), cursor);
 	*place = cnt_strdup(b.p + MARK);
 	return 0;
 }

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256 of files and bytes, in hex.
+ * SHA-256 of files, in hex.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/digest.h"
 
 #include <errno.h>
 
 #include "lib/crypto.h"
-
-void
-cnt_digest(const void *bytes, size_t n, char hex[65])
-{
-	struct cnt_sha256 sha;
-	uint8_t digest[32];
-
-	cnt_sha256_start(&sha);
-	cnt_sha256_add(&sha, bytes, n);
-	cnt_sha256_end(&sha, digest);
-	cnt_hex(digest, sizeof(digest), hex);
-}
 
 int
 cnt_digest_file(int fd, char hex[65])

@@ -17,7 +17,10 @@
 #include <sched.h>
 #include <time.h>
 
-#define LISTEN		0x0a		/* TCP_LISTEN in /proc/net/tcp */
+#include "lib/proc.h"
+#include "mcp/box/process/port.h"
+#include "mcp/box/user.h"
+
 #define PORTS_MAX	256
 
 static const struct cnt_field amount_fields[] = {
@@ -176,15 +179,12 @@ add_disk(cJSON *out)
 static int64_t
 uptime(void)
 {
-	FILE *f CNT_FILE = fopen("/proc/1/stat", "re");
-	unsigned long long ticks = 0;
+	struct cnt_proc init;
 	struct timespec now = { 0 };
 
-	if (f == NULL || fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u "
-	    "%*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1 ||
-	    clock_gettime(CLOCK_BOOTTIME, &now) == -1)
+	if (cnt_proc_read(1, &init) == -1 || clock_gettime(CLOCK_BOOTTIME, &now) == -1)
 		return -1;
-	return now.tv_sec - (int64_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
+	return now.tv_sec - (int64_t)(init.start / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 static void
@@ -216,17 +216,12 @@ static void
 read_ports(const char *path, struct ports *all)
 {
 	FILE *f CNT_FILE = fopen(path, "re");
-	char line[512];
-	unsigned port = 0, state = 0;
+	unsigned port = 0;
 	unsigned long inode = 0;
 
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL && all->n < PORTS_MAX) {
+	while (f != NULL && all->n < PORTS_MAX && cnt_port_next(f, &port, &inode)) {
 		bool known = false;
 
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x "
-		    "%*u %*u %lu",
-		    &port, &state, &inode) != 3 || state != LISTEN)
-			continue;
 		for (size_t i = 0; i < all->n; i++)
 			known = known || all->p[i].port == (int)port;
 		if (!known)

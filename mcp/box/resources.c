@@ -9,6 +9,8 @@
 
 #include <ctype.h>
 
+#include "lib/base64.h"
+#include "mcp/box/box.h"
 #include "mcp/box/file/mime.h"
 #include "mcp/box/process/process.h"
 #include "mcp/box/syslog.h"

@@ -5,6 +5,7 @@
 #ifndef CNT_MCP_BOX_RESOURCES_H
 #define CNT_MCP_BOX_RESOURCES_H
 
+#include "lib/verb.h"
 #include "mcp/server.h"
 
 extern const struct cnt_offered cnt_box_offered;

@@ -4,7 +4,7 @@
  * answer could not carry it, and processes that outlive the connection (process.h). Spill files of
  * earlier days are removed when a new one is made, and the oldest where there are many.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/state.h"
 
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,7 +16,11 @@
 #include <linux/openat2.h>
 
 #include "lib/crypto.h"
-#include "mcp/box/process/landlock.h"
+#include "lib/file.h"
+#include "mcp/box/file/stat.h"
+#include "mcp/box/process/enforce.h"
+#include "mcp/box/user.h"
+#include "mcp/box/wall.h"
 
 #define SPILL		"output-"
 #define KEPT_SECONDS	604800		/* a week */
@@ -33,7 +37,7 @@ enter_directory(int up, const char *name, bool make, bool last)
 	if (make && mkdirat(up, name, 0700) == -1 && errno != EEXIST)
 		return -1;
 	fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
-	    (last || cnt_landlock_holds() ? O_NOFOLLOW : 0));
+	    (last || cnt_enforce_holds() ? O_NOFOLLOW : 0));
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return -1;
 	if (last && st.st_uid != geteuid()) {
@@ -52,11 +56,11 @@ open_home(void)
 {
 	const char *home = cnt_user_self()->home;
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-	    .resolve = cnt_landlock_holds() ? RESOLVE_NO_SYMLINKS : 0 };
-	char *inside CNT_FREE = cnt_landlock_holds() ? cnt_wall_path("~") : NULL;
+	    .resolve = cnt_enforce_holds() ? RESOLVE_NO_SYMLINKS : 0 };
+	char *inside CNT_FREE = cnt_enforce_holds() ? cnt_wall_path("~") : NULL;
 
 	if (inside != NULL && strcmp(inside, home) == 0)
-		return cnt_wall_open(home, O_PATH | O_DIRECTORY, 0);
+		return cnt_wall_open(home, O_PATH | O_DIRECTORY);
 	return (int)syscall(SYS_openat2, AT_FDCWD, home, &how, sizeof(how));
 }
 
@@ -103,8 +107,7 @@ cnt_state_processes(bool make, struct cnt_err *e)
 static size_t
 remove_older(int dir, time_t than, char oldest[256])
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d CNT_DIR = copy != -1 ? fdopendir(copy) : NULL;
+	DIR *d CNT_DIR = cnt_file_entries(dir);
 	struct timespec least = { .tv_sec = INT64_MAX };
 	struct dirent *entry = NULL;
 	struct stat st = { 0 };
@@ -140,22 +143,26 @@ make_room(int dir)
 			return;
 }
 
+/* Commands that are held to the root may read the directory for their temporary files alone. */
 int
 cnt_state_spill(char **path, struct cnt_err *e)
 {
-	int dir CNT_CLOSE = open_state(true), fd = -1;
+	bool held = cnt_enforce_holds();
+	char *up CNT_FREE = cnt_format("%s/.local/state/agent-box%s", cnt_user_self()->home,
+	    held ? "/tmp" : "");
+	int dir CNT_CLOSE = held ? cnt_state_directory("tmp") : open_state(true), fd = -1;
 	char name[sizeof(SPILL) + 32] = SPILL;
 	uint8_t random[16];
 
 	*path = NULL;
 	if (dir == -1)
-		return cnt_fail_sys(e, "%s/.local/state/agent-box", cnt_user_self()->home);
+		return cnt_fail_sys(e, "%s", up);
 	make_room(dir);
 	cnt_random(random, sizeof(random));
 	cnt_hex(random, sizeof(random), name + strlen(SPILL));
 	fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
-		return cnt_fail_sys(e, "%s/.local/state/agent-box/%s", cnt_user_self()->home, name);
-	*path = cnt_format("%s/.local/state/agent-box/%s", cnt_user_self()->home, name);
+		return cnt_fail_sys(e, "%s/%s", up, name);
+	*path = cnt_format("%s/%s", up, name);
 	return fd;
 }

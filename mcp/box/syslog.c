@@ -14,6 +14,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "lib/crypto.h"
 #include "mcp/box/box.h"
 
 struct note {
@@ -45,7 +46,7 @@ cnt_syslog_began(const char *tool, const cJSON *arguments)
 	text = arguments != NULL ? cnt_json_print(arguments) : cnt_strdup("{}");
 	n = cnt_alloc(sizeof(*n));
 	snprintf(n->tool, sizeof(n->tool), "%s", tool);
-	cnt_digest(text, strlen(text), n->hash);
+	cnt_sha256_hex(text, strlen(text), n->hash);
 	n->started = cnt_ticks_us();
 	return n;
 }

@@ -3,7 +3,7 @@
  * What a model reads: always valid UTF-8, cut between code points, without what only a terminal
  * understands. The bytes come from commands and files and may be anything.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/text.h"
 
 #include <signal.h>
 #include <time.h>
@@ -11,18 +11,12 @@
 static const char replacement[] = "\xef\xbf\xbd";
 static bool facts_wanted;
 
-static bool
-continues(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
 size_t
 cnt_text_prefix(const char *s, size_t n, size_t max)
 {
 	if (n <= max)
 		return n;
-	while (max > 0 && continues(s[max]))
+	while (max > 0 && cnt_utf8_continues(s[max]))
 		max--;
 	return max;
 }
@@ -80,6 +74,42 @@ escape_length(const char *s, size_t n)
 	while (i < n && s[i] >= 0x20 && s[i] <= 0x2f)
 		i++;
 	return i < n && s[i] >= 0x30 && s[i] <= 0x7e ? i + 1 : i;
+}
+
+/* Where the escape begins that a cut at n may fall into; n: there is none. */
+static size_t
+last_escape(const char *s, size_t n)
+{
+	for (size_t i = 1; i <= CNT_ESCAPE_MAX && i <= n && s[n - i] != '\n'; i++)
+		if (s[n - i] == '\033')
+			return n - i;
+	return n;
+}
+
+size_t
+cnt_text_start(const char *s, size_t n, size_t at)
+{
+	size_t from = last_escape(s, at);
+	size_t end = from < at ? from + escape_length(s + from, n - from) : at;
+
+	at = end > at ? end : at;
+	for (int i = 0; i < 3 && at < n && cnt_utf8_continues(s[at]); i++)
+		at++;
+	return at;
+}
+
+/* An escape is open when a letter would still be its. */
+size_t
+cnt_text_unfinished(const char *s, size_t n)
+{
+	char escape[CNT_ESCAPE_MAX + 1];
+	size_t k = n - last_escape(s, n);
+
+	if (k == 0)
+		return cnt_utf8_unfinished(s, n);
+	memcpy(escape, s + n - k, k);
+	escape[k] = 'm';
+	return escape_length(escape, k + 1) > k ? k : cnt_utf8_unfinished(s, n);
 }
 
 /* Is the character at s a control that text has no use for? C1 controls are C2 80 to C2 9F. */
@@ -144,88 +174,13 @@ cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cn
 	size_t end = head->n > 0 ? cnt_text_prefix(head->p, head->n, half) : 0;
 	size_t start = tail->n > half ? tail->n - half : 0;
 
-	while (start < tail->n && continues(tail->p[start]))
+	while (start < tail->n && cnt_utf8_continues(tail->p[start]))
 		start++;
 	cnt_buf_add(to, head->p, end);
 	cnt_buf_addf(to, "%s[... %lld bytes left out ...]\n",
 	    end == 0 || head->p[end - 1] == '\n' ? "" : "\n", (long long)missing);
 	if (start < tail->n)
 		cnt_buf_add(to, tail->p + start, tail->n - start);
-}
-
-void
-cnt_base64_add(struct cnt_buf *to, const void *bytes, size_t n)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	    "0123456789+/";
-	const uint8_t *p = bytes;
-	char *out CNT_FREE = cnt_alloc((n + 2) / 3 * 4 + 1), *o = out;
-
-	for (; n >= 3; p += 3, n -= 3, o += 4) {
-		o[0] = digits[p[0] >> 2];
-		o[1] = digits[(p[0] & 3) << 4 | p[1] >> 4];
-		o[2] = digits[(p[1] & 15) << 2 | p[2] >> 6];
-		o[3] = digits[p[2] & 63];
-	}
-	if (n > 0) {
-		o[0] = digits[p[0] >> 2];
-		o[1] = digits[(p[0] & 3) << 4 | (n > 1 ? p[1] >> 4 : 0)];
-		o[2] = o[3] = '=';
-		if (n > 1)
-			o[2] = digits[(p[1] & 15) << 2];
-		o += 4;
-	}
-	cnt_buf_add(to, out, (size_t)(o - out));
-}
-
-static int
-digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648 section 4, with padding; white space between is taken, since models break lines. */
-int
-cnt_base64_decode(struct cnt_buf *to, const char *s)
-{
-	uint32_t bits = 0;
-	int have = 0, pad = 0;
-	size_t n = strlen(s), used = 0;
-	char *out CNT_FREE = cnt_alloc(n / 4 * 3 + 4);
-
-	for (; *s != '\0'; s++) {
-		int d = digit(*s);
-
-		if (strchr(" \t\r\n", *s) != NULL)
-			continue;
-		if (*s == '=' && have + pad >= 2 && have + pad < 4) {
-			pad++;
-			continue;
-		}
-		if (d == -1 || pad > 0)
-			return -1;
-		bits = bits << 6 | (uint32_t)d;
-		if (++have < 4)
-			continue;
-		out[used++] = (char)(bits >> 16);
-		out[used++] = (char)(bits >> 8);
-		out[used++] = (char)bits;
-		have = 0;
-		bits = 0;
-	}
-	if ((pad > 0 || have > 0) && (have + pad != 4 || have < 2))
-		return -1;
-	bits <<= 6 * (4 - have);
-	for (int i = 0; have > 0 && i < have - 1; i++)
-		out[used++] = (char)(bits >> (16 - 8 * i));
-	cnt_buf_add(to, out, used);
-	return 0;
 }
 
 static char *

@@ -2,7 +2,7 @@
  *
  * Users of the box, read from its own /etc/passwd: a static program has no name service.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/user.h"
 
 #include <sys/stat.h>
 

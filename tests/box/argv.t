@@ -69,7 +69,12 @@ for words in '--read-only read_file --path f' '--mcp read_file' '--mcp --nothing
 done
 exits 75 'a time that is over: 75' agent-box shell_exec --command 'echo x; sleep 9' --timeout-seconds 0.1
 is "$out" x 'with what was written so far'
-exits 71 'an output that is full: 71' sh -c 'agent-box read_file --path f >/dev/full'
+for words in 'read_file --path f' --help; do
+	exits 71 "an output that is full: 71: $words" sh -c "agent-box $words >/dev/full"
+	is "$err" 'agent-box: standard output: No space left on device' 'with the reason'
+done
+run agent-box --nothing --json
+is "$(printf '%s' "$out" | jq -r .error.code)" invalid 'a misuse as JSON'
 run agent-box shell_exec --command 'echo out; echo err >&2; exit 9'
 is "$rc:$out" 9:out 'the status of a command is passed on'
 like "$err" 'err' 'and its standard error'

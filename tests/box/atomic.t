@@ -44,6 +44,17 @@ is $left, 0, 'no temporary file is left';
 cmp_ok $old, '>', 0, 'some kills came before it was written';
 cmp_ok $new, '>', 0, 'and some after';
 
+# Cancelled, or cut off by the end of input, between the two steps that a name takes: both are made.
+for my $how (qw(cancel close_input)) {
+	my $s = Session->new(env => { HOME => $home }, command => [qw(strace -f -qq -o /dev/null -e trace=linkat -e
+	    inject=linkat:delay_exit=300000), $Session::static]);
+	my $id = $s->begin('write_file', { path => 'file', content => $how });
+	ok(Client::until(10, sub { () = glob "$home/.agent-box*" }), "$how: between link and rename");
+	$s->$how($how eq 'cancel' ? $id : ());
+	ok(Client::until(10, sub { !(() = glob "$home/.agent-box*") }), 'no temporary file is left');
+	is substr(got(), 0, 20), $how, 'the new one stands there';
+}
+
 # Without /proc a file has a temporary name from the first byte: one that was killed leaves it, and the next who writes
 # in that directory removes it, and nothing else.
 my $program = $Session::program;

@@ -30,6 +30,21 @@ sub edit {
 	    defined $_->[2] ? (expect => $_->[2]) : () } } @$edits ], %o });
 }
 
+# For the end: files that others have locked, one of them as long as a busy disk takes.
+my %lock;
+for my $name (qw(slow stuck)) {
+	put($name, "a\n");
+	open $lock{$name}, '<', "$home/$name" or die;
+	flock $lock{$name}, LOCK_EX or die;
+}
+if ((fork // die) == 0) {
+	sleep 3;
+	POSIX::_exit(0);
+}
+close $lock{slow};
+my $locked = time;
+my ($slow, $stuck) = map { $s->begin('edit_file', { path => $_, edits => [ { old => 'a', new => 'b' } ] }) } qw(slow stuck);
+
 # What it does and says.
 put('a', "one\ntwo\nthree\n");
 my $r = edit('a', [ [ 'two', '2' ] ]);
@@ -122,6 +137,8 @@ like edit('code', [ [ "\tif (x)\n\t\treturn first(b);\n", 'x' ] ])->{text},
     qr/lines 4-5, but line 5 is `.*first\(a, b\);`, not `.*first\(b\);`/, 'or lines, and where they differ';
 put('great', join '', map { 'setting_' . substr(sha256_hex($_), 0, 12) . " = $_;\n" } 1 .. 600_000);
 put('wide', 'w' x 30_000_000 . 'the needle in the hay' . 'v' x 30_000_000);
+put('accents', 'x' . "\xc3\xa9" x 299);
+like edit('accents', [ [ 'y' . "\xe9" x 299, 'b' ] ])->{text}, qr/closest: line 1 `\x{e9}*x?\x{e9}+`\.\.\.[^\x{fffd}]*$/, 'shown in whole characters';
 my $t = time;
 like edit('great', [ [ 'setting_' . substr(sha256_hex(555555), 0, 12) . ' = 0;', 'x' ] ])->{text},
     qr/closest: line 555555 /, 'in a great file';
@@ -229,5 +246,11 @@ for my $round (1 .. 20) {
 }
 is $torn, 0, "killed while editing: never half an edit ($new of 20 were made)";
 is $left, 0, 'no temporary file is left';
+
+is $s->result($slow)->{error}, 0, 'a lock is waited for';
+is got('slow'), "b\n", 'and the edit made';
+like $s->result($stuck)->{text}, qr/busy.*stuck: is locked by another process/, 'but not for ever';
+cmp_ok time - $locked, '>', 9, 'ten seconds';
+is got('stuck'), "a\n", 'nothing is written then';
 
 done_testing;

@@ -50,7 +50,7 @@ is readf('~/a')->{body}, "one\ntwo\nthree\n", '~ is the home directory';
 writef('~/dir/new', 'x');
 is got('dir/new') . (-e "$home/~" ? '~' : ''), 'x', 'for writing too';
 like readf('')->{text}, qr/expected a path/, 'an empty path';
-like readf('long/' x 700)->{text}, qr/\.\.\.: No such file/, 'of a long path the error still says what is wrong';
+like readf('long/' x 700)->{text}, qr/\.\.\..*: No such file/, 'of a long path the error still says what is wrong';
 like writef('a/', 'x')->{text}, qr/invalid.*slash/, 'a path that ends in a slash is no file';
 is writef('match', 'x', if_match => 'absent')->{error} . writef('match', 'y', if_match => uc sha256_hex('x'))->{error}, '00',
     'hex digits of either case';
@@ -85,6 +85,17 @@ is decode_base64($r->{body}), $binary, 'byte for byte';
 is writef('b2', $r->{body}, encoding => 'base64')->{data}{sha256}, sha256_hex($binary), 'and is written back';
 is got('b2'), $binary, 'byte for byte';
 is readf('b', encoding => 'utf-8', limit => 200)->{facts}{encoding}, 'utf-8', 'or is shown as text when asked for';
+put('latin', "\xff" x 9000 . join '', map { "gr\xfc\xdfe $_\n" } 1 .. 3000);
+(my $page, $at, $steps) = ('', 0, 0);
+while (defined $at && $steps++ < 100) {
+	$r = readf('latin', offset => $at, encoding => 'utf-8');
+	$clean = 0 if length utf8($r->{body} =~ s/\n?\[more.*\n\z//r) > 20_000 || $r->{facts}{offset} != $at;
+	$page .= substr got('latin'), $at, $r->{facts}{bytes};
+	$at = $r->{facts}{next_offset};
+}
+ok $clean && $page eq got('latin'), 'in pages of 20000 bytes with what stands for others' or diag "$steps pages";
+is $steps, 4, 'and no shorter ones';
+is readf('latin', limit => 1, encoding => 'utf-8')->{facts}{next_offset}, 1, 'or of one byte at least';
 put('nul', "a\0b");
 is readf('nul')->{facts}{encoding}, 'base64', 'a NUL is not text';
 put('quotes', "\x01" x 1048576);
@@ -111,6 +122,13 @@ like writef('fifo', 'x')->{text}, qr/is a fifo/, 'nor are they written to';
 ok -p "$home/fifo", 'or replaced';
 is readf('/proc/self/status', limit => 6)->{body}, "Name:\t\n[more follows: next_offset 6]\n", 'a file of /proc is read';
 is readf('/proc/version')->{error}, 0, 'whole';
+is_deeply [ @{ readf('/sys/class/net/lo/mtu', tail => 1, limit => 100)->{facts} }{qw(size bytes truncated)} ],
+    [ undef, length `cat /sys/class/net/lo/mtu`, $false ], 'one that says too great a size';
+my @last = `tail -n 1 /proc/kallsyms`;
+$r = readf('/proc/kallsyms', tail => 1);
+push @last, `tail -n 1 /proc/kallsyms`;
+ok scalar(grep { $_ eq $r->{body} } @last), 'the last line of one that says none' or diag "$r->{text}, not @last";
+is readf('/proc/self/pagemap', tail => 10**9)->{facts}{next_offset}, 8 << 20, 'or, of one without an end, how far that was read';
 isnt readf('/proc/kmsg')->{text}, 'no answer', 'one that would wait is not waited for';
 like readf('/proc/self/exe')->{text}, qr/denied/, 'a magic link is refused';
 like readf('/proc/self/root/etc/hostname')->{text}, qr/denied/, 'also as a part of a path';
@@ -122,7 +140,7 @@ put('main.c', '');
 like readf('confg.yaml')->{text}, qr/not_found.*nearest existing directory: \Q$home\E; named alike in it: config.yaml"/,
     'a wrong name: the nearest directory and what is named alike';
 like readf('no/such/dir')->{text}, qr/nearest existing directory: \Q$home\E"/, 'a wrong directory';
-like readf('main.c/x')->{text}, qr/Not a directory/, 'a file as a directory';
+like readf('main.c/x')->{text}, qr/not_found.*Not a directory.*nearest existing directory: \Q$home\E/, 'a file as a directory';
 like readf('')->{text}, qr/"error"/, 'an empty path';
 like readf("x\ny")->{text}, qr/x\\\\x0ay: No such/, 'control characters of a name are shown';
 like readf('x' x 300)->{text}, qr/too long/, 'a name that is too long';
@@ -144,6 +162,17 @@ is join(' ', (stat "$home/a")[4, 5]), $> == 0 ? '12 34' : "$> " . (split ' ', $)
 $value = '-';
 syscall 191, $file, $name, $value, 1;			# getxattr
 is $value, 'y', 'its extended attributes are kept';
+mkdir "$home/acl";
+put('acl/f', 'old');
+chmod 0640, "$home/acl/f";
+my ($shared, $default, $names) = ("$home/acl", 'system.posix_acl_default', "\0" x 99);
+my $acl = pack 'V(vvV)5', 2, 1, 7, 0xffffffff, 2, 7, 65534, 4, 7, 0xffffffff, 16, 7, 0xffffffff, 32, 0, 0xffffffff;
+is syscall(188, $shared, $default, $acl, length $acl, 0), 0, 'a directory that gives new files an ACL';
+writef('acl/f', 'new');
+is syscall(194, "$shared/f", $names, 99), 0, 'does not give it to a file that had none';	# listxattr
+is mode('acl/f'), '0640', 'nor another mode';
+writef('acl/new', 'new');
+isnt syscall(194, "$shared/new", $names, 99), 0, 'but to a new one';
 is writef('a', 'x', mode => '0600')->{data}{mode}, '0600', 'unless a mode is given';
 like writef('a', 'x', mode => '99')->{text}, qr/mode: expected octal/, 'which must be one';
 symlink 'a', "$home/link";
@@ -233,11 +262,11 @@ mkdir "$home/many";
 put("many/f$_", '') for 1 .. 2500;
 ($cursor, @pages) = (undef);
 do {
-	my $page = list('many', defined $cursor ? (cursor => $cursor) : ())->{data};
+	my $page = list('many', limit => 1001, defined $cursor ? (cursor => $cursor) : ())->{data};
 	push @pages, map { $_->{name} } @{ $page->{entries} };
 	$cursor = $page->{next_cursor};
 } while defined $cursor && @pages < 9999;
-is "@pages", join(' ', sort map { "f$_" } 1 .. 2500), '2500 entries in pages of 1000';
+is "@pages", join(' ', sort map { "f$_" } 1 .. 2500), '2500 entries in pages of 1001';
 put("t/\xff", '');
 is names(list('t', glob => "\x{fffd}*")), '', 'names that are not UTF-8';
 like names(list('t')), qr/\x{fffd}/, 'are shown as U+FFFD';
@@ -251,6 +280,9 @@ socket(my $listen, PF_INET, SOCK_STREAM, 0);
 bind $listen, pack_sockaddr_in(0, inet_aton('127.0.0.1'));
 listen $listen, 1;
 my ($port) = unpack_sockaddr_in(getsockname $listen);
+my $odd = Session->new(env => { HOME => $home }, command => [ qw(unshare -fp --mount-proc sh -c),
+    'echo "a) R 1" >/proc/self/comm; "$0"; exit', $Session::program ]);
+like $odd->tool('box_info', {})->{data}{uptime_s} // '', qr/^\d+$/, 'uptime, whatever the name of init';
 my ($found) = grep { $_->{port} == $port } @{ $s->tool('box_info', {})->{data}{listening} };
 like $found->{process} // '', qr/perl|files/, 'who listens where';
 

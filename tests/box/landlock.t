@@ -85,6 +85,9 @@ is run('wc -l </etc/passwd | grep -c . ; sed -n 1p /proc/self/stat | wc -l; ls /
 is run('echo x >/dev/null; head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c; echo to >&2')->{body},
     "3\n3\n[stderr]\nto\n", 'so can harmless devices';
 is run('echo x >$TMPDIR/t; cat $(mktemp) $TMPDIR/t; stat -c %a $TMPDIR')->{body}, "x\n700\n", 'temporary files have a private place';
+$r = run('seq 1 9000', max_output_bytes => 60);
+is run("tail -n 1 $r->{facts}{stdout}{spill_path}")->{body}, "9000\n", 'what an answer could not carry can be read';
+unlike $r->{text}, qr/read_file/, 'by a command: nothing names a tool that the wall stops';
 is run('sleep 30 & kill $!; wait $! 2>/dev/null; echo $?')->{body}, "143\n", 'a command signals its own processes';
 
 # What they may not.
@@ -149,6 +152,9 @@ my $state = "$root/.local/state/agent-box";
 sub at_home { my ($h) = @_; return Session->new(env => { %env, HOME => $h }); }
 $s = at_home($root);
 is run('echo x >$TMPDIR/t; cat $TMPDIR/t')->{body}, "x\n", 'with HOME in the root there is a place for temporary files too';
+$r = run('seq 1 9000', max_output_bytes => 60);
+like $r->{text}, qr/read_file/, 'and output is read by any tool';
+is $s->tool('read_file', { path => $r->{facts}{stdout}{spill_path}, tail => 1 })->{body}, "9000\n", 'which works';
 symlink $out, "$state/x";
 my ($self, $swap) = ($$, fork // die);
 if ($swap == 0) {
@@ -180,4 +186,5 @@ is tree(), $before, 'nothing has changed';
 # Without it nothing is held.
 $s = Session->new(env => { %env, AGENTBOX_ENFORCE => '' });
 is run("cat $out/secret")->{body}, 'secret', 'without AGENTBOX_ENFORCE commands are not held to the root';
+unlike run('seq 1 9000', max_output_bytes => 60)->{text}, qr/read_file/, 'file tools are';
 done_testing;

@@ -93,6 +93,21 @@ is $wide, 3000, 'names that JSON makes long are all given';
 $s->tool('find_files', { path => 'wide', glob => '*', limit => 10_000 });
 cmp_ok $s->{longest}, '<', 4 << 20, 'in answers of at most 4 MiB, of find_files too';
 
+# What is not asked for otherwise is a page of 20000 bytes, which begins with how to go on.
+mkdir "$home/usual";
+make('usual/' . 'n' x 30 . $_) for 1 .. 1500;
+for my $tool (qw(list_directory find_files)) {
+	my ($given, $place, @names) = (0);
+	do {
+		my $r = $s->tool($tool, { path => 'usual', $tool eq 'find_files' ? (glob => '*') : (), defined $place ? (cursor => $place) : () });
+		push @names, map { ref $_ ? $_->{name} : s{.*/}{}r } @{ $r->{data}{entries} // $r->{data}{paths} };
+		cmp_ok length $r->{text}, '<', 20_300, "$tool: a page of 20000 bytes" unless $given++;
+		$place = $r->{data}{next_cursor};
+		like $r->{text}, qr/^\{(?:"total":1500,)?"next_cursor":"/, 'the cursor comes first' if defined $place && $given == 1;
+	} while defined $place && $given < 100;
+	is "@names", join(' ', sort map { 'n' x 30 . $_ } 1 .. 1500), "and $given pages are all";
+}
+
 # A cursor is of one tool and path.
 my %of = map { my $r = $s->tool($_, { path => 'wide', limit => 1, $_ eq 'find_files' ? (glob => '*') : () });
 	$_ => $r->{data}{next_cursor} } qw(list_directory find_files);
@@ -112,14 +127,21 @@ for my $tool (sort keys %of) {
 	my $nobody = Session->new(env => { HOME => $home }, command => [ 'setpriv', '--reuid=65534', '--regid=65534',
 	    '--clear-groups', $Session::program ]);
 	my $r = $nobody->tool('list_directory', { path => 'closed', depth => 2 })->{data};
-	is join(' ', map { $_->{name} } @{ $r->{entries} }) . " ($r->{note})", 'no yes (not listed, permission denied: no)',
+	is join(' ', map { $_->{name} } @{ $r->{entries} }) . " ($r->{note})", 'no yes (not listed whole (unreadable or too large): no)',
 	    'a directory that may not be read is named';
 }
 
 # The CPU time of ten thousand entries beside what ls takes for them.
 mkdir "$home/many";
 make("many/file-name-$_.txt") for 1 .. 10_000;
-sub cpu { my ($pid) = @_; open my $f, '<', "/proc/$pid/stat"; my @f = split ' ', <$f> =~ s/.*\)//r; return $f[11] + $f[12]; }
+# Its own, and that of the workers it has reaped, once it has reaped them all.
+sub cpu {
+	my ($pid) = @_;
+	Client::until(10, sub { `cat /proc/$pid/task/$pid/children` eq '' });
+	open my $f, '<', "/proc/$pid/stat";
+	my @f = split ' ', <$f> =~ s/.*\)//r;
+	return $f[11] + $f[12] + $f[13] + $f[14];
+}
 my ($own, $ls) = (0, 0);
 $s = Session->new(env => { HOME => $home }, command => [$Session::static]);		# as it is shipped
 for (1 .. 15) {		# alternately, so that both meet the same neighbours

@@ -72,6 +72,8 @@ is spills(), $before + 1, 'one file is made';
 $r = run(q(perl -e 'print "é" x 30000'));
 is $r->{facts}{stdout}{replaced}, JSON::PP::false, 'a cut falls between code points';
 unlike $r->{body}, qr/\x{fffd}/, 'on both sides';
+my $shown = join '', map { run(q(perl -e 'print "\e[1;31mxx\e[0m\n" x 4000'), max_output_bytes => $_)->{body} } 100 .. 115;
+unlike $shown =~ s/^\[.*\n//gmr, qr/[^x\n]/, 'nor into an escape sequence';
 $r = run(q(head -c 1000000 /dev/urandom), max_output_bytes => 1048576);
 is length slurp($r->{facts}{stdout}{spill_path}), 1000000, 'random bytes are kept';
 run(q(perl -e 'print "\1" x 1048576'), raw => $true, max_output_bytes => 1048576);

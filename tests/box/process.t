@@ -93,6 +93,28 @@ for (1 .. 200) {
 	$next = $r->{facts}{next};
 }
 is $text, $wide, 'pages fall between code points, whatever the limit';
+my $colored = "\e[1;31maé\e[0m " x 20;
+($text, $next) = ('', 0);
+$id = start("printf '$colored'");
+over($id);
+for (1 .. 400) {
+	$r = tool('read', id => $id, since => $next, limit => 1 + int rand 9);
+	$text .= $1 if $r->{body} =~ /\A(.*?)\n?(\[more follows.*)?\z/s;
+	last if $r->{facts}{next} == $next;
+	$next = $r->{facts}{next};
+}
+is $text, 'aé ' x 20, 'and between escape sequences';
+$id = start(q(perl -e 'print "\377" x 30000'));
+over($id);
+$r = tool('read', id => $id);
+cmp_ok length encode_utf8($r->{body}), '<=', 20500, 'U+FFFD takes three bytes: a page has fewer of them';
+is $r->{facts}{next}, 6667, 'and the cursor stands behind the last';
+$id = start(q(printf 'caf\351'; exec sleep ) . $tag);
+$r = tool('read', id => $id, wait_seconds => 30);
+is $r->{facts}{next}, 3, 'what may be half a character waits';
+$r = tool('read', id => $id, since => 3, wait_seconds => 0.2);
+like $r->{body}, qr/\A\x{fffd}\n/, 'as long as the reader does';
+tool('kill', id => $id, signal => 'KILL');
 
 # Waiting.
 $id = start('sleep 0.3; echo one; sleep 0.3; printf "user> "; exec sleep ' . $tag);
@@ -270,6 +292,11 @@ is $r->{facts}{lost_bytes}, 30000000 - $kept, 'exactly';
 my $whole = whole(30000000);
 is $r->{body} =~ s/\n\[more.*//sr, substr($whole, 30000000 - $kept, 20000) =~ s/\n\z//r, 'then come the right bytes';
 is tool('read', id => $id, since => 29999990)->{body}, substr($whole, -10), 'a cursor means the same byte for ever';
+$id = start(q(perl -e 'print "\342\202\254" x 6500000'));
+over($id);
+$r = tool('read', id => $id, limit => 30);
+is $r->{text} =~ s/^.*\n//r =~ s/\n\[more.*//sr, '€' x 10, 'half a character that rotation left is not shown';
+is $r->{facts}{lost_bytes}, (8 << 20) + 1, 'and counted as lost';
 
 # What is no log.
 $id = start("printf abc; mkfifo $state/\$name/log.99; exec sleep $tag", env => { name => 'p' . (substr($id, 1) + 1) });

@@ -6,6 +6,7 @@
 # like. `RECORD=1 tests/box/recorded.t` writes the answers anew; read the difference.
 use strict;
 use warnings;
+use Encode qw(encode_utf8);
 use FindBin;
 use lib $FindBin::Bin;
 use File::Temp qw(tempdir);
@@ -63,14 +64,19 @@ umask 022;
 my $s = Session->new(env => { HOME => $home, TZ => 'UTC', CNT_CI_CONTEXT_PATH => "$home/none.json" });
 $s->initialize;
 
-my ($id, $new) = (0, $intro);
+my ($id, $new, $structured, @differ) = (0, $intro, 0);
 for my $step (@steps) {
 	my ($ask, $want) = split /\n/, $step, 2;
 	my ($method, $params) = $ask =~ /^>> (\S+)(?: (.*))?$/ or die "not a step: $ask";
 	my $tool = $method =~ m{/};
 	$s->say($json->encode({ jsonrpc => '2.0', id => ++$id, method => $tool ? $method : 'tools/call',
 	    params => $tool ? $json->decode($params // '{}') : { name => $method, arguments => $json->decode($params // '{}') } }));
-	my $got = text_of($s->answer($id, 30) // { error => { code => 0, message => 'no answer' } });
+	my $answer = $s->answer($id, 30) // { error => { code => 0, message => 'no answer' } };
+	my $got = text_of($answer);
+	if (my $data = $answer->{result}{structuredContent}) {
+		$structured++;
+		push @differ, $ask if $json->encode($data) ne $json->encode($json->decode(encode_utf8($answer->{result}{content}[0]{text})));
+	}
 	$got .= "\n" unless $got =~ /\n\z/;
 	$new .= "$ask\n" . plain($got) . "\n";
 	is(settled($got), settled($want =~ s/\n\n\z/\n/r), $ask) unless $ENV{RECORD};
@@ -80,6 +86,8 @@ if ($ENV{RECORD}) {
 	print $out $new;
 	close $out;
 }
+cmp_ok($structured, '>=', 10, 'some results have a structure');
+is_deeply(\@differ, [], 'and the text of each is the same JSON');
 my %used = map { /^>> (\w+)(?![\w\/])/ ? ($1 => 1) : () } @steps;
 is_deeply([grep { !$used{$_} } qw(shell_exec process_start process_wait process_read process_kill read_file write_file edit_file
     list_directory search_files find_files file_info tail_log wait_for_port box_info)], [], 'with the tools of every day');

@@ -61,7 +61,7 @@ for my $revision (qw(2024-11-05 2025-03-26 2025-06-18 2025-11-25 2026-07-28)) {
 		}
 		my $r = ask($s, 'resources/read', uri => 'cnt://ci-context')->{result};
 		is_deeply([@$r{qw(ttlMs cacheScope)}], $modern ? [0, 'private'] : [undef, undef], 'what is read may not be kept');
-		for my $uri ('cnt://nothing', 'file:///nowhere/at/all', 'http://x/', '') {
+		for my $uri ('cnt://nothing', 'file:///nowhere/at/all', 'file:///etc/passwd/x', 'http://x/', '') {
 			my $e = ask($s, 'resources/read', uri => $uri)->{error};
 			is($e->{code}, $modern ? -32602 : -32002, "\"$uri\": not found");
 			is($e->{data}{uri}, $uri, 'data.uri');

@@ -20,6 +20,7 @@ $ENV{CNT_ROOT} //= tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);
 
 my %keyword = map { $_ => 1 }
     qw(type properties required additionalProperties items enum minimum maximum default description);
+my $size = 'anthropic/maxResultSizeChars';
 my %type = map { $_ => 1 } qw(string integer number boolean array object);
 
 sub is_bool { return ref $_[0] eq ref JSON::PP::true }
@@ -71,9 +72,9 @@ sub bound_problems {
 sub object_problems {
 	my ($s, $at, $output) = @_;
 	my ($p, $rest) = @$s{qw(properties additionalProperties)};
-	return value_problems($rest, "$at\{}", $output) if ref $rest eq 'HASH' && !defined $p;
 	return () if $output && !defined $p && !defined $rest;		# an outline ends here
 	return "$at: no properties" unless ref $p eq 'HASH';
+	return value_problems($rest, "$at\{}", $output) if ref $rest eq 'HASH' && !%$p;
 	my @bad = map { "$at: name \"$_\"" } grep { !/^[A-Za-z_][A-Za-z0-9_]{0,63}$/ } sort keys %$p;
 	push @bad, "$at: takes what it does not know" unless $output || (is_bool($rest) && !$rest);
 	push @bad, map { "$at: requires $_, which it has not" } grep { !exists $p->{$_} } @{ $s->{required} // [] };
@@ -95,7 +96,8 @@ sub problems {
 	push @bad, 'a name' unless ($name // '') =~ /^[a-z][a-z0-9_]{0,39}$/;
 	push @bad, 'a description that is not plain text of 15 to 250 bytes'
 	    unless ($about // '') =~ /^[\x21-\x7e][\x20-\x7e]{13,248}[\x21-\x7e]$/;
-	push @bad, "keyword $_" for grep { !/^(name|title|description|inputSchema|outputSchema|annotations)$/ } sort keys %$t;
+	push @bad, "keyword $_" for grep { !/^(name|title|description|inputSchema|outputSchema|annotations|_meta)$/ } sort keys %$t;
+	push @bad, '_meta' if exists $t->{_meta} && $json->encode($t->{_meta}) !~ /^\{"$size":[1-5]0{5}\}$/;
 	my @title = grep { length($_ // '') } $t->{title}, $a->{title};
 	push @bad, 'a title, and once' unless @title == 1 || $o{untitled};
 	push @bad, "annotation $_" for grep { !is_bool($a->{$_}) } qw(readOnlyHint destructiveHint idempotentHint openWorldHint);
@@ -108,7 +110,7 @@ sub problems {
 subtest 'each rule finds what it is for' => sub {
 	my $good = '{"name":"a_b","title":"A","description":"Does this and that.","inputSchema":{"type":"object","properties":'
 	    . '{"p":{"type":"string","enum":["a","b"],"default":"a"},"n":{"type":"integer","minimum":1,"maximum":9,"default":2},'
-	    . '"l":{"type":"array","items":{"type":"string"}},"m":{"type":"object","additionalProperties":{"type":"string"}}},'
+	    . '"l":{"type":"array","items":{"type":"string"}},"m":{"type":"object","properties":{},"additionalProperties":{"type":"string"}}},'
 	    . '"required":["l"],"additionalProperties":false},"outputSchema":{"type":"object","properties":{"r":{"type":'
 	    . '["string","null"]}}},"annotations":{"readOnlyHint":true,"destructiveHint":false,"idempotentHint":true,"openWorldHint":false}}';
 	is_deeply([problems(decode_json($good))], [], 'what is well is well');
@@ -133,10 +135,10 @@ subtest 'each rule finds what it is for' => sub {
 		['inputSchema', 'properties', 'n', 'default', 10], ['inputSchema', 'properties', 'n', 'default', 1.5],
 		['inputSchema', 'properties', 'n', 'default', '2'], ['inputSchema', 'properties', 'l', 'items', undef],
 		['inputSchema', 'properties', 'l', 'items', JSON::PP::true], ['inputSchema', 'properties', 'l', 'default', []],
-		['inputSchema', 'properties', 'm', 'additionalProperties', undef],
+		['inputSchema', 'properties', 'm', 'additionalProperties', undef], ['inputSchema', 'properties', 'm', 'properties', undef],
 		['inputSchema', 'properties', 'a-b', { type => 'string' }], ['inputSchema', 'properties', 'x' x 65, { type => 'string' }],
 		['outputSchema', 'type', 'string'], ['outputSchema', 'oneOf', []], ['outputSchema', 'properties', 'r', 'type', ['string', 'integer']],
-		['outputSchema', 'required', ['x']],
+		['outputSchema', 'required', ['x']], (map { ['_meta', $_] } {}, { $size => 500001 }, { $size => 5e5, x => 1 }),
 	);
 	for (@bad) {
 		my ($tool, @path) = (decode_json($good), @$_);
@@ -214,6 +216,8 @@ sub sorted {
 	return "$name: " . join(' ', sort split / /, $arguments) . '; ' . join ' ', sort split / /, $hints;
 }
 
+sub long { my ($tools) = @_; return map { $_->{name} } grep { $_->{_meta} } @$tools }
+
 my %bulk = map { $_ => 1 } qw(shell_exec process_read read_file search_files tail_log);
 
 subtest 'agent-box' => sub {
@@ -232,7 +236,12 @@ subtest 'agent-box' => sub {
 		my $p = $t->{inputSchema}{properties};
 		is_deeply([grep { length($p->{$_}{description} // '') > 60 } sort keys %$p], [], "$t->{name}: short help");
 	}
-	fine($_, (list(Client->start($Session::program), $_))[1]) for qw(2025-03-26 2025-06-18 2025-11-25);
+	is_deeply([long($tools)], [qw(read_file search_files)], 'what a client is to show at a length that it was asked for');
+	for my $revision (qw(2025-03-26 2025-06-18 2025-11-25)) {
+		my (undef, $older) = list(Client->start($Session::program), $revision);
+		fine($revision, $older);
+		is_deeply([long($older)], $revision ge '2025-06-18' ? [long($tools)] : [], "$revision: _meta");
+	}
 	my $c = Client->start($Session::program);
 	cmp_ok(length $c->initialize->{result}{instructions}, '<=', 600, 'instructions');
 };
@@ -248,6 +257,7 @@ subtest 'cnt mcp' => sub {
 		    "$sets: all of them");
 		is((grep { my $t = $_; $t->{outputSchema} && grep { $_ eq $t->{name} } @contract } @$tools), 0,
 		    "$sets: what a tool of a box answers is its agent-box's to say");
+		is_deeply([long($tools)], $sets =~ /box/ ? [qw(read_file search_files)] : [], "$sets: what may be long");
 	}
 };
 

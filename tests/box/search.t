@@ -103,6 +103,9 @@ like $r->{body}, qr{t/color\n1: main\n}, 'terminal escapes are not shown';
 my ($long) = $r->{body} =~ m{t/long\n1: (.*)\n};
 ok $long =~ /^\.\.\.é+mainé+\.\.\.$/, 'a long line is cut around the match';
 cmp_ok length $long, '<', 500, 'to a few hundred bytes';
+put('t/red', join '', map { 'x' x $_ . "\e[1;31mfoo\e[0m " x 99 . "\n" } 0 .. 20);
+unlike search('(foo.*){50}', path => 't/red')->{text} =~ s/^.*searched.*\n//r, qr/\[|;|\dm|\.m/, 'not inside an escape sequence';
+unlink "$home/t/red";
 like search('x', path => 't/fifo')->{text}, qr/is a fifo/, 'a FIFO that is named is refused';
 put('deep/' . 'n/' x 140 . 'f', "main\n");
 $r = search('main', path => 'deep');
@@ -189,7 +192,7 @@ is paths(found('*.[ch]', newer_than => '2001-09-09T01:46:39.5Z')), 'a.c b/c.h', 
 is paths(found('*.[ch]', newer_than => '2001-09-09T03:46:41+02:00')), 'b/c.h', 'of another zone';
 is paths(found('*', newer_than => 'w/a.c', type => 'file')), '.hidden b/c.h b/d.txt', 'than a file';
 is paths(found('*.txt', newer_than => '1h')), 'b/d.txt', 'than an age';
-like found('*', newer_than => 'soon')->{text}, qr/not_found.*newer_than is a time/, 'than nothing';
+like found('*', newer_than => 'soon')->{text}, qr/invalid.*newer_than: expected a time .*, got \\"soon\\"/, 'than nothing';
 ($all, $cursor, $pages) = ('', undef, 0);
 do {
 	$r = found('*', limit => 2, defined $cursor ? (cursor => $cursor) : ());

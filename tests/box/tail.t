@@ -78,6 +78,38 @@ is lines(tail_of(since => next_of($r))), "\x{20ac}\n", 'for its other half';
 put('log', "\xe2\x82\xac" x 10);
 $r = tail_of(since => next_of(tail_of()) =~ s/:30:.*/:0:811c9dc5/r, limit => 10);
 is next_of($r) =~ s/^\d+:(\d+):.*/$1/r, 9, 'a limit cuts between characters';
+put('log', "gr\xfc\xdf\xff");
+is lines($r = tail_of()), "gr\x{fffd}\x{fffd}\x{fffd}", 'a byte that begins nothing is not waited for';
+$id = $s->begin('tail_log', { path => 'd/log', since => next_of($r), follow_seconds => 30 });
+add('log', "\xe2\x82");
+ok !$s->pump(0.2, $id), 'half a character is no new text';
+add('log', "\xac");
+is lines($r = $s->result($id)), "\x{20ac}", 'until it is whole';
+add('log', "\xe9");
+is lines($r = tail_of(since => next_of($r), follow_seconds => 0.2)), "\x{fffd}", 'or the time is over';
+is lines(tail_of(since => next_of($r))), '', 'and is given once';
+my $colored = join '', map { "\e[1;31mline $_\e[0m\n" } 1 .. 9;
+put('log', $colored);
+my $broken = '';
+for my $limit (12 .. 40) {
+	my $all = '';
+	for ($r = tail_of(since => next_of(tail_of()) =~ s/:\d+:.*/:0:811c9dc5/r, limit => $limit);;
+	    $r = tail_of(since => next_of($r), limit => $limit)) {
+		$all .= lines($r) =~ tr/\n//dr;
+		last unless $r->{facts}{truncated};
+	}
+	$broken .= " $limit" if $all ne join '', map { "line $_" } 1 .. 9;
+}
+is $broken, '', 'pages cut no escape sequence';
+put('log', $colored =~ tr/\n//dr);
+unlike join('', map { lines(tail_of(limit => $_)) } 12 .. 40), qr/\[|;|^m|^\d+m/m, 'nor does the first page begin in one';
+put('log', join '', map { "\xff" x 99 . "$_\n" } 1 .. 300);
+$r = tail_of();
+cmp_ok length text($r), '<=', 20500, 'U+FFFD takes three bytes: a page has fewer of them';
+like $r->{text}, qr/300\n\z/, 'the last';
+$r = tail_of(since => next_of($r) =~ s/:\d+:.*/:0:811c9dc5/r);
+like $r->{text}, qr/\x{fffd}1\n.*\n\[more follows/s, 'or the first';
+cmp_ok length text($r), '<=', 20500, 'of them';
 
 # Rotated between two calls.
 sub began { unlink glob "$home/d/*"; put('log', "old 1\n"); my $n = next_of(tail_of()); add('log', "old 2\n"); return $n; }

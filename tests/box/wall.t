@@ -56,6 +56,9 @@ for my $what (sort keys %out) {
 my $all = Session->new(env => { HOME => "$root/home", AGENTBOX_ROOT => '/' });
 is $all->tool('read_file', { path => "$root/$_" })->{error}, 0, "the root / is no wall: $_" for qw(up abs outdir/secret self);
 like $s->tool('read_file', { path => "$top/out/secret" })->{text}, qr/denied.*outside of \Q$root\E/, 'the error says why';
+my ($out, $deep) = ('/' . "\n\x{e9}/" x 400, 'dir' . '/././.' x 250);
+like $s->tool('read_file', { path => $out })->{text}, qr/\x{e9}.*\.\.\..*\x{e9}.*: outside of \Q$root\E"/, 'of a long path too';
+like $s->tool('read_file', { path => "../$deep" })->{text}, qr/"\.\.\/dir.*\.\.\..*: is a directory, not a regular file"/, 'or what it is';
 open my $f, '<', "$top/out/secret";
 is <$f>, 'outside', 'nothing outside was changed';
 is join(' ', sort map { s{.*/}{}r } glob "$top/root-evil/*"), 'secret', 'nor where the name is longer';
@@ -65,6 +68,7 @@ is system("env AGENTBOX_ROOT=$top/nothing $Session::program box_info 2>$top/err 
     'a root that cannot be opened ends the program';
 open $f, '<', "$top/err";
 like <$f>, qr/AGENTBOX_ROOT: .*nothing: No such file/, 'with a clear error';
+like `env AGENTBOX_ROOT=$top/nothing $Session::program read_file --path x --json 2>$top/err`, qr/^\{"error":\{"code":"unavailable"/, 'and as JSON';
 is system("env AGENTBOX_ROOT=relative $Session::program --mcp </dev/null 2>/dev/null") >> 8, 2, 'one that is relative too';
 
 done_testing;

@@ -198,7 +198,7 @@ refused('on a full disk', 'logged', qr/full|No space/, 71, sh_does("mkdir $Verbs
     mkdir -m 711 $state/boxes; mkdir -m 700 $state/images; cnt list >/dev/null;
     cat /dev/zero >$state/fill 2>/dev/null || :; exec \"\$@\"", 'sh']);
 
-# Locked for as long as it takes, with something to be finished, too: a verb waits five seconds.
+# Locked for as long as it takes, with something to be finished, too: a verb waits ten seconds.
 put_back('logged');
 sql("INSERT INTO pending SELECT max(seq), 1, 0 FROM audit");
 $holder = open my $hold, '|-', "exec sqlite3 $db >$Verbs::tmp/held 2>&1" or die;
@@ -209,7 +209,7 @@ my ($files, @slow) = files();
 for my $wait (map { [$_, Verbs::start(command($_, \%plain), seconds => 60)] } @all) {
 	my ($v, $r) = ($wait->[0], Verbs::end($wait->[1]));
 	my $why = reads($v) ? not_read($v, $r) : Verbs::flaw($r, $needs_none{ $v->{name} } // $own{ $v->{name} } // 75);
-	$why ||= "takes $r->{seconds} s" if $r->{seconds} > 30 || ($r->{status} == 75 && $r->{seconds} < 4.9);
+	$why ||= "takes $r->{seconds} s" if $r->{seconds} > 30 || ($r->{status} == 75 && $r->{seconds} < 9.9);
 	$why ||= "says $r->{err}" if $r->{status} == 75 && $r->{said}{error}{code} ne 'busy';
 	push @slow, "@{ $v->{words} }: $why" if $why;
 }

@@ -51,7 +51,7 @@ wait $import
 is $? 143 'the import still waited'
 exec 8>&-
 
-# kills VERB...: kills it 15 times.
+# kills VERB...: kills it 15 times. A restart is finished by the next verb that finds its box down.
 kills() {
 	perl -I "$tests/fail" - "$box" "$seed" "$@" <<'PERL'
 use strict;
@@ -59,7 +59,7 @@ use warnings;
 use Kills qw(whole kills);
 
 my ($box, $seed, @shot) = @ARGV;
-my %seen = kills(15, seed => $seed, whole => 1, shot => sub { @shot },
+my %seen = kills(15, seed => $seed, whole => 3, shot => sub { @shot },
 	prepare => sub { whole('cnt', 'stop', '--force', $box) if $shot[1] eq 'start' },
 	look => sub {
 		my ($n, $ended) = @_;
@@ -67,6 +67,11 @@ my %seen = kills(15, seed => $seed, whole => 1, shot => sub { @shot },
 		system('cnt list >/dev/null') == 0 or die "$n: list\n";
 		my @still = glob "/sys/fs/cgroup/{,*/}*/$box.start";
 		die "$n: left: @still\n" if @still;
+		my $end = time + 20;
+		until ($shot[1] eq 'start' || `cnt info $box --json` =~ /"state":"running"/) {
+			die "$n: does not run again\n" if time > $end;
+			select undef, undef, undef, 0.02;
+		}
 		return $ended . ($left ? ', a group was left' : '');
 	});
 die "no kill left anything to find\n" unless $seen{'killed, a group was left'};
@@ -79,9 +84,21 @@ for verb in start 'restart --force'; do
 	diag "$out"
 	is "$(left)" '' "killed: $verb: nothing is left"
 done
-cnt stop --force "$box" >/dev/null
-ok 'it starts' cnt start "$box"
-ok 'and runs' cnt exec "$box" -- true
+ok 'it runs' cnt exec "$box" -- true
+
+# Killed while init is on its way down: whoever comes then leaves it alone, the next one starts it.
+root() { cnt exec --user root --cwd / "$box" -- "$@"; }
+ok 'a service that takes a second to end' wait_for 30 root systemd-run -p ExecStop='sh -c "touch /run/down; sleep 1"' sleep 600
+began() { root cut -d ' ' -f 22 /proc/1/stat; }
+before=$(began)
+cnt restart "$box" & p=$!
+ok 'a restart waits for it' wait_for 10 root test -e /run/down
+kill -KILL $p
+wait $p 2>/dev/null
+ok 'and is killed: the next verb' cnt list
+is "$(began)" "$before" 'lets the box go down'
+again() { cnt list && now=$(began) && [ "$now" != "$before" ]; }
+ok 'and one that comes later starts it' wait_for 20 again
 
 # A process in the start's group that the start knows nothing of: it is ended, not the box later.
 cnt stop --force "$box" >/dev/null

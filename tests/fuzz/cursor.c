@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/base64.h"
 #include "lib/file.h"
 #include "mcp/box/box.h"
 #include "mcp/box/search/trail.h"
 #include "mcp/box/search/walk.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 #include "tests/fuzz/fuzz.h"
 
 #define SORT(x)	(((x) > 0) - ((x) < 0))

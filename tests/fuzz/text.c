@@ -3,7 +3,9 @@
  * What a model reads of any bytes: valid UTF-8 without controls and terminal escapes, never longer
  * than its bound, and base64 that comes back byte for byte.
  */
-#include "mcp/box/box.h"
+#include "lib/base64.h"
+
+#include "mcp/box/text.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Table 3-7 once more, by code points. */
@@ -118,6 +120,26 @@ excerpt(const char *s, size_t n, size_t half)
 	must(is_utf8((const uint8_t *)out.p, out.n) && out.n <= 2 * half + 64);
 }
 
+/* Two pages are shown as one, and what is shown from anywhere on is the end of all. */
+static void
+paged(const char *s, size_t n, size_t max)
+{
+	struct cnt_buf whole CNT_BUF = { 0 }, pages CNT_BUF = { 0 }, end CNT_BUF = { 0 };
+	size_t at = max < n ? max : n, half = cnt_text_unfinished(s, at);
+	size_t start = cnt_text_start(s, n, at);
+
+	must(half <= at && start >= at && start <= n);
+	if (at > CNT_ESCAPE_MAX || !is_utf8((const uint8_t *)s, n))
+		return;
+	cnt_text_add(&whole, s, n, false);
+	cnt_text_add(&pages, s, at - half, false);
+	cnt_text_add(&pages, s + at - half, n - at + half, false);
+	cnt_text_add(&end, s + start, n - start, false);
+	must(pages.n == whole.n && (whole.n == 0 || memcmp(pages.p, whole.p, whole.n) == 0));
+	must(end.n <= whole.n &&
+	    (end.n == 0 || memcmp(end.p, whole.p + whole.n - end.n, end.n) == 0));
+}
+
 static void
 base64(const char *s, size_t n)
 {
@@ -146,6 +168,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	cnt_utf8_add(&valid, s, n);
 	cuts(valid.p != NULL ? valid.p : "", valid.n, max);
 	excerpt(s, n, max);
+	paged(s, n, max);
+	paged(valid.p != NULL ? valid.p : "", valid.n, max);
 	base64(s, n);
 	return 0;
 }

@@ -19,6 +19,7 @@
 	"\"required\":[\"command\"]},\"annotations\":{\"readOnlyHint\":false}}}]}\n"
 #define ANSWER "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"content\":[{\"type\":\"text\"," \
 	"\"text\":\"%s\"}]}}\n"
+#define RESULT "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"content\":[],"
 #define PROGRESS "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{" \
 	"\"progressToken\":%s,\"progress\":%ld,\"message\":\"%s\"}}\n"
 
@@ -145,7 +146,7 @@ huge(void)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"x\":\"", id);
+	snprintf(line, sizeof(line), RESULT "\"x\":\"", id);
 	say(line);
 	repeat("y", 1, 64L << 20);
 	say("\"}}\n");
@@ -156,7 +157,7 @@ many_values(void)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"x\":[0", id);
+	snprintf(line, sizeof(line), RESULT "\"x\":[0", id);
 	say(line);
 	repeat(",[]", 3, 4000000);
 	say("]}}\n");
@@ -167,7 +168,7 @@ wide(void)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"x\":\"", id);
+	snprintf(line, sizeof(line), RESULT "\"x\":\"", id);
 	say(line);
 	repeat("y", 1, 4000000);
 	say("\"}}\n");
@@ -179,7 +180,7 @@ largest(void)
 {
 	char line[128];
 
-	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":{\"x\":[0", id);
+	snprintf(line, sizeof(line), RESULT "\"x\":[0", id);
 	say(line);
 	repeat(",{\"a\":\"b\"}", 10, 900000);
 	say("],\"y\":\"");

@@ -30,9 +30,19 @@ for p in /proc/[0-9]*; do
 	    init=${p#/proc/}
 done
 like "$init" '^[0-9]+$' 'the init of the box is found'
+monitor=$(awk '/^PPid/ { print $2 }' "/proc/$init/status")
+can=$(sh -c 'echo -900 >/proc/self/oom_score_adj; cat /proc/self/oom_score_adj' 2>/dev/null)
+is "$(cat "/proc/$monitor/oom_score_adj")" "$can" "the monitor ends late for lack of memory, if root may say so ($can)"
 top=$(sed -n 's/^0:://p' "/proc/$init/cgroup")
 top=${top%%/box*}
 like "$top" "^/cnt[0-9a-f]*/$box\$" 'its cgroup is below the box'\''s'
+
+# A file system of the host's that is mounted in the box too: the superblock's number tells.
+is "$(awk 'NR == FNR { host[$3]; next }
+    $3 in host && $5 !~ "^/dev/(full|null|random|tty|urandom|zero)$" && $5 !~ "^/sys/fs/cgroup(/|$)" { print $5 }' \
+    /proc/self/mountinfo "/proc/$init/mountinfo")" /usr/local/bin/agent-box 'no path of the host is in the box but agent-box'
+is "$(awk '$5 == "/usr/local/bin/agent-box" { print $6 }' "/proc/$init/mountinfo" | tr , '\n' | grep -cx -e ro -e nosuid -e nodev)" 3 \
+    'which is read-only, and there no setuid or device counts'
 
 cgroup() {		# FILE-ON-V1 FILE-ON-V2: path of a file of the box's own cgroup
 	if [ -d "/sys/fs/cgroup/${1%%.*}" ]; then

@@ -83,6 +83,21 @@ run unshare --mount sh -c 'mount --bind "$CNT_ROOT/var/lib" /var/lib && mount -t
     mkdir -p /run/systemd/system && CNT_ROOT=/ cnt doctor --json'
 like "$(row boot remedy)" '^`make install`' 'a build has no service to enable: the remedy is to install it'
 
+# And where it is installed: a host of its own, but for its systemctl.
+mkdir -p "$tmp/prefix/lib/systemd/system" "$tmp/sbin"
+: >"$tmp/prefix/lib/systemd/system/cnt-boot.service"
+cp -r "$BUILD/bin" "$tmp/prefix/bin"
+printf '#!/bin/sh\ncase $1 in is-*) exec test -e /run/on ;; enable) : >/run/on ;; esac\n' >"$tmp/sbin/systemctl"
+chmod 755 "$tmp/sbin/systemctl"
+# shellcheck disable=SC2016
+ok 'a set-up that was killed before the service is on' unshare --net --mount --pid --fork --mount-proc sh -ec '
+    mount -t sysfs sysfs /sys; mount -t tmpfs none /run; mount -t tmpfs none /var/lib; mount --bind "$1/sbin" /usr/local/sbin
+    mkdir -p /run/systemd/system /run/upper /run/work
+    mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work none /etc
+    unset CNT_ROOT; "$1/prefix/bin/cnt" setup; rm /run/on
+    "$1/prefix/bin/cnt" doctor --repair || :; test -e /run/on' - "$tmp"
+like "$out" 'ok   repair' 'is finished by a repair'
+
 mkdir -m 755 "$tmp/none" "$tmp/root"
 run env CNT_ROOT="$tmp/none" cnt doctor --json
 is "$rc" 69 'not set up: boxes cannot run'

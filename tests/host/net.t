@@ -126,6 +126,20 @@ for proto in tcp udp; do
 	refused $proto "$gateway" 22 'the bridge'\''s address'
 	refused $proto "$b" 80 'the neighbour'
 done
+# A port that the host forwards, as Docker does those that it publishes.
+nft add table ip published
+nft 'add chain ip published pre { type nat hook prerouting priority -100; }'
+nft 'add rule ip published pre tcp dport 8080 fib daddr type local dnat to 198.51.100.7:80'
+nft 'add chain ip published post { type nat hook postrouting priority 100; }'
+nft 'add rule ip published post ip daddr 198.51.100.7 masquerade'
+run ip netns exec world "$probe" tcp 10.9.9.2 8080
+like "$out" '^open ' 'a port that the host forwards is open to others'
+for address in 10.9.9.2 203.0.113.9 "$gateway"; do
+	refused tcp "$address" 8080 "a port of $address that is forwarded"
+done
+run "$probe" tcp "$a" 80 10.9.9.2
+like "$out" '^open [0-9]+ 10\.9\.9\.2$' 'the host reaches a box from any address of its own'
+nft delete table ip published
 ip addr add 169.254.7.7/32 dev lo
 serve - 169.254.7.7 80
 refused tcp 169.254.7.7 80 'a link-local address of the host'\''s own'

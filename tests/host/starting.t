@@ -77,7 +77,7 @@ beside() {
 	ok "$what: the box came up again and again" [ "$turns" -ge 3 ]
 	is "$(cat "$tmp"/seen.* | grep -xc -e host -e "$host")" 0 "$what: nobody saw the host"
 	ok "$what: some got in" grep -Eqsx '[0-9]+:[0-9]+' "$tmp"/seen.*
-	is "$(cat "$tmp"/refused.* | grep '^cnt:' | sed 's/^cnt: [^ ]* *//' | sort -u |
+	is "$(cat "$tmp"/refused.* | grep '^cnt:' | sort -u |
 	    grep -Ev 'not running|is starting|does not let anyone in|was ended from inside')" '' \
 	    "$what: the others were told why"
 }
@@ -117,3 +117,14 @@ caught() {
 }
 ok 'stopped while it reboots' caught
 ok 'it starts' cnt start "$box"
+
+# What liblxc leaves on the host for as long as the box runs.
+tag=$(cnt info --json | jq -r .bridge | sed 's/.$//')
+monitor=$(cat /sys/fs/cgroup/"$tag/$box.mon"/cgroup.procs /sys/fs/cgroup/unified/"$tag/$box.mon"/cgroup.procs 2>/dev/null)
+like "$monitor" '^[0-9]+$' 'a box has one process of the host'\''s, its monitor'
+is_stopped() { [ "$(cnt info "$box" --json | jq -r .state)" = stopped ]; }
+is_empty() { ! find /sys/fs/cgroup -path "*/$tag/$box/*" -name cgroup.procs -exec cat {} + | grep -q .; }
+ok 'it is killed' kill -KILL "$monitor"
+ok 'and its box is dead' wait_for 10 is_stopped
+ok 'as a whole' wait_for 10 is_empty
+ok 'and can be started' cnt start "$box"

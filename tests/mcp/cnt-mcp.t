@@ -184,10 +184,14 @@ subtest 'a hostile box' => sub {
 		'not JSON' => 'hello', 'an array' => '[]', 'a bare number' => '5',
 		'no version' => '{"id":1,"result":{}}',
 		'no result' => '{"jsonrpc":"2.0","id":1}',
+		(map { ("a result with $_" => qq({"jsonrpc":"2.0","id":1,"result":{$_}})) } '', '"content":7',
+		    '"content":{"type":"text","text":"x"}', '"content":[7]', '"content":[{"type":"text"}]',
+		    '"content":[{"type":"text","text":7}]', '"content":[{"type":"video","text":"x"}]',
+		    '"content":[{"type":"text","text":"x","annotations":7}]', '"content":[],"isError":"x"'),
 		'a long line' => '{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"' . 'x' x (5 << 20) . '"}]}}',
-		'deep' => '{"jsonrpc":"2.0","id":1,"result":' . '[' x 2000 . ']' x 2000 . '}',
-		'a name twice' => '{"jsonrpc":"2.0","id":1,"result":{"a":1,"a":2}}',
-		'bad UTF-8' => "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":\"\xff\"}}",
+		'deep' => '{"jsonrpc":"2.0","id":1,"result":{"content":[],"x":' . '[' x 2000 . ']' x 2000 . '}}',
+		'a name twice' => '{"jsonrpc":"2.0","id":1,"result":{"content":[],"content":[]}}',
+		'bad UTF-8' => "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[],\"a\":\"\xff\"}}",
 	);
 	for my $name (sort keys %lines) {
 		my @said = relay("$lines{$name}\n");
@@ -198,9 +202,9 @@ subtest 'a hostile box' => sub {
 	    '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":1}}',
 	    '{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage"}', '{"jsonrpc":"2.0","method":"x"}');
 	is(scalar relay("$_\n"), 0, "not passed on: $_") for @ignored;
-	is((relay(qq({ "id" : 1 , "jsonrpc":"2.0","result":{ "b" : "\\u0009\\u00e9" } }\n)))[0],
-	    "R 1 {\"b\":\"\\t\xc3\xa9\"}", 'an answer is written anew');
-	is(scalar relay(qq({"jsonrpc":"2.0","id":1,"result":{}}\n) x 3), 1, 'once');
+	is((relay(qq({ "id" : 1 , "jsonrpc":"2.0","result":{ "content" : [ ], "b" : "\\u0009\\u00e9" } }\n)))[0],
+	    "R 1 {\"content\":[],\"b\":\"\\t\xc3\xa9\"}", 'an answer is written anew');
+	is(scalar relay(qq({"jsonrpc":"2.0","id":1,"result":{"content":[]}}\n) x 3), 1, 'once');
 	is((relay(qq({"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":2,"message":"a\\nF {}\\r\\u001b[2J"}}\n)))[0],
 	    'P 1 2 0 a F {}  [2J', 'progress has no control bytes');
 	like((relay(qq({"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no \\"x\\""}}\n)))[0],

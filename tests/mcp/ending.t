@@ -54,6 +54,20 @@ for my $how (qw(input TERM INT HUP output KILL)) {
 }
 diag sprintf 'gone after %.1f ms at most', 1e3 * (sort { $b <=> $a } @took)[0];
 
+# Nor does reading hold it up, be it of a tree that takes long.
+for my $how (qw(input TERM)) {
+	my $c = Servers::start($Servers::all[2]);
+	$c->ping;
+	$c->call($_, 'list_directory', '{"path":"/usr","depth":16,"include_hidden":true,"limit":10}') for 1 .. 4;
+	my $t = time;
+	ok($c->ping, 'a ping behind the listing of a tree');
+	cmp_ok(time - $t, '<', Servers::allowed($at_once, $t), 'is answered within 100 ms');
+	$c->call($_, 'list_directory', '{"path":"/usr","depth":16,"include_hidden":true,"limit":10}') for 5 .. 8;
+	my ($began, $took, $status) = end($c, $how);
+	is($status, 0, "$how meanwhile: exit 0");
+	cmp_ok($took, '<', Servers::allowed($at_once, $began), 'within 100 ms');
+}
+
 # Work that is all but done is answered, where its start alone does not take longer; and a second signal changes nothing.
 for my $server (@Servers::all) {
 	my $c = Servers::start($server);

@@ -43,6 +43,7 @@ subtest 'initialize negotiates' => sub {
 	my $r = $c->ask('{"jsonrpc":"2.0","id":1,"method":"tools/list"}');
 	is($r->{error}{code}, -32602, 'tools/list before initialize');
 	like($r->{error}{message}, qr/initialize/, 'says what to send');
+	is_deeply($r->{error}{data}, { supported => [qw(2026-07-28 2025-11-25 2025-06-18 2025-03-26 2024-11-05)] }, 'and in which revisions');
 	is($c->initialize('2025-06-18')->{result}{protocolVersion}, '2025-06-18', 'initialize');
 	is($c->initialize('2025-03-26')->{result}{protocolVersion}, '2025-03-26', 'and again');
 	is($c->ask('{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}')->{error}{code}, -32602,
@@ -177,7 +178,7 @@ subtest 'errors of tools' => sub {
 	my $r = $c->answer(1);
 	ok($r->{result}{isError}, 'bad arguments are a result');
 	$c->call(1, 'echo', '{"a' . "\xc3\xa9" x 99 . '":1}');
-	like($c->answer(1)->{result}{content}[0]{text}, qr/unknown argument \\"a\x{e9}{31}\x{fffd}\\"/, 'a long name is cut, not what is said of it');
+	like($c->answer(1)->{result}{content}[0]{text}, qr/unknown argument \\"a\x{e9}{31}\\"/, 'a long name is cut, not what is said of it');
 	for my $how (qw(exit abort print)) {
 		$c->call(2, 'die', qq({"how":"$how"}));
 		$r = $c->answer(2)->{result};
@@ -212,6 +213,13 @@ subtest 'progress' => sub {
 	$c->call(2, 'sleep', '{"seconds":0.1}');
 	$c->answer(2);
 	is(scalar @{ $c->{before} }, 0, 'none without a token');
+	for my $v (qw(2024-11-05 2025-03-26 2025-06-18 2025-11-25)) {
+		$c = start($v);
+		$c->ask('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"sleep","arguments":{"seconds":0.05},'
+		    . '"_meta":{"progressToken":1}}}');
+		my $p = $c->{before}[0]{params};
+		is_deeply([@$p{qw(progressToken message)}], [1, $v ge '2025-03-26' ? 'sleeping' : undef], "$v: its message");
+	}
 };
 
 subtest 'cancel' => sub {

@@ -506,18 +506,21 @@ prompt(struct cnt_request *r, const char *name, const cJSON *arguments, struct c
 	return 0;
 }
 
-/* arg1 is a word; arg2 one of 150 numbers. */
+/* arg1 is a word, or what arg2 is; arg2 one of 150 numbers. */
 static int
-complete(const cJSON *ref, const char *name, const char *value, const cJSON *context CNT_UNUSED,
+complete(const cJSON *ref, const char *name, const char *value, const cJSON *context,
     cJSON *values, struct cnt_err *e)
 {
 	static const char *const words[] = { "paris", "park", "party" };
+	const char *other = cnt_json_str(context, "arg2");
 
 	if (cnt_json_str(ref, "name") == NULL)
 		return cnt_fail(e, CNT_NOTFOUND, "no such template");
 	for (size_t i = 0; strcmp(name, "arg1") == 0 && i < nitems(words); i++)
 		if (strncmp(words[i], value, strlen(value)) == 0)
 			cJSON_AddItemToArray(values, cJSON_CreateString(words[i]));
+	if (strcmp(name, "arg1") == 0 && other != NULL)
+		cJSON_AddItemToArray(values, cJSON_CreateString(other));
 	for (int i = 0; strcmp(name, "arg2") == 0 && i < 150; i++) {
 		char *number CNT_FREE = cnt_format("%d", i);
 

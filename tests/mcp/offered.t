@@ -75,6 +75,8 @@ for my $revision (@LEGACY, '2026-07-28') {
 		my $ref = '"ref":{"type":"ref/prompt","name":"test_prompt_with_arguments"}';
 		my $r = ask($revision, $c, 'completion/complete', qq($ref,"argument":{"name":"arg1","value":"park"}))->{result};
 		is_deeply($r->{completion}, { values => ['park'], total => 1, hasMore => JSON::PP::false }, 'one');
+		$r = ask($revision, $c, 'completion/complete', qq($ref,"argument":{"name":"arg1","value":"park"},"context":{"arguments":{"arg2":"7"}}));
+		is_deeply($r->{result}{completion}{values}, $revision ge '2025-06-18' ? ['park', '7'] : ['park'], 'by what another argument is');
 		$r = ask($revision, $c, 'completion/complete', qq($ref,"argument":{"name":"arg2","value":""},"context":{"arguments":{"arg1":"x"}}));
 		$r = $r->{result}{completion};
 		is_deeply([scalar @{ $r->{values} }, $r->{values}[99], $r->{total}, $r->{hasMore}], [100, 99, 150, JSON::PP::true], 'the first 100');

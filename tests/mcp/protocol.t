@@ -47,7 +47,7 @@ for (['cnt-mcp', 'cnt-mcp'], ['agent-box', 'agent-box'], ['a verb', 'cnt-list', 
 }
 
 # What the page says, and the constant that makes it so.
-for (['16 MiB; a longer', 'mcp/frame.h', 'CNT_LINE_MAX\s+\(\(size_t\)16 << 20\)'], ['64 arrays', 'lib/json.h', 'CNT_JSON_DEPTH\s+64'],
+for (['16 MiB; a longer', 'mcp/wire.h', 'CNT_LINE_MAX\s+\(\(size_t\)16 << 20\)'], ['64 arrays', 'lib/json.h', 'CNT_JSON_DEPTH\s+64'],
     ['500,000 in a line', 'lib/json.h', 'CNT_JSON_VALUES\s+500000\b'],
     ['128 MiB together', 'mcp/request.c', 'BYTES_IN_FLIGHT\s+\(\(size_t\)128 << 20\)'],
     ['512 requests', 'mcp/request.c', 'IN_FLIGHT\s+512\b'], ['1000 messages', 'mcp/server.c', 'BATCH_MAX\s+1000\b'],
@@ -62,7 +62,7 @@ for (['16 MiB; a longer', 'mcp/frame.h', 'CNT_LINE_MAX\s+\(\(size_t\)16 << 20\)'
     ['8 MiB from a verb', 'mcp/peer-own.h', 'CNT_PEER_LINE\s+\(\(size_t\)8 << 20\)'],
     ['4 MiB from a box', 'mcp/relay.h', 'CNT_RELAY_IN\s+\(\(\(size_t\)4 << 20\)'], ['deeper than 1000', 'mcp/raw.h', 'CNT_RAW_DEPTH\s+1000\b'],
     ['least every 10 seconds', 'mcp/server.c', 'READER_US\s+10000000\b'],
-    ['600 seconds', 'mcp/state.h', 'CNT_STATE_US\s+\(\(int64_t\)600 \* 1000000\)'],
+    ['600 seconds', 'mcp/request-state.h', 'CNT_REQUEST_STATE_US\s+\(\(int64_t\)600 \* 1000000\)'],
     ['100 values', 'mcp/completion.c', 'VALUES\s+100\b'], ['2 seconds later', 'mcp/work.c', 'GRACE_US\s+2000000\b']) {
 	my ($words, $file, $constant) = @$_;
 	ok(index($page =~ tr/\n/ /r, $words) > 0, "the page: $words");

@@ -185,6 +185,26 @@ subtest 'the cache is done without' => sub {
 	}
 };
 
+subtest 'the order of the list' => sub {
+	my $dir = programs('order');
+	my $names = sub {
+		my ($client) = @_;
+		$client->say(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$Client::META}}));
+		return join ' ', ($client->line(20) // '') =~ /"name":"tool_(\w)"/g;
+	};
+	verb($dir, $_) for qw(c b e);
+	unlink $cache;
+	my $c = Client->start("$dir/cnt-mcp");
+	is($names->($c), 'b c e', 'is that of the programs');
+	is($names->(Client->start("$dir/cnt-mcp")), 'b c e', 'of those that were asked before too');
+	verb($dir, $_) for 'a', 'd', 'c';
+	$c->call(2, 'tool_none', '{}');
+	is($c->answer(2)->{error}{code}, -32602, 'a tool that there is not is called');
+	verb($dir, 'b');
+	is($names->($c), 'a b c d e', 'and some are new, some have changed');
+	is($names->(Client->start("$dir/cnt-mcp")), 'a b c d e', 'for every connection');
+};
+
 subtest 'who describes itself badly has no tool' => sub {
 	my $dir = programs('bad');
 	verb($dir, $_) for qw(one two);
@@ -436,6 +456,7 @@ subtest 'what it answers' => sub {
 		script('shape', $body, tool => { outputSchema => { type => 'object', required => ['n', 's'], additionalProperties => JSON::PP::false,
 		    properties => { n => { type => 'integer' }, s => { type => 'string' } } } });
 		like((result('shape'))[1]{message}, $why, "a result that is $name");
+		is((audit('shape'))[-1]{result}, 'bug', 'which is recorded');
 	}
 	ok(Client::until(3, sub { $mcp->processes == 1 }), 'no process is left');
 };

@@ -12,6 +12,7 @@
 
 #include "lib/filter.h"
 #include "lib/lxc.h"
+#include "lib/ssh-key.h"
 #include "lib/upper.h"
 
 #define ED25519 "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
@@ -24,18 +25,18 @@ static const struct cnt_instance instance = {
 static void
 a_slot_is_a_place(void **state)
 {
-	struct cnt_place p;
+	struct cnt_slot p;
 	struct cnt_err e = { 0 };
 
 	(void)state;
-	assert_int_equal(cnt_box_place(&instance, 0, &p, &e), 0);
+	assert_int_equal(cnt_box_slot(&instance, 0, &p, &e), 0);
 	assert_int_equal(p.id, 1879048192);
 	assert_string_equal(p.address, "10.88.0.2");
 	assert_string_equal(p.gateway, "10.88.0.1");
 	assert_string_equal(p.veth, "cntabcde-0");
 	assert_string_equal(p.bridge, "cntabcde0");
 	assert_string_equal(p.mac, "02:00:0a:58:00:02");
-	assert_int_equal(cnt_box_place(&instance, 252, &p, &e), 0);
+	assert_int_equal(cnt_box_slot(&instance, 252, &p, &e), 0);
 	assert_int_equal(p.id, 1879048192 + 252 * 65536);
 	assert_string_equal(p.address, "10.88.0.254");
 	assert_string_equal(p.mac, "02:00:0a:58:00:fe");
@@ -45,19 +46,19 @@ static void
 beyond_the_range_is_no_place(void **state)
 {
 	struct cnt_instance wide = instance, narrow = instance;
-	struct cnt_place p;
+	struct cnt_slot p;
 	struct cnt_err e = { 0 };
 
 	(void)state;
-	assert_int_equal(cnt_box_place(&instance, -1, &p, &e), -1);
-	assert_int_equal(cnt_box_place(&instance, 253, &p, &e), -1);	/* 10.88.0.255 */
+	assert_int_equal(cnt_box_slot(&instance, -1, &p, &e), -1);
+	assert_int_equal(cnt_box_slot(&instance, 253, &p, &e), -1);	/* 10.88.0.255 */
 	assert_int_equal(e.code, CNT_BUSY);
 	wide.prefix = 16;
-	assert_int_equal(cnt_box_place(&wide, 299, &p, &e), 0);
+	assert_int_equal(cnt_box_slot(&wide, 299, &p, &e), 0);
 	assert_string_equal(p.address, "10.88.1.45");
-	assert_int_equal(cnt_box_place(&wide, 300, &p, &e), -1);	/* ids */
+	assert_int_equal(cnt_box_slot(&wide, 300, &p, &e), -1);	/* ids */
 	narrow.prefix = 31;
-	assert_int_equal(cnt_box_place(&narrow, 0, &p, &e), -1);
+	assert_int_equal(cnt_box_slot(&narrow, 0, &p, &e), -1);
 }
 
 static void
@@ -79,9 +80,9 @@ a_key_is_one_key(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < nitems(good); i++)
-		assert_int_equal(cnt_upper_check_key(good[i], &e), 0);
+		assert_int_equal(cnt_ssh_key_check(good[i], &e), 0);
 	for (size_t i = 0; i < nitems(bad); i++) {
-		assert_int_equal(cnt_upper_check_key(bad[i], &e), -1);
+		assert_int_equal(cnt_ssh_key_check(bad[i], &e), -1);
 		assert_int_equal(e.code, CNT_INVALID);
 	}
 }
@@ -101,11 +102,11 @@ liblxc_is_told_all_of_it(void **state)
 	const struct cnt_box box = { .slot = 7, .name = "web", .limits = { .memory = 1 << 30 } };
 	struct cnt_lxc_host h = { "/b/web", false, false, 1400 };
 	CNT_BUF struct cnt_buf v1 = { 0 }, v2 = { 0 };
-	struct cnt_place p;
+	struct cnt_slot p;
 	struct cnt_err e = { 0 };
 
 	(void)state;
-	assert_int_equal(cnt_box_place(&instance, 7, &p, &e), 0);
+	assert_int_equal(cnt_box_slot(&instance, 7, &p, &e), 0);
 	cnt_lxc_config(&box, instance.tag, &p, &h, &v1);
 	has_line(&v1, "lxc.rootfs.path = dir:/b/web/rootfs");
 	has_line(&v1, "lxc.cgroup.dir.monitor = cntabcde/web.mon");

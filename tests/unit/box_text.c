@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "mcp/box/box.h"
+#include "lib/base64.h"
+#include "mcp/box/text.h"
 
 static void
 test_prefix(void **state CNT_UNUSED)
@@ -71,6 +72,20 @@ test_plain(void **state CNT_UNUSED)
 }
 
 static void
+test_cuts(void **state CNT_UNUSED)
+{
+	const char s[] = "a\xc3\xa9\033[1mb\033]0;t\033\\c";	/* escapes at 3 and at 8 */
+	static const size_t start[] = { 0, 1, 3, 3, 7, 7, 7, 7, 8, 15, 15, 15, 15, 15, 15, 15, 16 };
+	static const size_t open[] = { 0, 0, 1, 0, 1, 2, 3, 0, 0, 1, 2, 3, 4, 5, 1, 0, 0 };
+
+	for (size_t at = 0; at < nitems(start); at++) {
+		assert_int_equal(cnt_text_start(s, 16, at), start[at]);
+		assert_int_equal(cnt_text_unfinished(s, at), open[at]);
+	}
+	assert_int_equal(cnt_text_start("\x80\x80\x80\x80", 4, 0), 3);
+}
+
+static void
 test_base64(void **state CNT_UNUSED)
 {
 	static const struct { const char *bytes, *text; } t[] = {
@@ -114,7 +129,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefix), cmocka_unit_test(test_fits),
-		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_base64), cmocka_unit_test(test_time),
 	};
 

@@ -22,6 +22,12 @@ static const struct cnt_verb reads = { .name = "list", .scope = "containers:read
     .boxes = CNT_OWN_BOX };
 static const struct cnt_verb admin = { .name = "setup", .scope = "containers:read",
     .boxes = CNT_ADMIN };
+static const struct cnt_field repair[] = {
+	{ .name = "repair", .type = CNT_BOOLEAN, .flags = CNT_ADMINS, .def = "false" },
+	{ 0 }
+};
+static const struct cnt_verb checks = { .name = "doctor", .scope = "containers:read",
+    .params = repair };
 static const struct cnt_verb free_for_all = { .name = "version" };
 
 static struct cnt_caller
@@ -35,7 +41,7 @@ may(const char *const *scopes, const struct cnt_verb *v)
 {
 	struct cnt_caller c = caller(scopes);
 	struct cnt_err e = { 0 };
-	int r = cnt_caller_may(&c, v, &e);
+	int r = cnt_caller_may(&c, v, NULL, &e);
 
 	assert_int_equal(e.code, r == 0 ? CNT_OK : CNT_DENIED);
 	return r == 0;
@@ -54,7 +60,22 @@ scopes(void **state CNT_UNUSED)
 	assert_false(may(NULL, &reads));
 	assert_false(may(both, &admin));
 	assert_true(may(NULL, &free_for_all));
-	assert_int_equal(cnt_caller_may(&root, &admin, &e), 0);
+	assert_int_equal(cnt_caller_may(&root, &admin, NULL, &e), 0);
+}
+
+static void
+a_switch_for_administrators(void **state CNT_UNUSED)
+{
+	const struct cnt_caller root = { .subject = "root", .via = "root", .admin = true };
+	struct cnt_caller c = caller(both);
+	cJSON *on CNT_JSON = cJSON_Parse("{\"repair\":true}");
+	cJSON *off CNT_JSON = cJSON_Parse("{\"repair\":false}");
+	struct cnt_err e = { 0 };
+
+	assert_int_equal(cnt_caller_may(&c, &checks, off, &e), 0);
+	assert_int_equal(cnt_caller_may(&c, &checks, on, &e), -1);
+	assert_int_equal(e.code, CNT_DENIED);
+	assert_int_equal(cnt_caller_may(&root, &checks, on, &e), 0);
 }
 
 static const struct cnt_verb *
@@ -91,7 +112,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(scopes), cmocka_unit_test(ways_into_a_box),
+		cmocka_unit_test(scopes), cmocka_unit_test(a_switch_for_administrators),
+		cmocka_unit_test(ways_into_a_box),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ runs_a_program(void)
 
 	if (cnt_cancel_catch(&e) == -1)
 		return 1;
-	return cnt_run(argv, "", 0, NULL, &e) == -1 && strstr(e.text, "signal 2") != NULL ? 0 : 2;
+	return cnt_run(argv, NULL, &e) == -1 && strstr(e.text, "signal 2") != NULL ? 0 : 2;
 }
 
 static void

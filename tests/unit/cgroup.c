@@ -1,15 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Limits as keys of cgroup v2 and of v1, in the order in which they must be written.
+ * Limits as keys of cgroup v2 and of v1, in the order in which they must be written, and where.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <sched.h>
+
 #include "lib/cgroup.h"
+#include "lib/limits.h"
 
 #define GIB (INT64_C(1) << 30)
+
+/* A host of v1 that mounts two controllers as one and has no link for each of them. */
+static bool
+share_directory(void)
+{
+	int cpu = open_tree(AT_FDCWD, "/sys/fs/cgroup/cpu", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return cpu != -1 && mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL) == 0 &&
+	    mkdir("/sys/fs/cgroup/cpu,cpuacct", 0755) == 0 &&
+	    move_mount(cpu, "", AT_FDCWD, "/sys/fs/cgroup/cpu,cpuacct",
+	    MOVE_MOUNT_F_EMPTY_PATH) == 0;
+}
+
+/* Where the hierarchies are is found once a process: a child looks, before anything here has. */
+static void
+a_controller_shares_its_directory(void **state CNT_UNUSED)
+{
+	const struct cnt_limits l = { .cpu = 1, .swap = -1 };
+	CNT_BUF struct cnt_buf script = { 0 };
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		bool v1 = access("/sys/fs/cgroup/cpu", F_OK) == 0;
+
+		if (unshare(CLONE_NEWNS) == -1 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+		    (v1 && !share_directory()))
+			_exit(2);
+		cnt_limits_script("t", "b", &l, &script);
+		_exit(strstr(script.p, v1 ? ">/sys/fs/cgroup/cpu,cpuacct/t/b/cpu.cfs_quota_us" :
+		    ">/sys/fs/cgroup/t/b/cpu.max") == NULL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
 
 /* All keys on one line: "memory:memory.max=1 pids:pids.max=2". */
 static void
@@ -97,6 +140,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_controller_shares_its_directory),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(nothing),
 		cmocka_unit_test(one_at_a_time),

@@ -32,7 +32,7 @@ sh(const char *line)
 	char *text CNT_FREE = cnt_format("cd %s && %s", cnt_root(), line);
 	char *argv[] = { (char *)"sh", (char *)"-ec", text, NULL };
 
-	if (cnt_run(argv, NULL, 0, NULL, &e) == -1)
+	if (cnt_run(argv, NULL, &e) == -1)
 		fail_msg("%s: %s", line, e.text);
 }
 
@@ -45,6 +45,7 @@ make_tree(void)
 	    "chown 7:9 t/usr/bin/systemd; chmod 4711 t/usr/bin/systemd;"
 	    "echo key > t/etc/ssh/ssh_host_ed25519_key; echo key > t/etc/ssh/ssh_host_rsa_key.pub;"
 	    "echo conf > t/etc/ssh/sshd_config; echo 0123 > t/etc/machine-id;"
+	    "mkdir t/etc/dropbear; echo key > t/etc/dropbear/dropbear_ed25519_host_key;"
 	    "echo 0123 > t/var/lib/dbus/machine-id; echo seed > t/var/lib/systemd/random-seed;"
 	    "mknod t/dev/null c 1 3; mknod t/run/a/disk b 8 0; mknod t/etc/whiteout c 0 0;"
 	    "tar -C t -cf t.tar .");
@@ -88,12 +89,40 @@ an_archive_becomes_an_image_without_identity(void **state CNT_UNUSED)
 	    " test ! -s etc/machine-id && test -f etc/machine-id &&"
 	    " test ! -e var/lib/dbus/machine-id &&"
 	    " test ! -e var/lib/systemd/random-seed && test \"$(ls etc/ssh)\" = sshd_config &&"
+	    " test -z \"$(ls etc/dropbear)\" && test ! -e etc/systemd &&"
 	    " test -z \"$(find . -type b -o -type c)\"", i.id, (long long)i.bytes, i.id);
 	sh(line);
 	holds(1);
 	assert_int_equal(cnt_image_has_account(i.id, "root", &e), 1);
 	assert_int_equal(cnt_image_has_account(i.id, "mail", &e), 1);
 	assert_int_equal(cnt_image_has_account(i.id, "web", &e), 0);
+}
+
+/* An image's own service of the name stays. */
+static void
+a_box_makes_its_ssh_host_key(void **state CNT_UNUSED)
+{
+	static const char *const ways[][2] = {
+		{ "true", "grep -q ssh-keygen multi-user.target.wants/box-host-key.service" },
+		{ "echo own > box-host-key.service", "grep -qx own box-host-key.service &&"
+		    " test -z \"$(ls multi-user.target.wants)\"" },
+	};
+	struct cnt_store *s CNT_STORE = opened();
+	struct cnt_image i;
+
+	make_tree();
+	sh("install /bin/true t/usr/bin/ssh-keygen;"
+	    "mkdir -p t/etc/systemd/system/multi-user.target.wants");
+	for (size_t k = 0; k < nitems(ways); k++) {
+		char *line CNT_FREE = NULL, *before CNT_FREE = cnt_format(
+		    "(cd t/etc/systemd/system && %s); tar -C t -cf t.tar .", ways[k][0]);
+
+		sh(before);
+		assert_int_equal(import(s, "t.tar", "sshd", &i), 0);
+		line = cnt_format("cd var/lib/cnt/images/%s/rootfs/etc/systemd/system && %s", i.id,
+		    ways[k][1]);
+		sh(line);
+	}
 }
 
 static void
@@ -331,6 +360,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_archive_becomes_an_image_without_identity),
+		TEST(a_box_makes_its_ssh_host_key),
 		TEST(every_compression_is_recognised),
 		TEST(the_same_archive_again_is_the_same_image),
 		TEST(what_is_no_system_is_refused),

@@ -163,6 +163,14 @@ mends_utf8(void **state CNT_UNUSED)
 	assert_false(cnt_utf8_add(&b, "\xe2\x82(\xff)", 5));
 	assert_string_equal(b.p, "ok \xe2\x82\xac\xef\xbf\xbd(\xef\xbf\xbd)");
 	assert_int_equal(cnt_utf8_valid("abcdefgh\xe2\x82\xac\xe2\x82", 13), 11);
+	assert_int_equal(cnt_utf8_unfinished("a\xe2\x82", 3), 2);
+	assert_int_equal(cnt_utf8_unfinished("\xf0\x9f\x98", 3), 3);
+	for (int c = 0; c < 256; c++)
+		assert_int_equal(cnt_utf8_unfinished((char[]){ (char)c }, 1), c > 0xc1 && c < 0xf5);
+	for (size_t n = 0; n <= 3; n++)
+		assert_int_equal(cnt_utf8_unfinished("\xe2\x82\xac", n), n % 3);
+	assert_int_equal(cnt_utf8_unfinished("\xe0\x80", 2), 0);
+	assert_int_equal(cnt_utf8_unfinished("\x80\x80\x80\x80", 4), 0);
 }
 
 static void

@@ -53,10 +53,16 @@ static const struct cnt_verb verb = {
 	.results = results, .run = nothing,
 };
 
+static const struct cnt_verb reader = {
+	.name = "greet", .tool = "greet", .title = "Greet", .group = "Words",
+	.summary = "greet somebody", .effects = CNT_READS | CNT_IDEMPOTENT, .bulk = true,
+	.params = params, .results = results, .run = nothing,
+};
+
 static void
-what_is_described_is_learned(void **state CNT_UNUSED)
+check_learned(const struct cnt_verb *v, enum cnt_boxes boxes)
 {
-	const struct cnt_verb *const verbs[] = { &verb, NULL };
+	const struct cnt_verb *const verbs[] = { v, NULL };
 	struct cnt_learned l CNT_LEARNED = { 0 };
 	struct cnt_err e = { 0 };
 	cJSON *said CNT_JSON = cnt_describe(verbs), *again CNT_JSON = NULL;
@@ -67,8 +73,16 @@ what_is_described_is_learned(void **state CNT_UNUSED)
 	two = cnt_json_print(again);
 	assert_string_equal(one, two);
 	assert_true(l.mcp);
-	assert_int_equal(l.list[0]->boxes, CNT_OWN_BOX);
-	assert_int_equal(l.list[0]->effects, verb.effects);
+	assert_int_equal(l.list[0]->boxes, boxes);
+	assert_int_equal(l.list[0]->effects, v->effects);
+	assert_int_equal(l.list[0]->bulk, v->bulk);
+}
+
+static void
+what_is_described_is_learned(void **state CNT_UNUSED)
+{
+	check_learned(&verb, CNT_OWN_BOX);
+	check_learned(&reader, CNT_ADMIN);
 }
 
 static void

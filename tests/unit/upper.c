@@ -19,7 +19,7 @@
 #define KEY	"ssh-ed25519 " \
 		"AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me"
 
-static const struct cnt_place place = {
+static const struct cnt_slot place = {
 	.id = FIRST, .address = "10.88.0.2", .gateway = "10.88.0.1",
 };
 

@@ -97,6 +97,10 @@ both_faces_agree(void **state CNT_UNUSED)
 	    "{\"container\":\"web\",\"env\":{\"A\":\"b=c\"},\"command\":[\"ls\",\"-l\",\"--\"]}",
 	    "{\"box\":\"web\",\"wait_time\":30,\"force\":false,\"env\":{\"A\":\"b=c\"},"
 	    "\"command\":[\"ls\",\"-l\",\"--\"]}");
+	check_same(&verb, ARGV(W("web"), W("--env"), W("A=8080"), W("--env"), W("B=true")),
+	    "{\"box\":\"web\",\"env\":{\"A\":8080,\"B\":true}}",
+	    "{\"box\":\"web\",\"wait_time\":30,\"force\":false,"
+	    "\"env\":{\"A\":\"8080\",\"B\":\"true\"}}");
 }
 
 static void
@@ -128,7 +132,8 @@ refuses_in_json(void **state CNT_UNUSED)
 		{ "{\"box\":7}", "invalid: box: expected a string, got 7" },
 		{ "{\"box\":\"web\",\"key\":[1]}",
 		    "invalid: key: expected strings in the array, got 1" },
-		{ "{\"box\":\"web\",\"env\":{\"A\":1}}", "invalid: env.A: expected a string" },
+		{ "{\"box\":\"web\",\"env\":{\"A\":[1]}}",
+		    "invalid: env.A: expected a string, got an array" },
 		{ "{\"box\":\"web\",\"force\":\"yes\"}",
 		    "invalid: force: expected true or false, got \"yes\"" },
 		{ "{\"box\":\"web\",\"count\":0}", "invalid: count: expected 1 to 10, got 0" },
@@ -301,12 +306,12 @@ about_a_command_line(void **state CNT_UNUSED)
 {
 	static const struct cnt_field from_file = { .name = "ssh_key", .type = CNT_STRINGS,
 	    .flags = CNT_FROM_FILE, .help = "a key" };
-	char *file CNT_FREE = cnt_argv_about(&from_file);
+	char *file CNT_FREE = cnt_help_about(&from_file);
 	char *option CNT_FREE = cnt_argv_option(&from_file);
-	char *wait CNT_FREE = cnt_argv_about(&params[2]);
-	char *force CNT_FREE = cnt_argv_about(&params[4]);
-	char *env CNT_FREE = cnt_argv_about(&params[7]);
-	char *rest CNT_FREE = cnt_argv_about(&params[8]);
+	char *wait CNT_FREE = cnt_help_about(&params[2]);
+	char *force CNT_FREE = cnt_help_about(&params[4]);
+	char *env CNT_FREE = cnt_help_about(&params[7]);
+	char *rest CNT_FREE = cnt_help_about(&params[8]);
 
 	assert_string_equal(file, "a key; repeatable; - is standard input");
 	assert_string_equal(option, "--ssh-key");

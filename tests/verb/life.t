@@ -57,6 +57,13 @@ run cnt list --json
 is "$(printf '%s' "$out" | jq -r --arg n "$web" '.boxes[] | select(.name == $n).state')" running 'list shows it'
 like "$(cnt list | sed -n 1p)" '^NAME +STATE +ADDRESS +IMAGE +CPU +MEMORY +AGE' 'list has its columns'
 is "$(cnt list | awk 'length > 80')" '' 'which fit 80 characters'
+widest=$(printf '%s-%031d' "$me" 0 | cut -c 1-31) image=$(printf '%s-%064d' "$me" 0 | cut -c 1-64)
+"$tests/tiny" "$me" | cnt image import - --name "$image" >/dev/null
+cnt create "$widest" --image "$image" --no-start --cpu 0.333333 >/dev/null
+is "$(cnt list | awk 'length > 80')" '' 'with the longest names too'
+like "$(cnt list)" "^$widest stopped" 'of which those of boxes are whole'
+like "$(cnt list)" "^$web +running [0-9. ]+ (debian|ubuntu)" 'beside shorter ones'
+cnt delete "$widest" >/dev/null && cnt image delete "$image" >/dev/null
 
 refused 1 exists 'exists|already' 'creating it again' cnt create "$web"
 refused 1 no 'running' 'deleting it while it runs' cnt delete "$web"

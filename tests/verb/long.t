@@ -393,6 +393,13 @@ my $quiet = machine();
 
 	is(cnt('create', 'deaf', '--image', 'deaf'), 0, 'a box whose init does not listen');
 	my $running = machine();
+	my $p = quietly('cnt', 'stop', 'deaf');
+	Client::until(10, \&is_open);
+	usleep 100_000;
+	kill 'KILL', $p;
+	waitpid $p, 0;
+	is(cnt('list') . last_outcome(), '0interrupted', 'a stop is killed before init could hear of it');
+	is(ask('autostart FROM box'), 1, 'the box is still to run');
 	$begin = time;
 	$c->call(++$id, 'stop_container', '{"box":"deaf"}', '"progressToken":"p"');
 	tells('its stop', $begin, [qr/^stopping/m], follow($c, $id, 10, sub { ($_[0]{message} // '') =~ /1 s/ }));

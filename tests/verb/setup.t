@@ -87,6 +87,22 @@ exits 69 'then no box can be made' cnt create "$me-b"
 like "$err" 'cnt setup' 'and the error says what to do'
 ok 'taking it back again changes nothing' cnt setup --undo
 
+# As one that is killed leaves it: what it could not write any more is not there.
+without_writing() { unshare --mount sh -c 'mount --bind "$0" "$0" && "$@"' "$@"; }
+lines() {
+	range=$(sqlite3 "$CNT_ROOT/var/lib/cnt/cnt.db" "SELECT 'root:' || id_base || ':' || id_count FROM instance")
+	echo "$(grep -cx "$range" /etc/subuid) $(grep -cx "$range" /etc/subgid)"
+}
+exits 71 'a set-up that goes no further than the database' without_writing /etc/subuid cnt setup
+is "$(lines)" '0 0' 'has no range'
+ok 'repair' cnt doctor --repair --json
+is "$(lines) $(row 'id ranges' state) $(row bridge state)" '1 1 ok ok' 'does the rest'
+exits 71 'taking it back, as far as the first line' without_writing /etc/subgid cnt setup --undo
+is "$(lines)" '0 1' 'leaves half'
+ok 'repair' cnt doctor --repair --json
+is "$(lines) $(row 'id ranges' state) $(row bridge state)" '1 1 ok ok' 'makes it whole'
+ok 'and it can be taken back' cnt setup --undo
+
 ok 'set-up on a host that does not forward, twice' unshare --net --mount sh -c 'mount -t sysfs sysfs /sys &&
     echo 0 >/proc/sys/net/ipv4/ip_forward && cnt setup && cnt setup && cnt setup --undo'
 is "$(printf '%s\n' "$out" | grep -c '^net.ipv4.ip_forward: 1$')" 1 'lists forwarding once'

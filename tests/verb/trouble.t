@@ -19,6 +19,10 @@ exits 77 'without root: denied' as_nobody "$tmp/bin/cnt" list
 is "$(printf '%s\n' "$err" | wc -l)" 2 'in one line and a hint'
 like "$err" 'hint: .*(root|sudo)' 'which says what to do'
 ok 'without root: version' as_nobody "$tmp/bin/cnt" version
+for words in --help version list; do
+	exits 71 "output on a full disk: cnt $words" sh -c "cnt $words >/dev/full"
+	is "$err" 'cnt: standard output: No space left on device' 'and the reason is said'
+done
 
 refused 1 not_found 'image' 'no image' cnt create "$me-a"
 like "$err" 'hint: .*cnt image' 'no image: the hint is a command'

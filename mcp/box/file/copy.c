@@ -13,7 +13,10 @@
 #include <linux/fs.h>
 
 #include "lib/file.h"
+#include "mcp/box/box.h"
+#include "mcp/box/digest.h"
 #include "mcp/box/file/target.h"
+#include "mcp/box/wall.h"
 
 #define CHUNK		((size_t)1 << 30)
 #define UNSIZED_MAX	(64 << 20)		/* of a file of the kernel's */

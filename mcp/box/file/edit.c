@@ -7,7 +7,10 @@
 
 #include <errno.h>
 
+#include "lib/crypto.h"
+#include "mcp/box/box.h"
 #include "mcp/box/file/target.h"
+#include "mcp/box/wall.h"
 
 #define DIFF_MAX	20000
 
@@ -118,7 +121,7 @@ edit_target(struct cnt_call *c, const struct cnt_target *t)
 	if (!same && !cnt_json_bool(c->in, "dry_run") &&
 	    cnt_target_write(t, after.p, after.n, -1, &mode, c->err) == -1)
 		return -1;
-	cnt_digest(after.p, after.n, sha);
+	cnt_sha256_hex(after.p, after.n, sha);
 	cnt_json_set_str(c->out, "path", t->path);
 	cnt_json_set_int(c->out, "replacements", replacements);
 	cnt_json_set_str(c->out, "sha256", sha);

@@ -3,8 +3,7 @@
  * list_directory: a directory, or a tree to a depth, in one order that does not depend on the
  * file system: by name, a directory's entries after itself. The cursor is the last path that
  * was given, so that a page neither repeats nor skips what stays, whatever is made or removed
- * between pages. Time and entries looked at are bounded: the server answers nothing else
- * meanwhile.
+ * between pages. Time and entries looked at are bounded.
  */
 #include "mcp/box/box.h"
 
@@ -12,11 +11,16 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 
+#include "mcp/box/cursor.h"
+#include "mcp/box/file/stat.h"
+#include "mcp/box/search/names.h"
 #include "mcp/box/search/walk.h"
+#include "mcp/box/text.h"
+#include "mcp/box/user.h"
+#include "mcp/box/wall.h"
 
 #define LOOKED_MAX	200000
-#define TIME_US		250000
-/* Names are not a payload. */
+#define TIME_US		2000000
 #define ROOM_MAX	(CNT_ESCAPED_MAX + (CNT_ESCAPED_MAX >> 2))
 
 static const struct cnt_field list_params[] = {
@@ -59,43 +63,9 @@ struct walk {
 	int64_t		 limit, given, total, looked, until;
 	char		*last;		/* where the next page goes on, or NULL */
 	bool		 more, stopped, skipped;
-	struct cnt_said	 unread;	/* directories that may not be read */
+	struct cnt_said	 unread;	/* directories that may not be read, or not whole */
 	size_t		 room;		/* bytes of the answer that are left */
 };
-
-struct names {
-	struct cnt_buf	  text;
-	const char	**p;
-	size_t		  n;
-};
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void
-read_names(DIR *d, bool hidden, struct names *all)
-{
-	struct dirent *entry = NULL;
-	const char *at = NULL;
-
-	while ((entry = readdir(d)) != NULL) {
-		const char *name = entry->d_name;
-
-		if (name[0] == '.' &&
-		    (!hidden || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
-			continue;
-		cnt_buf_add(&all->text, name, strlen(name) + 1);
-		all->n++;
-	}
-	all->p = cnt_alloc(all->n * sizeof(*all->p));
-	at = all->text.p;
-	for (size_t i = 0; i < all->n; i++, at += strlen(at) + 1)
-		all->p[i] = at;
-	qsort(all->p, all->n, sizeof(*all->p), by_name);
-}
 
 static void
 add_name(struct cnt_buf *to, const char *name)
@@ -240,13 +210,16 @@ static void
 walk_directory(struct walk *w, int fd, const char *prefix, int depth)
 {
 	DIR *d CNT_DIR = fdopendir(fd);
-	struct names all = { 0 };
+	struct cnt_names all = { 0 };
 
 	if (d == NULL) {
 		close(fd);
 		return;
 	}
-	read_names(d, w->hidden, &all);
+	cnt_names_read(&all, d, w->hidden, CNT_NAMES_MAX);
+	if (all.more)
+		cnt_said_add(&w->unread, prefix);
+	w->skipped |= all.more;
 	for (size_t i = 0; i < all.n && !w->stopped; i++) {
 		char *path CNT_FREE = prefix[0] == '\0' ? NULL :
 		    cnt_format("%s/%s", prefix, all.p[i]);
@@ -259,8 +232,7 @@ walk_directory(struct walk *w, int fd, const char *prefix, int depth)
 		if (depth < w->depth && !w->stopped)
 			descend(w, dirfd(d), all.p[i], shown, depth);
 	}
-	cnt_buf_free(&all.text);
-	free(all.p);
+	cnt_names_free(&all);
 }
 
 static int
@@ -272,24 +244,22 @@ list_directory(struct cnt_call *c)
 	struct walk w = { .glob = cnt_json_str(c->in, "glob"),
 	    .hidden = cnt_json_bool(c->in, "include_hidden"),
 	    .depth = (int)cnt_json_int(c->in, "depth", 1),
-	    .limit = cnt_json_int(c->in, "limit", 1000), .until = cnt_ticks_us() + TIME_US,
-	    .room = ROOM_MAX };
+	    .limit = cnt_json_int(c->in, "limit", CNT_PAGE_USUAL),
+	    .until = cnt_ticks_us() + TIME_US };
 	int fd = -1;
 
 	if (cursor != NULL &&
 	    cnt_cursor_read(&after, cursor, c->verb->name, path, c->err) == -1)
 		return -1;
-	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd == -1)
 		return cnt_wall_fail(c->err, path);
 	cnt_user_refresh();
 	w.after = after;
+	w.room = w.limit > CNT_PAGE_USUAL ? ROOM_MAX : CNT_PAGE_BYTES;
 	cnt_buf_add(&w.entries, "[", 1);
 	walk_directory(&w, fd, "", 1);
 	cnt_buf_add(&w.entries, "]", 1);
-	cnt_json_set(c->out, "entries", cJSON_CreateRaw(w.entries.p));
-	cnt_buf_free(&w.entries);
-	cnt_buf_free(&w.owner);
 	if (w.stopped || w.skipped)
 		cnt_json_set_null(c->out, "total");
 	else
@@ -302,11 +272,15 @@ list_directory(struct cnt_call *c)
 	}
 	free(w.last);
 	if (w.unread.n > 0) {
-		cnt_said_text(&w.unread, "not listed, permission denied: ", &note);
+		cnt_said_text(&w.unread, "not listed whole (unreadable or too large): ", &note);
 		note.p[note.n - 1] = '\0';
 		cnt_json_set_str(c->out, "note", note.p);
 	}
 	cnt_said_free(&w.unread);
+	/* Last: clients that cut an answer keep its start. */
+	cnt_json_set(c->out, "entries", cJSON_CreateRaw(w.entries.p));
+	cnt_buf_free(&w.entries);
+	cnt_buf_free(&w.owner);
 	return 0;
 }
 

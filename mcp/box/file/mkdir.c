@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "mcp/box/file/stat.h"
+#include "mcp/box/wall.h"
+
 static const struct cnt_field mkdir_params[] = {
 	{ .name = "path", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },
 	{ .name = "mode", .type = CNT_STRING, .value = "MODE",
@@ -40,7 +43,7 @@ make(int dir, const char *name, long mode)
 static bool
 is_directory(const char *path)
 {
-	int fd CNT_CLOSE = cnt_wall_open(path, O_PATH | O_DIRECTORY, 0);
+	int fd CNT_CLOSE = cnt_wall_open(path, O_PATH | O_DIRECTORY);
 
 	return fd != -1;
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include "mcp/box/file/copy.h"
+#include "mcp/box/wall.h"
 
 static const struct cnt_field move_params[] = {
 	{ .name = "source", .type = CNT_STRING, .flags = CNT_REQUIRED, .value = "PATH" },

@@ -8,13 +8,15 @@
 
 #include <ctype.h>
 
+#include "lib/json.h"
+
 #define BEST_MAX	8
 #define GIVEN_MAX	3
 #define LINES_MAX	64		/* of `old` that are looked at */
 #define PROBE_MAX	400		/* bytes of one of them */
 #define WINDOW_MIN	200
 #define ALIKE		0.4		/* what is less alike says nothing */
-#define SHOWN_MAX	90		/* bytes of a line in the answer */
+#define SHOWN_MAX	((size_t)90)	/* bytes of a line in the answer */
 
 struct unit {				/* a line, or a part of a long one */
 	const char	*p;
@@ -171,13 +173,18 @@ same_but_space(struct cnt_text a, struct cnt_text b)
 	}
 }
 
+/* Whole characters of it. */
 static void
 add_line(struct cnt_buf *to, struct cnt_text line)
 {
-	struct cnt_buf b CNT_BUF = { 0 };
+	size_t n = 0;
 
-	cnt_buf_add(&b, line.p, line.n < SHOWN_MAX ? line.n : SHOWN_MAX);
-	cnt_buf_addf(to, "`%s`%s", b.p, line.n > SHOWN_MAX ? "..." : "");
+	for (; line.n > 0 && cnt_utf8_continues(*line.p); line.n--)
+		line.p++;		/* a window began within one */
+	n = line.n < SHOWN_MAX ? line.n : SHOWN_MAX - cnt_utf8_unfinished(line.p, SHOWN_MAX);
+	cnt_buf_adds(to, "`");
+	cnt_buf_add(to, line.p, n);
+	cnt_buf_addf(to, "`%s", n < line.n ? "..." : "");
 }
 
 static void

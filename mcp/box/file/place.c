@@ -2,7 +2,7 @@
  *
  * O_TMPFILE, then link: a file without a name vanishes with the process. link(2) cannot
  * replace, so that a replaced file's successor has a name of its own between link and rename; a
- * child of vfork(2) does these two, which the death of this process does not stop. Where there
+ * child of vfork(2) does these two, which no end of this process stops. Where there
  * is no O_TMPFILE, or no /proc to name such a file by, it has a temporary name all along, and a
  * lock: what was left in the directory by one that was killed is removed by the next.
  */
@@ -19,6 +19,8 @@
 #include <time.h>
 
 #include "lib/crypto.h"
+#include "lib/proc.h"
+#include "mcp/box/wall.h"
 
 #define TEMPORARY	".agent-box-"
 #define LEFT_SECONDS	60		/* between the making of a file and its lock */
@@ -143,6 +145,10 @@ cnt_place_like(struct cnt_place *p, int old, const struct stat *st)
 	if ((own.st_uid != st->st_uid || own.st_gid != st->st_gid) &&
 	    fchown(p->fd, st->st_uid, st->st_gid) == -1)
 		return -1;
+	/* New files may get one from their directory, and the mode would only be its mask. */
+	if (fremovexattr(p->fd, "system.posix_acl_access") == -1 && errno != ENODATA &&
+	    errno != ENOTSUP)
+		return -1;
 	if (fchmod(p->fd, st->st_mode & 07777) == -1)
 		return -1;
 	return copy_xattrs(old, p->fd);
@@ -159,14 +165,15 @@ link_as(const struct cnt_place *p, const char *proc, const char *name)
 	return linkat(AT_FDCWD, proc, p->dir, name, AT_SYMLINK_FOLLOW);
 }
 
-/* In the child of vfork: system calls only. */
+/* In the child of vfork: system calls only. In a group of its own, for a signal to the call's would
+ * part the two steps. */
 static int
 link_and_rename(const struct cnt_place *p, const char *proc, const char *temporary,
     const char *name)
 {
 	int error = 0;
 
-	if (link_as(p, proc, temporary) == -1)
+	if (setpgid(0, 0) == -1 || link_as(p, proc, temporary) == -1)
 		return errno;
 	if (renameat(p->dir, temporary, p->dir, name) == 0)
 		return 0;
@@ -179,7 +186,7 @@ static int
 replace_by_unnamed(struct cnt_place *p, const char *proc, const char *name)
 {
 	struct cnt_place temporary = { 0 };
-	int status = 0;
+	int status;
 	pid_t pid = -1;
 
 	make_name(&temporary);
@@ -188,8 +195,7 @@ replace_by_unnamed(struct cnt_place *p, const char *proc, const char *name)
 		_exit(link_and_rename(p, proc, temporary.name, name));
 	if (pid == -1)
 		return -1;
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
+	status = cnt_proc_reap(pid);
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 	return errno == 0 ? 0 : -1;
 }

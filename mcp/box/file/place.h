@@ -6,7 +6,9 @@
 #ifndef CNT_MCP_BOX_FILE_PLACE_H
 #define CNT_MCP_BOX_FILE_PLACE_H
 
-#include "mcp/box/box.h"
+#include <sys/stat.h>
+
+#include "lib/err.h"
 
 struct cnt_place {
 	int	dir;			/* borrowed */

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * read_file: a part of a regular file, by bytes or by lines. Memory is bounded by `limit`,
- * whatever is asked for. Files of the kernel's that have no size are read like any other, and
- * never waited for.
+ * read_file: a part of a regular file, by bytes or by lines. Memory is bounded, whatever is
+ * asked for. Files of the kernel's that have no size are read like any other, and never waited
+ * for; only their end is looked for by reading them, and not for ever.
  */
 #include "mcp/box/box.h"
 
 #include <errno.h>
 
+#include "lib/base64.h"
+#include "lib/crypto.h"
+#include "mcp/box/digest.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
+
 #define LIMIT_MAX	1048576
 #define POINT_MAX	4		/* bytes of a code point */
+#define SCANNED_MAX	(8 << 20)	/* so much the kernel makes up in less than 100 ms */
 
 struct part {
 	struct cnt_buf	 bytes;		/* of the file, from `start` on */
@@ -70,10 +77,13 @@ fill(int fd, int64_t offset, size_t n, struct cnt_buf *b)
 	return 0;
 }
 
+/* Files of the kernel's are said to be empty, or of a page. */
 static bool
-continues(char c)
+is_sized(int fd, const struct stat *st)
 {
-	return ((unsigned char)c & 0xc0) == 0x80;
+	char last = 0;
+
+	return st->st_size > 0 && pread(fd, &last, 1, st->st_size - 1) == 1;
 }
 
 /* A start inside a code point goes back to its first byte. */
@@ -82,7 +92,7 @@ aligned(const char *p, size_t n, size_t at)
 {
 	size_t i = at;
 
-	while (i > 0 && at - i < POINT_MAX - 1 && i < n && continues(p[i]))
+	while (i > 0 && at - i < POINT_MAX - 1 && i < n && cnt_utf8_continues(p[i]))
 		i--;
 	return i < at && cnt_utf8_valid(p + i, n - i) > at - i ? i : at;
 }
@@ -119,16 +129,36 @@ read_head(int fd, int64_t lines, size_t limit, struct part *p)
 	return 0;
 }
 
+/* The last LIMIT_MAX bytes, or somewhat more, of a file that says no size. */
+static int
+read_through(int fd, struct part *p)
+{
+	struct cnt_buf next CNT_BUF = { 0 };
+
+	do {
+		size_t gone = p->bytes.n > LIMIT_MAX ? p->bytes.n - LIMIT_MAX : 0;
+
+		cnt_buf_free(&next);
+		if (fill(fd, p->start + (int64_t)p->bytes.n, LIMIT_MAX, &next) == -1)
+			return -1;
+		if (gone > 0)
+			memmove(p->bytes.p, p->bytes.p + gone, LIMIT_MAX);
+		p->bytes.n -= gone;
+		p->start += (int64_t)gone;
+		cnt_buf_add(&p->bytes, next.p, next.n);
+		p->more = next.n == LIMIT_MAX;
+	} while (p->more && p->start + (int64_t)p->bytes.n < SCANNED_MAX);
+	return 0;
+}
+
 static int
 read_tail(int fd, int64_t size, int64_t lines, size_t limit, struct part *p)
 {
-	/* What has no size is read from its start: what is kept are the last lines of the first
-	 * MiB. */
-	size_t window = size == 0 ? LIMIT_MAX : limit + POINT_MAX;
+	size_t window = limit + POINT_MAX;
 	size_t i = 0;
 
 	p->start = size > (int64_t)window ? size - (int64_t)window : 0;
-	if (fill(fd, p->start, window, &p->bytes) == -1)
+	if ((size == 0 ? read_through(fd, p) : fill(fd, p->start, window, &p->bytes)) == -1)
 		return -1;
 	for (i = p->bytes.n; i > 0; i--)
 		if (p->bytes.n - (i - 1) > limit || (i < p->bytes.n && p->bytes.p[i - 1] == '\n' &&
@@ -137,7 +167,8 @@ read_tail(int fd, int64_t size, int64_t lines, size_t limit, struct part *p)
 	p->from = i;
 	p->n = p->bytes.n - i;
 	p->cut = lines > 0 && p->start + (int64_t)i > 0;
-	for (i = 1; p->cut && i < POINT_MAX && p->n > 0 && continues(p->bytes.p[p->from]); i++) {
+	for (i = 1; p->cut && i < POINT_MAX && p->n > 0 &&
+	    cnt_utf8_continues(p->bytes.p[p->from]); i++) {
 		p->from++;
 		p->n--;
 	}
@@ -145,10 +176,9 @@ read_tail(int fd, int64_t size, int64_t lines, size_t limit, struct part *p)
 }
 
 static int
-read_part(const struct cnt_call *c, int fd, const struct stat *st, struct part *p)
+read_part(const struct cnt_call *c, int fd, const struct stat *st, size_t limit, struct part *p)
 {
 	int64_t head = cnt_json_int(c->in, "head", 0), tail = cnt_json_int(c->in, "tail", 0);
-	size_t limit = (size_t)cnt_json_int(c->in, "limit", LIMIT_MAX);
 
 	if (head > 0)
 		return read_head(fd, head, limit, p);
@@ -157,9 +187,26 @@ read_part(const struct cnt_call *c, int fd, const struct stat *st, struct part *
 	return read_range(fd, cnt_json_int(c->in, "offset", 0), limit, p);
 }
 
+/* As UTF-8 in at most limit bytes: U+FFFD is longer than what it stands for. One byte of the file
+ * at least. */
+static void
+add_replaced(struct part *p, const char *s, size_t limit, struct cnt_buf *to)
+{
+	for (;;) {
+		to->n = 0;
+		cnt_utf8_add(to, s, p->n);
+		if (to->n <= limit || p->n <= 1)
+			return;
+		p->n = p->n * limit / to->n;
+		p->n -= cnt_utf8_unfinished(s, p->n);
+		if (p->n == 0)
+			p->n = 1;
+	}
+}
+
 /* Shortens the part to what fits, and makes the payload; none where it is the bytes as they are. */
 static const char *
-encode(const char *wanted, struct part *p, struct cnt_buf *to)
+encode(const char *wanted, struct part *p, size_t limit, struct cnt_buf *to)
 {
 	char *s = p->bytes.p + p->from;
 	size_t all = p->bytes.n - p->from, valid = cnt_utf8_valid(s, all),
@@ -170,11 +217,11 @@ encode(const char *wanted, struct part *p, struct cnt_buf *to)
 		cnt_base64_add(to, s, p->n);
 	} else if (valid < p->n) {
 		p->n = cnt_text_fits(s, p->n, &escapes, 3);
-		cnt_utf8_add(to, s, p->n);
+		add_replaced(p, s, limit, to);
 	} else {
 		size_t n = cnt_text_prefix(s, all, p->n);
 
-		for (; p->n > 0 && (n == 0 || (n < all && continues(s[n]))); n++)
+		for (; p->n > 0 && (n == 0 || (n < all && cnt_utf8_continues(s[n]))); n++)
 			continue;	/* one code point at least */
 		p->n = cnt_text_fits(s, n, &escapes, 1);
 	}
@@ -206,7 +253,7 @@ state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part
 	char sha[65] = "", time[32];
 
 	if (whole && p->start == 0)
-		cnt_digest(p->bytes.p, p->n, sha);
+		cnt_sha256_hex(p->bytes.p, p->n, sha);
 	else if (sized && st->st_size <= CNT_HASHED_MAX && cnt_digest_file(fd, sha) == -1)
 		sha[0] = '\0';
 	cnt_text_time(st->st_mtim, time);
@@ -261,6 +308,7 @@ read_file(struct cnt_call *c)
 	struct part p = { 0 };
 	struct cnt_buf bytes CNT_BUF = { 0 };
 	char *whole CNT_FREE = cnt_wall_path(path);
+	size_t limit = (size_t)cnt_json_int(c->in, "limit", LIMIT_MAX);
 
 	if (given > 1)
 		return cnt_fail(c->err, CNT_INVALID,
@@ -268,14 +316,15 @@ read_file(struct cnt_call *c)
 	fd = cnt_wall_regular(path, &st, c->err);
 	if (fd == -1)
 		return -1;
-	if (read_part(c, fd, &st, &p) == -1) {
+	if (!is_sized(fd, &st))
+		st.st_size = 0;
+	if (read_part(c, fd, &st, limit, &p) == -1) {
 		cnt_buf_free(&p.bytes);
 		return cnt_wall_fail(c->err, path);
 	}
 	bytes = p.bytes;
-	encoding = encode(cnt_json_str(c->in, "encoding"), &p, &c->body);
-	/* Not by st_size: files of sysfs are shorter than theirs. */
-	p.more = p.from + p.n < p.bytes.n;
+	encoding = encode(cnt_json_str(c->in, "encoding"), &p, limit, &c->body);
+	p.more = p.more || p.from + p.n < p.bytes.n;
 	cnt_json_set_str(c->out, "path", whole);
 	cnt_json_set_str(c->out, "encoding", encoding);
 	state_facts(c, fd, &st, &p, encoding);

@@ -2,15 +2,20 @@
  *
  * file_info: what stands at a path, a link itself and not its target. Only a regular file is
  * opened, and only when it is the one that was looked at: opening a FIFO or a device can wait, or
- * do something.
+ * do something. And what a mode is called.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/file/stat.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 
+#include "mcp/box/box.h"
+#include "mcp/box/digest.h"
 #include "mcp/box/file/mime.h"
+#include "mcp/box/text.h"
+#include "mcp/box/user.h"
+#include "mcp/box/wall.h"
 
 #define TRIES	16			/* against a name that changes meanwhile */
 
@@ -40,13 +45,13 @@ look(const char *path, struct stat *st, int *content, struct cnt_err *e)
 	struct stat opened = { 0 };
 
 	for (int i = 0; i < TRIES; i++) {
-		int fd CNT_CLOSE = cnt_wall_open(path, O_PATH | O_NOFOLLOW, 0);
+		int fd CNT_CLOSE = cnt_wall_open(path, O_PATH | O_NOFOLLOW);
 
 		if (fd == -1 || fstat(fd, st) == -1)
 			return cnt_wall_fail(e, path);
 		if (!S_ISREG(st->st_mode))
 			return take_fd(&fd);
-		*content = cnt_wall_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+		*content = cnt_wall_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 		if (*content == -1 && (errno == EACCES || errno == EPERM))
 			return take_fd(&fd);
 		if (*content != -1 && fstat(*content, &opened) == 0 &&
@@ -57,6 +62,38 @@ look(const char *path, struct stat *st, int *content, struct cnt_err *e)
 		*content = -1;
 	}
 	return cnt_fail(e, CNT_BUSY, "%s: changes while it is looked at", path);
+}
+
+const char *
+cnt_mode_type(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG: return "file";
+	case S_IFDIR: return "directory";
+	case S_IFLNK: return "symlink";
+	case S_IFIFO: return "fifo";
+	case S_IFSOCK: return "socket";
+	case S_IFCHR: return "character device";
+	case S_IFBLK: return "block device";
+	default: return "unknown";
+	}
+}
+
+int
+cnt_mode_parse(const char *s, long *mode, struct cnt_err *e)
+{
+	char *end = NULL;
+
+	*mode = -1;
+	if (s == NULL)
+		return 0;
+	if (strlen(s) <= 5 && strspn(s, "01234567") == strlen(s))
+		*mode = strtol(s, &end, 8);
+	if (end == NULL || end == s || *mode > 07777)
+		return cnt_fail(e, CNT_INVALID,
+		    "mode: expected octal digits such as 0644, got \"%.*s\"",
+		    cnt_utf8_cut(s, 32), s);
+	return 0;
 }
 
 static const char *

@@ -13,8 +13,12 @@
 #include <poll.h>
 
 #include "lib/file.h"
+#include "lib/json.h"
+#include "mcp/box/digest.h"
+#include "mcp/box/file/stat.h"
+#include "mcp/box/wall.h"
 
-#define LOCK_US	2000000
+#define LOCK_US	10000000	/* a busy disk takes seconds to sync a file */
 #define TRIES	100
 
 static int
@@ -77,7 +81,8 @@ cnt_target_match(const struct cnt_target *t, const char *wanted, struct cnt_err 
 	if (strcmp(wanted, "absent") == 0)
 		return t->old == -1 ? 0 : cnt_fail(e, CNT_EXISTS, "%s: exists", t->path);
 	if (strlen(wanted) != 64 || strspn(wanted, "0123456789abcdefABCDEF") != 64)
-		return cnt_fail(e, CNT_INVALID, "if_match: expected 64 hex digits or `absent`");
+		return cnt_fail(e, CNT_INVALID, "if_match: expected 64 hex digits or `absent`, "
+		    "got \"%.*s\"", cnt_utf8_cut(wanted, 80), wanted);
 	if (t->old == -1) {
 		errno = ENOENT;
 		return cnt_wall_fail(e, t->path);

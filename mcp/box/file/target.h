@@ -24,7 +24,7 @@ int	cnt_target_open(struct cnt_target *t, const char *path, bool mkdirs, struct 
 int	cnt_target_open_locked(struct cnt_target *t, const char *path, bool mkdirs,
 	    struct cnt_err *e);
 
-/* Keeps out others that lock it, until it is freed. CNT_BUSY after two seconds. */
+/* Keeps out others that lock it, until it is freed. CNT_BUSY after ten seconds. */
 int	cnt_target_lock(const struct cnt_target *t, struct cnt_err *e);
 
 /* Is it what if_match says: a sha256, "absent", or NULL for anything? Locks it for that. */

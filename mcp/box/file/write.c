@@ -4,14 +4,20 @@
  * attributes, the link it is reached through. Where the owner cannot be kept it is refused.
  * Appending is one write(2) to the file itself.
  */
-#include "mcp/box/file/target.h"
+#include "mcp/box/box.h"
 
 #include <sys/file.h>
 
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/base64.h"
+#include "lib/crypto.h"
 #include "lib/file.h"
+#include "mcp/box/digest.h"
+#include "mcp/box/file/stat.h"
+#include "mcp/box/file/target.h"
+#include "mcp/box/wall.h"
 
 static const char *const encodings[] = { "utf-8", "base64", NULL };
 
@@ -104,7 +110,7 @@ write_target(struct cnt_call *c, const struct cnt_target *t, const struct conten
 	    cnt_target_write(t, new->bytes, new->n, new->mode, &mode, c->err)) == -1)
 		return -1;
 	if (!add)
-		cnt_digest(new->bytes, new->n, sha);
+		cnt_sha256_hex(new->bytes, new->n, sha);
 	else if (cnt_digest_file(t->old, sha) == -1)
 		sha[0] = '\0';
 	snprintf(octal, sizeof(octal), "%04o", (unsigned)mode & 07777);
@@ -132,7 +138,9 @@ write_file(struct cnt_call *c)
 		return -1;
 	if (strcmp(cnt_json_str(c->in, "encoding"), "base64") == 0) {
 		if (cnt_base64_decode(&decoded, content) == -1)
-			return cnt_fail(c->err, CNT_INVALID, "content: expected base64");
+			return cnt_fail(c->err, CNT_INVALID,
+			    "content: expected base64, got \"%.*s\"",
+			    cnt_utf8_cut(content, 32), content);
 		new.bytes = decoded.p;
 		new.n = decoded.n;
 	}

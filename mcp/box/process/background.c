@@ -13,6 +13,10 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "mcp/box/process/supervise.h"
+#include "mcp/box/process/tree.h"
+#include "mcp/box/user.h"
+
 #define ANSWER_MS	10000
 
 int
@@ -34,7 +38,7 @@ cnt_background_prepare(struct cnt_keep *k, const char *command, const char *cwd,
 
 int
 cnt_background_hand_over(const struct cnt_keep *k, pid_t supervisor, int control,
-    struct cnt_ended *ended, struct cnt_err *e)
+    struct cnt_supervised *ended, struct cnt_err *e)
 {
 	struct cnt_handover h = { .op = 'B', .start = k->log.start, .total = k->log.total,
 	    .stopped = k->log.stopped };

@@ -15,7 +15,7 @@
 #include <signal.h>
 
 #include "lib/verb.h"
-#include "mcp/box/box.h"
+#include "mcp/box/text.h"
 
 #define NO_LIMIT	(INT64_C(1) << 60)	/* version 1 says "none" by a number above */
 

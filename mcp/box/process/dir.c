@@ -13,6 +13,10 @@
 #include <fcntl.h>
 
 #include "lib/file.h"
+#include "mcp/box/state.h"
+#include "mcp/box/text.h"
+#include "mcp/box/user.h"
+#include "mcp/box/wall.h"
 
 #define KEPT_ENDED	50		/* directories of processes that are over */
 #define RECORD_MAX	((size_t)1 << 20)
@@ -55,8 +59,7 @@ by_number(const void *a, const void *b)
 size_t
 cnt_process_ids(int root, unsigned **ids)
 {
-	int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d CNT_DIR = copy != -1 ? fdopendir(copy) : NULL;
+	DIR *d CNT_DIR = cnt_file_entries(root);
 	struct dirent *entry = NULL;
 	size_t n = 0, cap = 0;
 
@@ -80,8 +83,7 @@ cnt_process_ids(int root, unsigned **ids)
 static void
 remove_at(int root, int dir, const char *name)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d CNT_DIR = copy != -1 ? fdopendir(copy) : NULL;
+	DIR *d CNT_DIR = cnt_file_entries(dir);
 	struct dirent *entry = NULL;
 
 	while (d != NULL && (entry = readdir(d)) != NULL)

@@ -11,6 +11,10 @@
 
 #include <errno.h>
 
+#include "mcp/box/process/tree.h"
+#include "mcp/box/process/usage.h"
+#include "mcp/box/text.h"
+
 #define DOT	" \xc2\xb7 "
 
 static pid_t ended_supervisor;		/* has no more to do; not reaped yet */

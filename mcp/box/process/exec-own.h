@@ -9,11 +9,12 @@
 #include "mcp/box/process/background.h"
 #include "mcp/box/process/cause.h"
 #include "mcp/box/process/stream.h"
+#include "mcp/box/process/supervise.h"
 
 struct run {
 	struct cnt_call		*call;
 	struct cnt_stream	 out, err;
-	struct cnt_ended	 ended;
+	struct cnt_supervised	 ended;
 	struct cnt_cause	 before;
 	pid_t			 supervisor;
 	int			 control;

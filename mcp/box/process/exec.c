@@ -4,7 +4,7 @@
  * the command. Here its output is collected and the time is watched; the call ends when the
  * command ends, not when its pipes close. What is answered is exec-answer.c's.
  */
-#include "mcp/box/process/exec-own.h"
+#include "mcp/box/box.h"
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,7 +16,10 @@
 #include <signal.h>
 
 #include "lib/file.h"
+#include "mcp/box/process/exec-own.h"
 #include "mcp/box/process/launch.h"
+#include "mcp/box/process/supervise.h"
+#include "mcp/box/text.h"
 
 #define DOT		" \xc2\xb7 "
 #define PROGRESS_US	500000

@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "lib/proc.h"
 #include "mcp/box/process/tree.h"
+#include "mcp/box/process/usage.h"
 
 #define DELIVER_US	100000		/* a signal that need not end it: until it is answered */
 #define GIVE_UP_US	5000000		/* after KILL: what is left sits in the kernel */

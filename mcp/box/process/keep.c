@@ -4,7 +4,7 @@
  * but SIGCHLD, and writes to nothing that could block but the log's file system. An end is
  * recorded after what the command wrote before it has been logged, and before anyone is told.
  */
-#include "mcp/box/process/keep-own.h"
+#include "mcp/box/process/keep.h"
 
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -18,8 +18,11 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "lib/proc.h"
+#include "mcp/box/process/keep-own.h"
 #include "mcp/box/process/launch.h"
 #include "mcp/box/process/tree.h"
+#include "mcp/box/process/usage.h"
 
 #define CHUNK		65536
 

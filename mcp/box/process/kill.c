@@ -3,13 +3,16 @@
  * process_kill: the keeper knows the tree, signals it, and says what is left of it. A keeper that
  * was stopped is continued first; one that was killed is replaced by orphans.c.
  */
-#include "mcp/box/process/keep.h"
+#include "mcp/box/box.h"
 
 #include <sys/syscall.h>
 
 #include <signal.h>
 
+#include "lib/proc.h"
+#include "mcp/box/process/keep.h"
 #include "mcp/box/process/tree.h"
+#include "mcp/box/text.h"
 
 #define ANSWER_US	10000000	/* a keeper's, beyond the grace */
 

@@ -10,13 +10,15 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "mcp/box/process/landlock.h"
+#include "mcp/box/process/enforce.h"
+#include "mcp/box/user.h"
+#include "mcp/box/wall.h"
 
 char **
 cnt_launch_environment(const cJSON *add, struct cnt_err *e)
 {
 	const struct cnt_user *u = cnt_user_self();
-	char *tmp CNT_FREE = cnt_landlock_tmpdir();
+	char *tmp CNT_FREE = cnt_enforce_tmpdir();
 	const char *const base[][2] = {
 		{ "HOME", u->home }, { "USER", u->name }, { "LOGNAME", u->name },
 		{ "SHELL", u->shell },
@@ -72,7 +74,7 @@ become(const struct cnt_command *c, char *const argv[], int rules, volatile int 
 		signal(s, SIG_DFL);
 	sigemptyset(&none);
 	if (setsid() != -1 && dup2(f[0], 0) != -1 && dup2(f[1], 1) != -1 && dup2(f[2], 2) != -1 &&
-	    fchdir(c->cwd) != -1 && (rules == -1 || cnt_landlock_enter(rules) != -1) &&
+	    fchdir(c->cwd) != -1 && (rules == -1 || cnt_enforce_enter(rules) != -1) &&
 	    sigprocmask(SIG_SETMASK, &none, NULL) != -1)
 		execve("/bin/sh", argv, c->env);
 	*error = errno;
@@ -87,7 +89,7 @@ cnt_launch(const struct cnt_command *c, pid_t *shell)
 	volatile int error = 0;
 	int rules CNT_CLOSE = -1;
 
-	if (cnt_landlock_open(&rules) == -1)
+	if (cnt_enforce_open(&rules) == -1)
 		return errno;
 	*shell = vfork();
 	if (*shell == 0)

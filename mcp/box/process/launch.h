@@ -5,8 +5,20 @@
 #ifndef CNT_MCP_BOX_PROCESS_LAUNCH_H
 #define CNT_MCP_BOX_PROCESS_LAUNCH_H
 
-#include "mcp/box/box.h"
+#include "lib/err.h"
+#include "lib/json.h"
 
+struct cnt_keep;
+
+struct cnt_command {
+	const char	*text;		/* for /bin/sh -c */
+	char		**env;
+	int		 cwd;		/* directory descriptor */
+	int		 in, out, err;	/* its standard descriptors */
+	/* read ends of out and err, or -1: emptied when the call is over */
+	int		 drain[2];
+	const struct cnt_keep *keep;	/* background.h: it may become its keeper; NULL */
+};
 /* A clean environment (HOME, PATH ...) and what the map adds; NULL with e made. The caller frees it
  * by cnt_launch_free. */
 char	**cnt_launch_environment(const cJSON *add, struct cnt_err *e);

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "lib/file.h"
+
 #define PREFIX		"log."
 #define RETRY_US	1000000
 #define TRIES		16		/* the log may be rotated while it is read */
@@ -40,8 +42,7 @@ is_other(int dir, const char *name)
 static int
 list_files(int dir, struct files *all)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d CNT_DIR = copy != -1 ? fdopendir(copy) : NULL;
+	DIR *d CNT_DIR = cnt_file_entries(dir);
 	struct dirent *entry = NULL;
 	char *end = NULL;
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "lib/proc.h"
 #include "mcp/box/process/tree.h"
 
 #define STALL_US	3000000		/* after KILL: what is left sits in the kernel */
@@ -56,7 +57,7 @@ find_orphans(const struct cnt_record *r, struct cnt_pids *all)
 		if (pid > 0 && pid != r->pid && is_of_session(r, pid))
 			cnt_pids_add(all, pid);
 	}
-	cnt_pids_descend(all, 0);
+	cnt_pids_descend(all);
 	if (all->n > 0)
 		qsort(all->p, all->n, sizeof(*all->p), by_pid);
 	for (size_t i = 0, n = all->n; i < n; i++) {
@@ -132,7 +133,7 @@ end_orphans(struct orphans *o, const struct cnt_record *r, const struct cnt_ask 
 		}
 		for (size_t i = 0; i < o->n; i++)
 			cnt_pids_add(&now, o->pids.p[i]);
-		cnt_pids_descend(&now, 0);
+		cnt_pids_descend(&now);
 		hold(o, r, &now);
 		free(now.p);
 		if (killing)

@@ -14,6 +14,8 @@
 #include <poll.h>
 #include <time.h>
 
+#include "mcp/box/box.h"
+
 #define LISTEN		0x0A		/* TCP_LISTEN in /proc/net/tcp */
 #define ATTEMPT_US	1000000		/* one connect waits no longer */
 #define FIRST_PAUSE_US	5000
@@ -150,24 +152,31 @@ holds(pid_t pid, unsigned long inode)
 	return false;
 }
 
+bool
+cnt_port_next(FILE *table, unsigned *port, unsigned long *inode)
+{
+	char line[512];
+	unsigned state = 0;
+
+	while (fgets(line, sizeof(line), table) != NULL)
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x "
+		    "%*u %*u %lu", port, &state, inode) == 3 && state == LISTEN)
+			return true;
+	return false;
+}
+
 static int
 port_in(const char *table, const pid_t *pids, size_t n, int wanted)
 {
 	char *path CNT_FREE = cnt_format("/proc/%d/net/%s", (int)pids[0], table);
 	FILE *f CNT_FILE = fopen(path, "re");
-	char line[512];
-	unsigned port = 0, state = 0;
+	unsigned port = 0;
 	unsigned long inode = 0;
 
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x "
-		    "%*u %*u %lu", &port, &state, &inode) != 3 || state != LISTEN ||
-		    (wanted != 0 && (int)port != wanted))
-			continue;
-		for (size_t i = 0; i < n; i++)
+	while (f != NULL && cnt_port_next(f, &port, &inode))
+		for (size_t i = 0; i < n && (wanted == 0 || (int)port == wanted); i++)
 			if (holds(pids[i], inode))
 				return (int)port;
-	}
 	return 0;
 }
 

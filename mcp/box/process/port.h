@@ -7,7 +7,7 @@
 
 #include <netinet/in.h>
 
-#include "mcp/box/box.h"
+#include "lib/err.h"
 
 struct cnt_addresses {
 	size_t			n;
@@ -20,6 +20,9 @@ int	cnt_port_resolve(const char *host, int port, struct cnt_addresses *a, struct
 
 /* Does one of them take a connection? Waits no longer than the deadline (cnt_ticks_us). */
 bool	cnt_port_connects(const struct cnt_addresses *a, int64_t deadline);
+
+/* The next port that is listened on, in /proc/net/tcp or tcp6, and its socket; false: no more. */
+bool	cnt_port_next(FILE *table, unsigned *port, unsigned long *inode);
 
 /* The first port that one of the processes listens on, `port` alone when it is not 0; 0: none, or
  * /proc does not say. */

@@ -12,7 +12,7 @@
 #ifndef CNT_MCP_BOX_PROCESS_PROCESS_H
 #define CNT_MCP_BOX_PROCESS_PROCESS_H
 
-#include "mcp/box/box.h"
+#include "lib/verb.h"
 
 struct cnt_record {
 	char	 id[16];		/* "p12" */

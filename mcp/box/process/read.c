@@ -4,11 +4,12 @@
  * it stays true whatever is rotated away; what is gone is said. What is shown is text, as with all
  * output of commands: the log itself has the exact bytes.
  */
+#include "mcp/box/box.h"
+
 #include "mcp/box/process/keep.h"
+#include "mcp/box/text.h"
 
 #define DOT		" \xc2\xb7 "
-#define POINT_MAX	4		/* bytes of a code point */
-#define ESCAPE_MAX	64		/* of an escape sequence that is waited for */
 
 static const struct cnt_field read_params[] = {
 	{ .name = "id", .type = CNT_STRING, .flags = CNT_REQUIRED },
@@ -38,62 +39,94 @@ static const struct cnt_field read_results[] = {
 
 /* Until there is more than `since`, it ends, or the time is over. */
 static int
-wait_for_output(struct cnt_process *p, int64_t since, double seconds, struct cnt_err *e)
+wait_for_output(struct cnt_process *p, int64_t since, int64_t deadline, struct cnt_err *e)
 {
 	struct cnt_ask ask = { .op = CNT_ASK_OUTPUT, .bytes = since };
 	struct cnt_told told;
-	int keeper CNT_CLOSE = seconds > 0 && p->kept && p->r.ended == 0 ?
+	int keeper CNT_CLOSE = cnt_ticks_us() < deadline && p->kept && p->r.ended == 0 ?
 	    cnt_keep_connect(p->dir) : -1;
 
 	if (keeper == -1 || cnt_keep_ask(keeper, &ask) == -1)
 		return 0;
-	(void)cnt_keep_hear(keeper, cnt_ticks_us() + (int64_t)(seconds * 1e6), &told, NULL);
+	(void)cnt_keep_hear(keeper, deadline, &told, NULL);
 	return cnt_process_look(p, e);
 }
 
-/* Does an escape sequence that begins at s go on after n? What follows an ended one is shown. */
-static bool
-is_open_escape(const char *s, size_t n)
+/* How many of b's bytes are shown: at most limit, one code point or escape at least. Half of one
+ * at the end waits for the rest. */
+static size_t
+choose(const struct cnt_buf *b, size_t limit, bool waits)
 {
-	struct cnt_buf more CNT_BUF = { 0 }, shown CNT_BUF = { 0 };
+	size_t end = b->n - (waits ? cnt_text_unfinished(b->p, b->n) : 0);
+	size_t n = end < limit ? end : limit, escapes = CNT_ESCAPED_MAX;
+	size_t half = n < end ? cnt_text_unfinished(b->p, n) : 0;
 
-	cnt_buf_add(&more, s, n);
-	cnt_buf_add(&more, "m", 1);
-	cnt_text_add(&shown, more.p, more.n, false);
-	return shown.n == 0 || shown.p[shown.n - 1] != 'm';
+	if (half < n)
+		n -= half;
+	else
+		while (n < end && cnt_text_unfinished(b->p, n) == n)
+			n++;
+	return n == 0 ? 0 : cnt_text_fits(b->p, n, &escapes,
+	    cnt_utf8_valid(b->p, n) == n ? 1 : 3);
 }
 
-/* How many bytes at the end begin a code point or an escape sequence that does not end there. */
+/* U+FFFD takes three bytes where one stood: then fewer are shown. */
 static size_t
-unfinished(const char *s, size_t n)
+add_text(const struct cnt_buf *b, size_t limit, bool waits, struct cnt_buf *to, bool *exact)
 {
-	for (size_t i = 1; i < POINT_MAX && i <= n; i++) {
-		unsigned char c = (unsigned char)s[n - i];
+	size_t n = choose(b, limit, waits);
 
-		if (c >= 0xc2 && c < 0xf5 && (c >= 0xf0 ? 4U : c >= 0xe0 ? 3U : 2U) > i)
-			return i;
-		if ((c & 0xc0) != 0x80)
-			break;
-	}
-	for (size_t i = 1; i < ESCAPE_MAX && i <= n && s[n - i] != '\n'; i++)
-		if (s[n - i] == '\033')
-			return is_open_escape(s + n - i, i) ? i : 0;
+	*exact = cnt_text_add(to, b->p, n, false);
+	if (*exact || to->n <= limit)
+		return n;
+	to->n = 0;
+	n = choose(b, (limit + 2) / 3, waits);
+	*exact = cnt_text_add(to, b->p, n, false);
+	return n;
+}
+
+/* Reads from `since` on. What rotation left of a code point is as lost as the rest of it. */
+static int
+read_log(const struct cnt_process *p, int64_t since, size_t max, struct cnt_log_part *part)
+{
+	size_t half = 0;
+
+	if (cnt_log_read(p->dir, since, max, p->r.log_bytes, part) == -1)
+		return -1;
+	while (part->gone > 0 && half < 3 && half < part->bytes.n &&
+	    cnt_utf8_continues(part->bytes.p[half]))
+		half++;
+	if (half == 0)
+		return 0;
+	part->from += (int64_t)half;
+	part->gone += (int64_t)half;
+	part->bytes.n -= half;
+	memmove(part->bytes.p, part->bytes.p + half, part->bytes.n);
 	return 0;
 }
 
-/* How many of b's bytes are shown: at most limit, one code point at least. */
-static size_t
-choose(const struct cnt_buf *b, size_t limit, bool running)
+/* Adds what is shown to the body; its length in the log is *n. Half a code point or escape is
+ * waited for, and shown when nothing has come behind it. */
+static int
+read_text(struct cnt_call *c, struct cnt_process *p, struct cnt_log_part *part, size_t *n,
+    bool *exact)
 {
-	size_t most = b->n < limit ? b->n : limit, n = most, escapes = CNT_ESCAPED_MAX;
+	int64_t since = cnt_json_int(c->in, "since", 0), end = since;
+	size_t limit = (size_t)cnt_json_int(c->in, "limit", 20000);
+	int64_t deadline = cnt_ticks_us() +
+	    (int64_t)(cnt_json_num(c->in, "wait_seconds", 0) * 1e6);
 
-	if (b->n > most || running)
-		n -= unfinished(b->p, most);
-	if (n == 0 && (b->n > most || !running))
-		for (n = most; n < b->n && ((unsigned char)b->p[n] & 0xc0) == 0x80; n++)
-			continue;
-	return n == 0 ? 0 : cnt_text_fits(b->p, n, &escapes,
-	    cnt_utf8_valid(b->p, n) == n ? 1 : 3);
+	for (bool again = true; again; end = part->end) {
+		if (cnt_log_end(p->dir) <= end && wait_for_output(p, end, deadline, c->err) == -1)
+			return -1;
+		if (read_log(p, since, limit + CNT_ESCAPE_MAX, part) == -1)
+			return cnt_fail_sys(c->err, "%s: log", p->r.id);
+		if (part->bytes.n == 0)
+			return 0;
+		*n = add_text(&part->bytes, limit, p->kept && part->end > end, &c->body, exact);
+		again = *n == 0 && cnt_ticks_us() < deadline;
+	}
+	return 0;
 }
 
 static void
@@ -145,30 +178,26 @@ static int
 process_read(struct cnt_call *c)
 {
 	int64_t since = cnt_json_int(c->in, "since", 0);
-	size_t limit = (size_t)cnt_json_int(c->in, "limit", 20000), n = 0;
+	size_t n = 0;
 	struct cnt_process p CNT_PROCESS = { .dir = -1 };
 	struct cnt_log_part part = { 0 };
-	struct cnt_buf bytes CNT_BUF = { 0 };
 	bool exact = true;
+	int r = 0;
 
-	if (cnt_process_find(cnt_json_str(c->in, "id"), &p, c->err) == -1 ||
-	    (cnt_log_end(p.dir) <= since &&
-	    wait_for_output(&p, since, cnt_json_num(c->in, "wait_seconds", 0), c->err) == -1))
+	if (cnt_process_find(cnt_json_str(c->in, "id"), &p, c->err) == -1)
 		return -1;
-	if (cnt_log_read(p.dir, since, limit + POINT_MAX, p.r.log_bytes, &part) == -1)
-		return cnt_fail_sys(c->err, "%s: log", p.r.id);
-	bytes = part.bytes;
-	if (since > part.end) {
+	r = read_text(c, &p, &part, &n, &exact);
+	if (r == 0 && since > part.end) {
 		cnt_fail(c->err, CNT_INVALID, "since: %lld is past the end of the log, %lld",
 		    (long long)since, (long long)part.end);
-		return cnt_hint(c->err, "give next of the last read");
+		r = cnt_hint(c->err, "give next of the last read");
 	}
-	n = bytes.n > 0 ? choose(&bytes, limit, p.kept) : 0;
-	if (n > 0)
-		exact = cnt_text_add(&c->body, bytes.p, n, false);
-	show(c, &p, &part, n, exact);
-	state_facts(c, &p, &part, n, exact);
-	return 0;
+	if (r == 0) {
+		show(c, &p, &part, n, exact);
+		state_facts(c, &p, &part, n, exact);
+	}
+	cnt_buf_free(&part.bytes);
+	return r;
 }
 
 const struct cnt_verb cnt_box_process_read = {

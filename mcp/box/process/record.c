@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "lib/file.h"
+#include "lib/proc.h"
 #include "mcp/box/process/tree.h"
 
 #define INTEGER_MAX	9007199254740992.0

@@ -4,7 +4,7 @@
  * command runs or could not be started. process_list: every record there is, newest first; it
  * asks nobody, so it never waits.
  */
-#include "mcp/box/process/process.h"
+#include "mcp/box/box.h"
 
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -17,6 +17,12 @@
 
 #include "mcp/box/process/keep.h"
 #include "mcp/box/process/launch.h"
+#include "mcp/box/process/process.h"
+#include "mcp/box/process/tree.h"
+#include "mcp/box/state.h"
+#include "mcp/box/text.h"
+#include "mcp/box/user.h"
+#include "mcp/box/wall.h"
 
 #define LOOK_AGAIN_MS	200
 #define COMMAND_SHOWN	100		/* bytes of a command in a list */

@@ -8,6 +8,11 @@
 #include <sys/statvfs.h>
 
 #include <errno.h>
+#include <fcntl.h>
+
+#include "mcp/box/state.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 
 #define CHUNK		65536
 #define LOOK_EVERY	(64 << 20)	/* bytes spilled between looks at the free space */
@@ -15,7 +20,7 @@
 static size_t
 ring_size(const struct cnt_stream *s)
 {
-	return s->max / 2 + 1;
+	return s->max / 2 + 1 + CNT_ESCAPE_MAX;
 }
 
 /* A command that writes without end must not fill the box's disk: the file ends where a
@@ -108,31 +113,17 @@ cnt_stream_read(struct cnt_stream *s, size_t most)
 	return n > 0;
 }
 
-/* The last `want` bytes of the stream; want is at most ring_size. */
+/* The last `want` bytes of the stream, or all; want is at most ring_size. */
 static void
 last_bytes(const struct cnt_stream *s, size_t want, struct cnt_buf *to)
 {
 	size_t size = ring_size(s), have = s->ring_n < (int64_t)size ? (size_t)s->ring_n : size;
 	size_t from_head = want > have ? want - have : 0;
 
+	from_head = from_head < s->head.n ? from_head : s->head.n;
 	cnt_buf_add(to, s->head.p + s->head.n - from_head, from_head);
-	for (size_t i = want - from_head; i > 0; i--)
+	for (size_t i = want < have ? want : have; i > 0; i--)
 		cnt_buf_add(to, &s->ring[(size_t)(s->ring_n - (int64_t)i) % size], 1);
-}
-
-/* How many bytes at the end begin a code point that is not finished there. */
-static size_t
-unfinished(const char *s, size_t n)
-{
-	for (size_t i = 1; i <= 3 && i <= n; i++) {
-		unsigned char c = (unsigned char)s[n - i];
-
-		if (c >= 0xc0)
-			return (c >= 0xf0 ? 4U : c >= 0xe0 ? 3U : 2U) > i ? i : 0;
-		if (c < 0x80)
-			return 0;
-	}
-	return 0;
 }
 
 static void
@@ -141,10 +132,9 @@ show_ends(struct cnt_stream *s, struct cnt_buf *to, size_t budget, bool raw)
 	size_t half = budget / 2, skip = 0;
 	struct cnt_buf last CNT_BUF = { 0 }, head CNT_BUF = { 0 }, tail CNT_BUF = { 0 };
 
-	half -= unfinished(s->head.p, half);
-	last_bytes(s, budget - budget / 2, &last);
-	while (skip < 3 && skip < last.n && ((unsigned char)last.p[skip] & 0xc0) == 0x80)
-		skip++;
+	half -= cnt_utf8_unfinished(s->head.p, half);
+	last_bytes(s, budget - budget / 2 + CNT_ESCAPE_MAX, &last);
+	skip = cnt_text_start(last.p, last.n, last.n - (budget - budget / 2));
 	s->inexact = !cnt_text_add(&head, s->head.p, half, raw);
 	if (!cnt_text_add(&tail, last.p + skip, last.n - skip, raw))
 		s->inexact = true;
@@ -195,14 +185,18 @@ cnt_stream_facts(const struct cnt_stream *s, const struct cnt_buf *text, cJSON *
 void
 cnt_stream_note(const struct cnt_stream *s, struct cnt_buf *foot)
 {
+	int in_reach CNT_CLOSE = -1;
+
 	if (!s->cut && !s->inexact)
 		return;
 	cnt_buf_addf(foot, "[%s: %s%s%s, %lld bytes in all", s->name, s->cut ? "cut" : "",
 	    s->cut && s->inexact ? ", " : "",
 	    s->inexact ? "not UTF-8 (U+FFFD stands for bytes)" : "", (long long)s->total);
+	in_reach = s->path != NULL ? cnt_wall_open(s->path, O_PATH) : -1;
 	if (s->path != NULL)
-		cnt_buf_addf(foot, "; %s in %s: read_file with offset, or shell_exec",
-		    s->spill_failed ? "the first of them (no room for more)" : "all", s->path);
+		cnt_buf_addf(foot, "; %s in %s: %sshell_exec", s->spill_failed ?
+		    "the first of them (no room for more)" : "all", s->path,
+		    in_reach != -1 ? "read_file with offset, or " : "");
 	else
 		cnt_buf_adds(foot, "; they could not be kept in a file");
 	cnt_buf_adds(foot, "]\n");

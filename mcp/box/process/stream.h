@@ -14,7 +14,7 @@ struct cnt_stream {
 	size_t		 max;		/* what an answer carries at most */
 	int64_t		 total;
 	struct cnt_buf	 head;		/* the first max bytes */
-	char		*ring;		/* the last max / 2 + 1 of what followed */
+	char		*ring;		/* the last of what followed */
 	int64_t		 ring_n;	/* how many followed */
 	int		 spill;
 	char		*path;		/* NULL: no spill file */

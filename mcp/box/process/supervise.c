@@ -7,7 +7,7 @@
  * pidfd, however they end (SIGKILL too). The call's process is a subreaper as well, so that a
  * killed supervisor's children fall to it. The tree below is found and ended by tree.c.
  */
-#include "mcp/box/box.h"
+#include "mcp/box/process/supervise.h"
 
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -23,6 +23,7 @@
 #include "mcp/box/process/background.h"
 #include "mcp/box/process/launch.h"
 #include "mcp/box/process/tree.h"
+#include "mcp/box/process/usage.h"
 
 #define GRACE_US	2000000		/* between TERM and KILL */
 
@@ -37,7 +38,7 @@ struct super {
 	bool	reported;
 	bool	killing;
 	int64_t	kill_at;		/* when TERM becomes KILL; 0: no end was asked for */
-	struct cnt_ended ended;
+	struct cnt_supervised ended;
 	struct cnt_keep keep;		/* dir -1: none may be made of it */
 };
 

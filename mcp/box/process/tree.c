@@ -13,32 +13,10 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "lib/proc.h"
+
 #define LOOKS		4
 #define PID_LIMIT	4194304		/* the kernel's own bound on pids */
-
-int
-cnt_proc_read(pid_t pid, struct cnt_proc *p)
-{
-	char *path CNT_FREE = cnt_format("/proc/%d/stat", (int)pid);
-	FILE *f CNT_FILE = fopen(path, "re");
-	char line[1024];
-	size_t n = f != NULL ? fread(line, 1, sizeof(line) - 1, f) : 0;
-	const char *end = NULL;
-	unsigned long long user = 0, kernel = 0, start = 0;
-	int parent = 0, session = 0;
-
-	line[n] = '\0';
-	end = strrchr(line, ')');		/* a name may hold anything, also this */
-	if (end == NULL || sscanf(end + 1, " %c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %llu %llu "
-	    "%*d %*d %*d %*d %*d %*d %llu", &p->state, &parent, &session, &user, &kernel,
-	    &start) != 6)
-		return -1;
-	p->parent = parent;
-	p->session = session;
-	p->start = start;
-	p->ticks = user + kernel;
-	return 0;
-}
 
 void
 cnt_pids_add(struct cnt_pids *s, pid_t pid)
@@ -115,9 +93,9 @@ add_own_children(struct cnt_pids *s, int sig)
 }
 
 void
-cnt_pids_descend(struct cnt_pids *s, size_t from)
+cnt_pids_descend(struct cnt_pids *s)
 {
-	for (size_t i = from; i < s->n; i++) {
+	for (size_t i = 0; i < s->n; i++) {
 		char *path CNT_FREE = cnt_format("/proc/%d/task", (int)s->p[i]);
 		DIR *d CNT_DIR = opendir(path);
 		struct dirent *entry = NULL;
@@ -132,7 +110,7 @@ void
 cnt_tree_find(struct cnt_pids *s)
 {
 	add_own_children(s, 0);
-	cnt_pids_descend(s, 0);
+	cnt_pids_descend(s);
 }
 
 /* Returns how many there were that are not among those who have been told. */
@@ -145,7 +123,7 @@ signal_new(int sig, struct cnt_pids *told)
 
 	add_own_children(&s, 0);
 	own = s.n;
-	cnt_pids_descend(&s, 0);
+	cnt_pids_descend(&s);
 	/* Parents first: a shell that outlived its child would still say that it was killed. */
 	for (size_t i = 0; i < s.n; i++) {
 		pid_t pid = s.p[i];

@@ -6,29 +6,18 @@
 #ifndef CNT_MCP_BOX_PROCESS_TREE_H
 #define CNT_MCP_BOX_PROCESS_TREE_H
 
-#include "mcp/box/box.h"
+#include "lib/base.h"
 
 struct cnt_pids {
 	pid_t	*p;			/* the caller frees */
 	size_t	 n, cap;
 };
 
-/* A process as /proc shows it. */
-struct cnt_proc {
-	pid_t		 parent, session;
-	char		 state;		/* 'R', 'S', 'Z' ... */
-	uint64_t	 start;		/* ticks since the machine's start */
-	uint64_t	 ticks;		/* of processor time, its own */
-};
-
-/* -1 when there is none or /proc does not say. */
-int	cnt_proc_read(pid_t pid, struct cnt_proc *p);
-
 void	cnt_pids_add(struct cnt_pids *s, pid_t pid);
 bool	cnt_pids_have(const struct cnt_pids *s, pid_t pid);
 
-/* Appends the children of s->p[from] and on, and theirs, as far as /proc shows them. */
-void	cnt_pids_descend(struct cnt_pids *s, size_t from);
+/* Appends their children, and theirs, as far as /proc shows them. */
+void	cnt_pids_descend(struct cnt_pids *s);
 
 /* Every descendant of this process, as far as /proc shows them; without /proc its children, which
  * takes seconds. */
@@ -42,5 +31,8 @@ void	cnt_tree_signal(int sig);
 void	cnt_tree_kill_children(void);
 
 bool	cnt_tree_has_children(void);
+
+/* Kills and reaps every descendant of this process, which is a subreaper. */
+void	cnt_end_descendants(void);
 
 #endif

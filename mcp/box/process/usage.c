@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 
-#include "mcp/box/box.h"
+#include "mcp/box/text.h"
 
 #define DOT	" \xc2\xb7 "
 

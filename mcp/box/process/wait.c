@@ -4,12 +4,14 @@
  * asks the keeper, who says so when something happens; only ports and rest are looked for at
  * intervals. That the time was over first is an answer: met=false, why, and where to go on.
  */
-#include "mcp/box/process/keep.h"
+#include "mcp/box/box.h"
 
 #include <time.h>
 
+#include "mcp/box/process/keep.h"
 #include "mcp/box/process/port.h"
 #include "mcp/box/search/pattern.h"
+#include "mcp/box/text.h"
 
 #define CHUNK		65536
 #define LINE_MAX_BYTES	65536		/* a longer line is matched by its parts */

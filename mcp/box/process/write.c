@@ -3,10 +3,12 @@
  * process_write: the keeper hands out the pipe of the process's standard input, and the text is
  * written here. A process that does not read holds the call for some seconds, not for ever.
  */
-#include "mcp/box/process/keep.h"
+#include "mcp/box/box.h"
 
 #include <errno.h>
 #include <poll.h>
+
+#include "mcp/box/process/keep.h"
 
 #define STALL_US	3000000		/* a write ends when nothing is taken for so long */
 #define ANSWER_US	10000000	/* a keeper's */

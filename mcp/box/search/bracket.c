@@ -7,6 +7,8 @@
 
 #include <ctype.h>
 
+#include "lib/json.h"
+
 static void
 set_where(bool set[256], int (*is)(int c), bool wanted)
 {
@@ -80,7 +82,7 @@ read_set(const char **at, bool set[256], struct cnt_buf *wide)
 		if (read_class(&p, set))
 			continue;
 		if ((*p & 0x80) != 0) {
-			while ((p[n] & 0xc0) == 0x80)
+			while (cnt_utf8_continues(p[n]))
 				n++;
 			cnt_buf_add(wide, "|", 1);
 			cnt_buf_add(wide, p, n);

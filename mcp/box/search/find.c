@@ -4,16 +4,21 @@
  * was looked at and when its page began, so that the next page can say which directories before
  * it have changed since.
  */
+#include "mcp/box/box.h"
+
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 
-#include "mcp/box/box.h"
+#include "mcp/box/cursor.h"
+#include "mcp/box/file/stat.h"
 #include "mcp/box/search/glob.h"
 #include "mcp/box/search/walk.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 
-#define BYTES_MAX	CNT_ESCAPED_MAX	/* of all paths of a page */
 #define PROGRESS_US	100000
 
 static const char *const types[] = { "file", "directory", "symlink", NULL };
@@ -102,12 +107,13 @@ read_newer(struct find *f, const char *s, struct cnt_err *e)
 		    .tv_nsec = then % 1000000 * 1000 };
 		return 0;
 	}
-	fd = cnt_wall_open(s, O_PATH, 0);
-	if (fd == -1 || fstat(fd, &st) == -1) {
-		cnt_wall_fail(e, s);
-		return cnt_hint(e, "newer_than is a time such as 2026-01-31T12:00:00Z, an age "
-		    "such as 90s, 2h or 1d, or an existing path");
-	}
+	fd = cnt_wall_open(s, O_PATH);
+	if (fd == -1 && errno != EACCES && errno != EXDEV)
+		return cnt_fail(e, CNT_INVALID, "newer_than: expected a time such as "
+		    "2026-01-31T12:00:00Z, an age such as 90s, 2h or 1d, or an existing path, got "
+		    "\"%.*s\"", cnt_utf8_cut(s, 80), s);
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return cnt_wall_fail(e, s);
 	f->newer = st.st_mtim;
 	return 0;
 }
@@ -161,7 +167,8 @@ visit(struct cnt_walk *w, const struct cnt_found *found)
 	if ((f->type != 0 && f->type != found->type) ||
 	    !cnt_glob_takes(&f->glob, found->path, found->name) || !is_newer(f, found))
 		return true;
-	f->more = f->given == f->limit || f->bytes > BYTES_MAX;
+	f->more = f->given == f->limit ||
+	    f->bytes > (f->limit > CNT_PAGE_USUAL ? CNT_ESCAPED_MAX : CNT_PAGE_BYTES);
 	if (!f->more)
 		give(f, found->path);
 	return !f->more;
@@ -221,13 +228,13 @@ find(struct cnt_call *c, struct find *f, struct cnt_walk *w)
 	    (newer != NULL && read_newer(f, newer, c->err) == -1) ||
 	    cnt_glob_make(&f->glob, glob, c->err) == -1)
 		return -1;
-	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd == -1)
 		return cnt_wall_fail(c->err, path);
 	if (type != NULL)
 		f->type = type[0] == 'f' ? DT_REG : type[0] == 'd' ? DT_DIR : DT_LNK;
 	f->prefix = prefix;
-	f->paths = cJSON_AddArrayToObject(c->out, "paths");
+	f->paths = cJSON_CreateArray();
 	cnt_walk(w, fd, path);
 	set_cursor(f, w, began);
 	cnt_walk_note(w, &note);
@@ -235,13 +242,15 @@ find(struct cnt_call *c, struct find *f, struct cnt_walk *w)
 		note.p[note.n - 1] = '\0';
 		cnt_json_set_str(c->out, "note", note.p);
 	}
+	/* Last: clients that cut an answer keep its start. */
+	cnt_json_set(c->out, "paths", f->paths);
 	return 0;
 }
 
 static int
 find_files(struct cnt_call *c)
 {
-	struct find f = { .call = c, .limit = cnt_json_int(c->in, "limit", 1000) };
+	struct find f = { .call = c, .limit = cnt_json_int(c->in, "limit", CNT_PAGE_USUAL) };
 	struct cnt_walk w = { .gitignore = cnt_json_bool(c->in, "respect_gitignore"),
 	    .visit = visit, .arg = &f, .until = cnt_ticks_us() + CNT_WALK_US };
 	int r = find(c, &f, &w);

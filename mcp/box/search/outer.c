@@ -10,8 +10,8 @@
 #include <fcntl.h>
 
 #include "lib/file.h"
-#include "mcp/box/box.h"
 #include "mcp/box/search/walk.h"
+#include "mcp/box/wall.h"
 
 #define PATTERNS_MAX	((size_t)4 << 20)	/* bytes of one file */
 #define LEVELS_MAX	64
@@ -40,7 +40,7 @@ read_patterns(struct cnt_ignore *up, int fd, size_t base)
 struct cnt_ignore *
 cnt_ignore_read(struct cnt_ignore *up, int dir, const char *name, size_t base)
 {
-	int fd CNT_CLOSE = cnt_file_open_in(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fd CNT_CLOSE = cnt_file_open_in(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 
 	return read_patterns(up, fd, base);
 }
@@ -48,7 +48,7 @@ cnt_ignore_read(struct cnt_ignore *up, int dir, const char *name, size_t base)
 struct cnt_ignore *
 cnt_ignore_repository(int dir, size_t base)
 {
-	int fd CNT_CLOSE = cnt_wall_open(USERS_OWN, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	int fd CNT_CLOSE = cnt_wall_open(USERS_OWN, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 	return cnt_ignore_read(read_patterns(NULL, fd, base), dir, ".git/info/exclude", base);
 }
@@ -74,8 +74,7 @@ is_it(int dir, const char *name, const struct stat *it)
 static char *
 name_in(int dir, const struct stat *it)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d CNT_DIR = fd != -1 ? fdopendir(fd) : NULL;
+	DIR *d CNT_DIR = cnt_file_entries(dir);
 	struct dirent *entry = NULL;
 
 	while (d != NULL && (entry = readdir(d)) != NULL)
@@ -98,7 +97,7 @@ climb(int dir, const char *path, struct level *up)
 		return 0;
 	while (n < LEVELS_MAX) {
 		cnt_buf_adds(&above, "/..");
-		up[n].fd = cnt_wall_open(above.p, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+		up[n].fd = cnt_wall_open(above.p, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 		if (up[n].fd == -1)
 			break;
 		up[n].name = fstat(up[n].fd, &st) == 0 && st.st_dev == last.st_dev &&

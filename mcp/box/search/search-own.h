@@ -6,7 +6,7 @@
 #ifndef CNT_MCP_BOX_SEARCH_SEARCH_OWN_H
 #define CNT_MCP_BOX_SEARCH_SEARCH_OWN_H
 
-#include "mcp/box/box.h"
+#include "lib/verb.h"
 #include "mcp/box/search/glob.h"
 #include "mcp/box/search/lines.h"
 #include "mcp/box/search/walk.h"

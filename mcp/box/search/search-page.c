@@ -6,6 +6,9 @@
  */
 #include "mcp/box/search/search-own.h"
 
+#include "mcp/box/cursor.h"
+#include "mcp/box/text.h"
+
 #define SHOWN_MAX	400		/* bytes of a line */
 #define SHOWN_BEFORE	120		/* of them before the match, where it is far inside */
 #define LISTED_MAX	1048576		/* bytes of a page's typed facts */
@@ -37,8 +40,7 @@ add_line(struct search *s, struct cnt_buf *to, const struct cnt_line *line)
 
 	if (line->n > SHOWN_MAX && line->from > SHOWN_BEFORE)
 		from = line->from - SHOWN_BEFORE;
-	while (from > 0 && ((unsigned char)line->text[from] & 0xc0) == 0x80)
-		from--;
+	from = from > 0 ? cnt_text_start(line->text, line->n, from) : 0;
 	if (to_end - from > SHOWN_MAX)
 		to_end = from + cnt_text_prefix(line->text + from, to_end - from, SHOWN_MAX);
 	cnt_buf_adds(to, from > 0 ? "..." : "");

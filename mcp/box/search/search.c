@@ -3,12 +3,15 @@
  * search_files: lines that hold a pattern, file by file in the walk's order. What a page shows of
  * them is search-page.c's.
  */
-#include "mcp/box/search/search-own.h"
+#include "mcp/box/box.h"
 
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+
+#include "mcp/box/search/search-own.h"
+#include "mcp/box/wall.h"
 
 #define PROGRESS_US	100000
 #define TEXT_LEAST	20000		/* bytes of a page */
@@ -135,7 +138,7 @@ static int
 search(struct search *s)
 {
 	const char *path = cnt_json_str(s->call->in, "path");
-	int fd CNT_CLOSE = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	int fd CNT_CLOSE = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 
 	if (fd != -1)
 		return search_tree(s, path, fd);

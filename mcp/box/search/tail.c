@@ -5,15 +5,18 @@
  * matches. What was rotated away meanwhile is read where it can be found, and where not the
  * answer says so.
  */
+#include "mcp/box/box.h"
+
 #include <sys/inotify.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 
-#include "mcp/box/box.h"
 #include "mcp/box/search/pattern.h"
 #include "mcp/box/search/trail.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 
 #define LIMIT_MAX	1048576
 #define CODE_POINT	4		/* bytes: with less nothing would ever be given */
@@ -47,7 +50,7 @@ struct tail {
 	struct cnt_call		*call;
 	struct cnt_trail	 trail;
 	struct cnt_pattern	 until;
-	bool			 waits_for, matched, more;
+	bool			 is_first, waits_for, matched, more;
 	size_t			 limit, tested;	/* tested: offset of the first line not known */
 	struct cnt_buf		 bytes;
 	int			 events;	/* inotify, or -1 */
@@ -125,7 +128,8 @@ follow(struct tail *t)
 	int64_t now = 0;
 
 	while (!t->matched && !t->trail.more && t->bytes.n <= t->limit &&
-	    (t->waits_for || t->bytes.n == 0)) {
+	    (t->waits_for ||
+	    t->bytes.n == cnt_text_unfinished(t->bytes.p, t->bytes.n))) {
 		size_t before = t->bytes.n;
 
 		now = cnt_ticks_us();
@@ -150,34 +154,54 @@ follow(struct tail *t)
 	return 0;
 }
 
-/* How many of the last bytes begin a code point that is not whole yet. */
-static size_t
-unfinished(const char *s, size_t n)
-{
-	for (size_t k = 1; k <= 3 && k <= n; k++) {
-		unsigned char c = (unsigned char)s[n - k];
-
-		if ((c & 0xc0) == 0x80)
-			continue;
-		return (c >= 0xf0 && k < 4) || (c >= 0xe0 && k < 3) || (c >= 0xc0 && k < 2) ? k : 0;
-	}
-	return 0;
-}
-
-/* Takes back what does not fit and half a code point at the end: the next call gives them. */
+/* Takes back what does not fit and half a code point or escape at the end: the next call gives
+ * them. What was waited for in vain is given. */
 static void
-cut(struct tail *t)
+cut(struct tail *t, size_t limit)
 {
-	size_t n = t->bytes.n < t->limit ? t->bytes.n : t->limit;
+	size_t n = t->bytes.n < limit ? t->bytes.n : limit;
 
-	t->more = n < t->bytes.n || t->trail.more;
-	n -= n > 0 ? unfinished(t->bytes.p, n) : 0;
-	if (n == 0 && t->more)		/* no code point at all */
+	t->more |= n < t->bytes.n || t->trail.more;
+	n -= cnt_text_unfinished(t->bytes.p, n);
+	if (n == 0 && (t->more || (t->end > t->start && cnt_ticks_us() >= t->end)))
 		n = t->bytes.n;
 	if ((int64_t)(t->bytes.n - n) <= t->trail.offset) {
 		t->trail.offset -= (int64_t)(t->bytes.n - n);
 		t->bytes.n = n;
 	}
+}
+
+/* Takes away what is before the last lines of at most `most` bytes. */
+static void
+keep_last(struct tail *t, size_t most)
+{
+	size_t from = t->bytes.n > most ? t->bytes.n - most : 0;
+	const char *end = from > 0 ? memchr(t->bytes.p + from - 1, '\n', most) : NULL;
+
+	from = end != NULL ? (size_t)(end - t->bytes.p) + 1 :
+	    cnt_text_start(t->bytes.p, t->bytes.n, from);
+	t->first += (int64_t)from;
+	t->bytes.n -= from;
+	memmove(t->bytes.p, t->bytes.p + from, t->bytes.n);
+}
+
+/* U+FFFD takes three bytes where one stood: then fewer are shown. */
+static bool
+show(struct tail *t)
+{
+	struct cnt_buf *body = &t->call->body;
+
+	cut(t, t->limit);
+	if (cnt_text_add(body, t->bytes.p, t->bytes.n, false))
+		return true;
+	if (body->n <= t->limit)
+		return false;
+	body->n = 0;
+	if (t->is_first && !t->trail.rotated)
+		keep_last(t, (t->limit + 2) / 3);
+	else
+		cut(t, (t->limit + 2) / 3);
+	return cnt_text_add(body, t->bytes.p, t->bytes.n, false);
 }
 
 static void
@@ -206,7 +230,7 @@ answer(struct tail *t)
 	struct cnt_mark m = { 0 };
 	struct cnt_buf said CNT_BUF = { 0 };
 	char *next CNT_FREE = NULL;
-	bool exact = cnt_text_add(&c->body, t->bytes.p, t->bytes.n, false);
+	bool exact = show(t);
 
 	cnt_trail_mark(&t->trail, &m);
 	next = cnt_mark_text(&m);
@@ -247,13 +271,13 @@ run(struct tail *t)
 	t->waits_for = until != NULL;
 	if (cnt_trail_open(&t->trail, path, since != NULL ? &m : NULL, (int64_t)t->limit, e) == -1)
 		return -1;
-	t->first = since == NULL ? t->trail.offset : 0;
+	t->is_first = since == NULL;
+	t->first = t->is_first ? t->trail.offset : 0;
 	t->events = watch(path);
 	if (read_on(t) == -1)
 		return -1;
 	if (follow(t) == -1)
 		return -1;
-	cut(t);
 	answer(t);
 	return 0;
 }

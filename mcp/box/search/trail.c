@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "mcp/box/box.h"
+#include "lib/file.h"
+#include "mcp/box/file/stat.h"
+#include "mcp/box/text.h"
+#include "mcp/box/wall.h"
 
 #define CHECKED		64		/* bytes before the mark */
 #define LOOKED_MAX	20000		/* entries of the directory */
@@ -144,8 +147,7 @@ look_beside(struct cnt_trail *t, ino_t inode, ino_t log, struct beside found[CNT
 	struct cnt_err e = { 0 };
 	char *path CNT_FREE = cnt_strdup(t->path), *name CNT_FREE = NULL;
 	int up CNT_CLOSE = cnt_wall_target(&path, false, &name, &e);
-	int dir = up != -1 ? openat(up, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	DIR *d CNT_DIR = dir != -1 ? fdopendir(dir) : NULL;
+	DIR *d CNT_DIR = cnt_file_entries(up);
 	struct dirent *entry = NULL;
 	struct stat newest = { 0 };
 	size_t n = 0;
@@ -155,7 +157,7 @@ look_beside(struct cnt_trail *t, ino_t inode, ino_t log, struct beside found[CNT
 		if (entry == NULL)
 			break;
 		if ((entry->d_ino != inode && !is_rotation(entry->d_name, name)) ||
-		    !open_beside(dir, entry->d_name, &found[n]))
+		    !open_beside(up, entry->d_name, &found[n]))
 			continue;
 		if (found[n].st.st_ino != log && !is_compressed(entry->d_name)) {
 			n++;
@@ -226,7 +228,7 @@ follow_back(struct cnt_trail *t, const struct cnt_mark *m, ino_t log, bool same)
 static int64_t
 last_lines(int fd, int64_t size, int64_t last)
 {
-	int64_t start = size > last ? size - last : 0;
+	int64_t start = size > last ? size - last : 0, before = 0;
 	char bytes[4096];
 	ssize_t n = 0;
 
@@ -243,10 +245,10 @@ last_lines(int fd, int64_t size, int64_t last)
 		if (end != NULL)
 			break;
 	}
-	for (n = start > 0 ? pread(fd, bytes, 4, start) : 0; n > 0; start++, n--)
-		if (((unsigned char)bytes[4 - n] & 0xc0) != 0x80)
-			break;
-	return start;
+	before = start < CNT_ESCAPE_MAX ? start : CNT_ESCAPE_MAX;
+	n = pread(fd, bytes, sizeof(bytes), start - before);
+	return n > before ? start - before + (int64_t)cnt_text_start(bytes, (size_t)n,
+	    (size_t)before) : start;
 }
 
 int

@@ -15,17 +15,10 @@
 
 #include <linux/magic.h>
 
-#include "mcp/box/box.h"
+#include "mcp/box/search/names.h"
+#include "mcp/box/text.h"
 
 #define DEPTH_MAX	128
-#define NAMES_MAX	1000000		/* of one directory */
-
-struct names {
-	struct cnt_buf	 text;		/* for each its type and its name with a NUL */
-	const char	**p;
-	size_t		 n;
-	bool		 git, gitignore, more;
-};
 
 void
 cnt_said_add(struct cnt_said *s, const char *path)
@@ -89,38 +82,6 @@ is_virtual(int fd)
 	return false;
 }
 
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void
-read_names(DIR *d, struct names *all)
-{
-	struct dirent *entry = NULL;
-	const char *at = NULL;
-
-	while ((entry = readdir(d)) != NULL && !all->more) {
-		const char *name = entry->d_name;
-		char type = (char)entry->d_type;
-
-		if (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')))
-			continue;
-		all->git |= strcmp(name, ".git") == 0;
-		all->gitignore |= strcmp(name, ".gitignore") == 0;
-		cnt_buf_add(&all->text, &type, 1);
-		cnt_buf_add(&all->text, name, strlen(name) + 1);
-		all->more = ++all->n == NAMES_MAX;
-	}
-	all->p = cnt_alloc(all->n * sizeof(*all->p));
-	at = all->text.p;
-	for (size_t i = 0; i < all->n; i++, at += strlen(at) + 1)
-		all->p[i] = ++at;
-	if (all->n > 1)
-		qsort(all->p, all->n, sizeof(*all->p), by_name);
-}
-
 static unsigned char
 type_of(int dir, const char *name)
 {
@@ -134,13 +95,14 @@ type_of(int dir, const char *name)
 
 /* Below a repository's own root only its own patterns count. */
 static struct cnt_ignore *
-patterns_of(struct cnt_ignore *up, int dir, const struct names *all, size_t base)
+patterns_of(struct cnt_ignore *up, int dir, const struct cnt_names *all, size_t base)
 {
 	struct cnt_ignore *i = up;
 
-	if (all->git)
+	if (cnt_names_have(all, ".git"))
 		i = cnt_ignore_repository(dir, base);
-	return all->gitignore ? cnt_ignore_read(i, dir, ".gitignore", base) : i;
+	return cnt_names_have(all, ".gitignore") ?
+	    cnt_ignore_read(i, dir, ".gitignore", base) : i;
 }
 
 static const char *
@@ -202,7 +164,7 @@ static void
 walk_directory(struct cnt_walk *w, int fd, struct cnt_ignore *up, dev_t dev, int depth)
 {
 	DIR *d CNT_DIR = fdopendir(fd);
-	struct names all = { 0 };
+	struct cnt_names all = { 0 };
 	struct cnt_ignore *ignore = up;
 	struct stat st = { 0 };
 	size_t n = w->path.n, base = 0;
@@ -215,7 +177,7 @@ walk_directory(struct cnt_walk *w, int fd, struct cnt_ignore *up, dev_t dev, int
 		return;
 	}
 	note_changed(w, &st);
-	read_names(d, &all);
+	cnt_names_read(&all, d, true, CNT_NAMES_MAX);
 	if (all.more)
 		cnt_said_add(&w->skipped, below_root(w));
 	if (n > 0 && w->path.p[n - 1] != '/')
@@ -232,8 +194,7 @@ walk_directory(struct cnt_walk *w, int fd, struct cnt_ignore *up, dev_t dev, int
 		ignore = cnt_ignore_free(ignore);
 	w->path.n = n;
 	w->path.p[n] = '\0';
-	cnt_buf_free(&all.text);
-	free(all.p);
+	cnt_names_free(&all);
 }
 
 void

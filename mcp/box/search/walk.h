@@ -19,6 +19,11 @@ struct cnt_found {
 
 #define CNT_WALK_US	30000000		/* after this a page of an answer ends */
 
+/* Who asks for no more paths than is usual is given so many bytes of them, in both of an answer's
+ * forms together. */
+#define CNT_PAGE_USUAL	1000
+#define CNT_PAGE_BYTES	((size_t)2 * 20000)
+
 #define CNT_SAID_MAX	5
 
 /* The first CNT_SAID_MAX paths that something is to be said about, and how many there were. */

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/file.h"
-#include "mcp/box/process/landlock.h"
+#include "mcp/box/process/enforce.h"
 
 static void
 is_refused(long version, const char *why)
@@ -18,11 +18,11 @@ is_refused(long version, const char *why)
 	struct cnt_err e = { 0 };
 	int fd = 0;
 
-	assert_int_equal(cnt_landlock_take(version, &e), -1);
+	assert_int_equal(cnt_enforce_take(version, &e), -1);
 	assert_int_equal(e.code, CNT_UNAVAILABLE);
 	assert_string_equal(e.text, why);
 	assert_non_null(strstr(e.hint, "Linux 6.2 or later"));
-	assert_int_equal(cnt_landlock_open(&fd), 0);
+	assert_int_equal(cnt_enforce_open(&fd), 0);
 	assert_int_equal(fd, -1);
 }
 
@@ -39,9 +39,9 @@ enough(void **state CNT_UNUSED)
 {
 	struct cnt_err e = { 0 };
 
-	assert_int_equal(cnt_landlock_take(3, &e), 0);
-	assert_int_equal(cnt_landlock_take(6, &e), 0);
-	assert_int_equal(cnt_landlock_take(99, &e), 0);
+	assert_int_equal(cnt_enforce_take(3, &e), 0);
+	assert_int_equal(cnt_enforce_take(6, &e), 0);
+	assert_int_equal(cnt_enforce_take(99, &e), 0);
 }
 
 int

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The frame reader gives the lines that a plain split of all bytes gives, however they arrive. A
- * byte from 0x80 on stands for many of the one before it, so that lines pass the reader's chunks.
+ * The reader of the wire gives the lines that a plain split of all bytes gives, however they
+ * arrive. A byte from 0x80 on stands for many of the one before it, so that lines pass the reader's
+ * chunks.
  */
 #include <fcntl.h>
 
-#include "mcp/frame.h"
+#include "mcp/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 #define WRITE_MAX	60000U		/* what an empty pipe takes at once */
@@ -29,7 +30,7 @@ expand(struct cnt_buf *to, const uint8_t *data, size_t n, bool many_bytes)
 }
 
 /* The next line by the plain split, in the reader's words. */
-static enum cnt_line
+static enum cnt_got
 expected(struct cnt_buf *all, size_t *at, size_t max, struct cnt_span *line)
 {
 	while (*at < all->n) {
@@ -37,10 +38,10 @@ expected(struct cnt_buf *all, size_t *at, size_t max, struct cnt_span *line)
 		size_t len = nl != NULL ? (size_t)(nl - from) : all->n - *at;
 
 		*at += len + (nl != NULL);
-		if (len > max)
-			return CNT_LINE_LONG;
 		if (len > 0 && from[len - 1] == '\r')
 			len--;
+		if (len > max)
+			return CNT_LINE_LONG;
 		*line = (struct cnt_span){ from, len };
 		if (len > 0)
 			return CNT_LINE_READY;
@@ -57,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct cnt_buf all CNT_BUF = { 0 };
 	struct cnt_span got, want;
 	size_t in = 0, at = 0;
-	enum cnt_line what;
+	enum cnt_got what;
 
 	if (pipes[0] == -1)
 		must(pipe2(pipes, O_CLOEXEC) == 0);

@@ -3,17 +3,22 @@
  * Records of processes, whole and damaged; what state follows from one; and the log: a cursor is a
  * number of bytes, whatever has been rotated away or could not be written.
  */
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
 #include "lib/file.h"
+#include "lib/proc.h"
 #include "mcp/box/process/process.h"
 
 #define MIB	((int64_t)1 << 20)
@@ -276,6 +281,43 @@ test_write(void **state)
 	free(r.command);
 }
 
+/* A process may choose its name, and stands with it in the line that is read. */
+static void
+test_proc(void **state CNT_UNUSED)
+{
+	static const char *const names[] = { "", "a) R 1", "((", "\n) Z 1 1 1" };
+	struct cnt_proc self, child;
+	int p[2];
+
+	assert_int_equal(cnt_proc_read(getpid(), &self), 0);
+	assert_int_equal(self.parent, getppid());
+	assert_int_equal(self.session, getsid(0));
+	for (size_t i = 0; i < nitems(names); i++) {
+		assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			prctl(PR_SET_NAME, names[i]);
+			close(p[1]);
+			_exit(read(p[0], p, 1) != 0);
+		}
+		close(p[0]);
+		for (int tries = 0; tries < 1000 && cnt_proc_read(pid, &child) == 0 &&
+		    child.state != 'S'; tries++)
+			poll(NULL, 0, 1);
+		assert_int_equal(child.state, 'S');
+		assert_int_equal(child.parent, getpid());
+		assert_true(child.start >= self.start);
+		assert_int_equal(cnt_proc_start(pid), child.start);
+		close(p[1]);
+		assert_int_equal(waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+		assert_int_equal(cnt_proc_start(pid), -1);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		assert_int_equal(cnt_proc_read(pid, &child), -1);
+		assert_true(errno == ENOENT || errno == ESRCH);
+	}
+}
+
 int
 main(void)
 {
@@ -283,6 +325,7 @@ main(void)
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_proc),
 		cmocka_unit_test_setup_teardown(test_rotation, make, unmake),
 		cmocka_unit_test_setup_teardown(test_gap, make, unmake),
 		cmocka_unit_test_setup_teardown(test_no_room, make, unmake),

@@ -5,7 +5,7 @@
  * RWF_NOWAIT, or, where the kernel does not know it for a pipe (before 6.4) or a file, by writing
  * PIPE_BUF bytes at most and only after POLLOUT.
  */
-#include "mcp/frame.h"
+#include "mcp/wire.h"
 
 #include <sys/uio.h>
 #include <errno.h>
@@ -77,7 +77,7 @@ cnt_reader_fill(struct cnt_reader *r, int fd)
 	return n;
 }
 
-enum cnt_line
+enum cnt_got
 cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line)
 {
 	while (r->start < r->end) {
@@ -86,6 +86,8 @@ cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line)
 		size_t n = (size_t)((nl != NULL ? nl : r->p + r->end) - from);
 
 		r->scan = nl != NULL ? r->start + n + 1 : r->end;
+		if (n > 0 && from[n - 1] == '\r')
+			n--;
 		if (r->skip || n > r->max) {
 			bool told = r->skip;
 
@@ -98,8 +100,6 @@ cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line)
 		if (nl == NULL && !last)
 			return CNT_LINE_MORE;
 		r->start = r->scan;
-		if (n > 0 && from[n - 1] == '\r')
-			n--;
 		if (n == 0)
 			continue;
 		*line = (struct cnt_span){ from, n };

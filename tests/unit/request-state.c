@@ -2,7 +2,7 @@
  *
  * requestState: who gets it back, until when, and that no byte of it can be changed.
  */
-#include "mcp/state.h"
+#include "mcp/request-state.h"
 
 #include <setjmp.h>
 
@@ -27,8 +27,8 @@ opens(bool wanted, const char *method, const char *given, int64_t after_us)
 	cJSON *first CNT_JSON = params("{\"name\":\"a\",\"arguments\":{\"b\":1},"
 	    "\"_meta\":{\"c\":1}}");
 	cJSON *second CNT_JSON = params(given);
-	char *sealed CNT_FREE = cnt_state_seal("tools/call", first, "a:b\n\xc3\xa9", NOW);
-	char *opened CNT_FREE = cnt_state_open(method, second, sealed, NOW + after_us);
+	char *sealed CNT_FREE = cnt_request_state_seal("tools/call", first, "a:b\n\xc3\xa9", NOW);
+	char *opened CNT_FREE = cnt_request_state_open(method, second, sealed, NOW + after_us);
 
 	if (wanted)
 		assert_string_equal(opened, "a:b\n\xc3\xa9");
@@ -42,13 +42,13 @@ static void
 the_same_request_gets_it_back(void **state CNT_UNUSED)
 {
 	opens(true, "tools/call", SAME, 0);
-	opens(true, "tools/call", SAME, CNT_STATE_US - 1);
+	opens(true, "tools/call", SAME, CNT_REQUEST_STATE_US - 1);
 }
 
 static void
 its_time_ends(void **state CNT_UNUSED)
 {
-	opens(false, "tools/call", SAME, CNT_STATE_US);
+	opens(false, "tools/call", SAME, CNT_REQUEST_STATE_US);
 }
 
 static void
@@ -67,19 +67,19 @@ static void
 a_changed_byte_is_found(void **state CNT_UNUSED)
 {
 	cJSON *p CNT_JSON = params("{\"name\":\"a\"}");
-	char *sealed CNT_FREE = cnt_state_seal("tools/call", p, "text", NOW);
+	char *sealed CNT_FREE = cnt_request_state_seal("tools/call", p, "text", NOW);
 
 	for (size_t i = 0; sealed[i] != '\0'; i++) {
 		char *opened CNT_FREE = NULL;
 
 		sealed[i] ^= 1;
-		opened = cnt_state_open("tools/call", p, sealed, NOW);
+		opened = cnt_request_state_open("tools/call", p, sealed, NOW);
 		assert_null(opened);
 		sealed[i] ^= 1;
 	}
 	for (size_t n = strlen(sealed); n-- > 0; ) {
 		sealed[n] = '\0';
-		assert_null(cnt_state_open("tools/call", p, sealed, NOW));
+		assert_null(cnt_request_state_open("tools/call", p, sealed, NOW));
 	}
 }
 

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "mcp/frame.h"
+#include "mcp/wire.h"
 
 /* What the reader makes of these bytes, written `step` at a time: lines in <>, ! for a long one. */
 static char *
@@ -30,7 +30,7 @@ lines(const char *bytes, size_t n, size_t step, size_t max)
 	struct cnt_reader r = { .max = max };
 	struct cnt_buf out = { 0 };
 	struct cnt_span line;
-	enum cnt_line got;
+	enum cnt_got got;
 	int p[2];
 
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
@@ -62,6 +62,8 @@ cut_anywhere(void **state CNT_UNUSED)
 		{ "12345\n6", "<12345><6>" }, { "123456\n7\n", "!<7>" }, { "123456", "!" },
 		{ "1234567890123456789\nx\n1234567\ny", "!<x>!<y>" }, { "a\rb\n", "<a\rb>" },
 		{ "12345678901\n1234567890123\n5\n", "!!<5>" },
+		{ "12345\r\n6\r\n123456\r\n7", "<12345><6>!<7>" }, { "12345\r", "<12345>" },
+		{ "12345\rx\n12345\r\r\n1\r\r\n", "!!<1\r>" },
 	};
 
 	for (size_t i = 0; i < nitems(cases); i++)

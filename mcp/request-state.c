@@ -4,7 +4,7 @@
  * is this process's own and leaves it never, so nothing that another server gave is taken. What
  * comes back is anybody's bytes.
  */
-#include "mcp/state.h"
+#include "mcp/request-state.h"
 
 #include "lib/crypto.h"
 
@@ -45,13 +45,13 @@ seal(const char *method, const cJSON *params, const char *text, long long end)
 }
 
 char *
-cnt_state_seal(const char *method, const cJSON *params, const char *text, int64_t now_us)
+cnt_request_state_seal(const char *method, const cJSON *params, const char *text, int64_t now_us)
 {
-	return seal(method, params, text, now_us + CNT_STATE_US);
+	return seal(method, params, text, now_us + CNT_REQUEST_STATE_US);
 }
 
 char *
-cnt_state_open(const char *method, const cJSON *params, const char *sealed, int64_t now_us)
+cnt_request_state_open(const char *method, const cJSON *params, const char *sealed, int64_t now_us)
 {
 	char *again CNT_FREE = NULL, *after = NULL;
 	size_t n = strlen(sealed);

@@ -11,7 +11,7 @@
  *
  * A kernel that could be cheated by truncate(2) (before 6.2) is refused like one without Landlock.
  */
-#include "mcp/box/process/landlock.h"
+#include "mcp/box/process/enforce.h"
 
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -22,6 +22,8 @@
 
 #include "lib/landlock.h"
 #include "mcp/box/box.h"
+#include "mcp/box/state.h"
+#include "mcp/box/user.h"
 
 #define READ	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | \
 	LANDLOCK_ACCESS_FS_READ_DIR)
@@ -58,7 +60,7 @@ refuse(struct cnt_err *e, const char *why)
 }
 
 int
-cnt_landlock_take(long version, struct cnt_err *e)
+cnt_enforce_take(long version, struct cnt_err *e)
 {
 	if (version == -1)
 		return refuse(e, "this kernel has no Landlock");
@@ -69,7 +71,7 @@ cnt_landlock_take(long version, struct cnt_err *e)
 }
 
 int
-cnt_landlock_init(struct cnt_err *e)
+cnt_enforce_init(struct cnt_err *e)
 {
 	int asked = cnt_box_switch("AGENTBOX_ENFORCE", e);
 
@@ -79,11 +81,11 @@ cnt_landlock_init(struct cnt_err *e)
 		cnt_fail(e, CNT_INVALID, "AGENTBOX_ENFORCE: there is no AGENTBOX_ROOT to enforce");
 		return cnt_hint(e, "set AGENTBOX_ROOT to the directory that commands are held to");
 	}
-	return cnt_landlock_take(cnt_landlock_abi(), e);
+	return cnt_enforce_take(cnt_landlock_abi(), e);
 }
 
 bool
-cnt_landlock_holds(void)
+cnt_enforce_holds(void)
 {
 	return abi != 0;
 }
@@ -120,7 +122,7 @@ allow_devices(int ruleset)
 }
 
 int
-cnt_landlock_open(int *fd)
+cnt_enforce_open(int *fd)
 {
 	const struct cnt_landlock attr = {
 		.fs = FS | (abi >= CNT_ABI_IOCTL ? LANDLOCK_ACCESS_FS_IOCTL_DEV : 0),
@@ -146,7 +148,7 @@ cnt_landlock_open(int *fd)
 }
 
 int
-cnt_landlock_enter(int fd)
+cnt_enforce_enter(int fd)
 {
 	struct __user_cap_header_struct self = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
@@ -166,7 +168,7 @@ cnt_landlock_enter(int fd)
 }
 
 char *
-cnt_landlock_tmpdir(void)
+cnt_enforce_tmpdir(void)
 {
 	int fd CNT_CLOSE = abi != 0 ? cnt_state_directory("tmp") : -1;
 

@@ -3,8 +3,8 @@
  * Lines in, lines out. The reader holds one line to a limit and outlives a longer one; the writer
  * owns a descriptor, never blocks on it, and never tears a line apart.
  */
-#ifndef CNT_MCP_FRAME_H
-#define CNT_MCP_FRAME_H
+#ifndef CNT_MCP_WIRE_H
+#define CNT_MCP_WIRE_H
 
 #include <sys/types.h>
 
@@ -14,7 +14,7 @@
 
 #define CNT_LINE_MAX	((size_t)16 << 20)
 
-enum cnt_line {
+enum cnt_got {
 	CNT_LINE_MORE,			/* none yet: read on */
 	CNT_LINE_READY,
 	CNT_LINE_LONG,			/* longer than max; what follows up to its end is skipped */
@@ -33,7 +33,7 @@ ssize_t	cnt_reader_fill(struct cnt_reader *r, int fd);
 
 /* The next line, without "\n" or "\r\n"; blank ones are passed over. It stays valid until the next
  * fill. last: input has ended, so what is left is a line too. */
-enum cnt_line cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line);
+enum cnt_got cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line);
 
 struct cnt_writer;
 
