@@ -120,7 +120,7 @@ on_time(void *arg)
 	struct asked *a = arg;
 	double waited = (double)a->q->within_us * ++a->late / 1e6;
 
-	if (a->late == STARVED || !cnt_starved(a->program.pid))
+	if (a->late == STARVED || !cnt_starved(&a->program.pid, 1))
 		stop(a, cnt_format("no answer in %.15g s", waited));
 	a->timer = cnt_loop_timer(a->all->loop, a->q->within_us, on_time, a);
 }

@@ -2,52 +2,77 @@
  *
  * Work that is all but done gets a moment at the end of input. On a machine with more to do than
  * processors, that moment is one of its own time and not of the clock's: as long as it waits for
- * nothing but a processor. Work that sleeps, or that has run for as long already, is no such work.
+ * nothing but a processor. Work that sleeps, or that has run for as long already, is no such work;
+ * nor is that which waits for its own kind alone, of which more was asked than there are processors.
  */
 #include "mcp/starved.h"
 
+#include <time.h>
+#include <unistd.h>
+
 #include "lib/proc.h"
 
-#define TURN_MS		20	/* less is not counted by the kernel's clock ticks */
+#define TURN_US		20000		/* of each processor that they can keep busy */
 #define TREE_MAX	64
 
-struct tree {
-	pid_t	pids[TREE_MAX];
-	int	n;
-	uint64_t ticks;			/* of all, with those they have reaped */
+struct had {
+	int64_t	us;			/* of processors, with those that were reaped */
 	bool	ready;
 };
 
+static int64_t
+processor_us(pid_t pid)
+{
+	struct timespec t = { 0 };
+	clockid_t clock;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) == -1)
+		return 0;
+	return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static void
-look(struct tree *t, pid_t pid)
+look(struct had *h, pid_t pid)
 {
 	struct cnt_proc p;
 
 	if (cnt_proc_read(pid, &p) == -1)
 		return;
-	t->ticks += p.ticks + p.reaped;
-	t->ready = t->ready || p.state == 'R';
+	h->us += processor_us(pid) + (int64_t)p.reaped * 1000000 / sysconf(_SC_CLK_TCK);
+	h->ready = h->ready || p.state == 'R';
 }
 
-static void
-add_children(struct tree *t, pid_t pid)
+static int
+add_children(pid_t *tree, int n, pid_t pid)
 {
 	char *path CNT_FREE = cnt_format("/proc/%d/task/%d/children", (int)pid, (int)pid);
 	FILE *f CNT_FILE = fopen(path, "re");
 	int child = 0;
 
-	while (f != NULL && t->n < TREE_MAX && fscanf(f, "%d", &child) == 1)
-		t->pids[t->n++] = child;
+	while (f != NULL && n < TREE_MAX && fscanf(f, "%d", &child) == 1)
+		tree[n++] = child;
+	return n;
+}
+
+static void
+look_below(struct had *h, pid_t pid)
+{
+	pid_t tree[TREE_MAX] = { pid };
+
+	for (int i = 0, n = 1; i < n; i++) {
+		look(h, tree[i]);
+		n = add_children(tree, n, tree[i]);
+	}
 }
 
 bool
-cnt_starved(pid_t pid)
+cnt_starved(const pid_t *pids, size_t n)
 {
-	struct tree t = { .pids = { pid }, .n = 1 };
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t processors = online > 1 ? (size_t)online : 1;
+	struct had h = { 0 };
 
-	for (int i = 0; i < t.n; i++) {
-		look(&t, t.pids[i]);
-		add_children(&t, t.pids[i]);
-	}
-	return t.ready && t.ticks * 1000 < TURN_MS * (uint64_t)sysconf(_SC_CLK_TCK);
+	for (size_t i = 0; i < n; i++)
+		look_below(&h, pids[i]);
+	return h.ready && h.us < TURN_US * (int64_t)(n < processors ? n : processors);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Has a process had its turn?
+ * Have processes had their turn?
  */
 #ifndef CNT_MCP_STARVED_H
 #define CNT_MCP_STARVED_H
@@ -8,9 +8,10 @@
 #include <sys/types.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Is this child, or what it started, ready to run and has all of it together hardly run yet? Then
- * it is the machine that is slow. False too where /proc does not say. */
-bool	cnt_starved(pid_t pid);
+/* Is one of these children, or of what they started, ready to run, and have all of them together
+ * hardly run yet? Then it is the machine that is slow. False too where /proc does not say. */
+bool	cnt_starved(const pid_t *pids, size_t n);
 
 #endif

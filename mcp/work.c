@@ -22,6 +22,7 @@
 
 #define GRACE_US	2000000
 #define RESULT_MAX	((size_t)64 << 20)
+#define STARVED_MAX	64			/* so many are looked at */
 /* So much of what is freed stays: an answer of a MiB in new pages takes twice as long. */
 #define HEAP_KEPT	(4 << 20)
 #define GREAT		((size_t)256 << 10)	/* an answer that leaves holes in the heap */
@@ -334,11 +335,13 @@ static bool
 starved(void *arg)
 {
 	const struct verbs *vs = arg;
+	pid_t pids[STARVED_MAX];
+	size_t n = 0;
 
-	for (const struct work *w = vs->all; w != NULL; w = w->next)
-		if (!w->exited && w->r != NULL && cnt_starved(w->pid))
-			return true;
-	return false;
+	for (const struct work *w = vs->all; w != NULL && n < nitems(pids); w = w->next)
+		if (!w->exited && w->r != NULL)
+			pids[n++] = w->pid;
+	return cnt_starved(pids, n);
 }
 
 int

@@ -76,14 +76,14 @@ end(pid_t pid)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* Is it so at some time? */
+/* Are they so at some time? */
 static bool
-becomes(pid_t pid, bool starved)
+become(const pid_t *pids, size_t n, bool starved)
 {
 	int64_t until = cnt_ticks_us() + LONG_US;
 
 	do
-		if (cnt_starved(pid) == starved)
+		if (cnt_starved(pids, n) == starved)
 			return true;
 	while (poll(NULL, 0, 1) == 0 && cnt_ticks_us() < until);
 	return false;
@@ -94,9 +94,9 @@ who_sleeps_is_not(void **state CNT_UNUSED)
 {
 	pid_t pid = start(rest, false);
 
-	assert_true(becomes(pid, false));
+	assert_true(become(&pid, 1, false));
 	end(pid);
-	assert_false(cnt_starved(pid));
+	assert_false(cnt_starved(&pid, 1));
 }
 
 static void
@@ -105,10 +105,28 @@ who_has_had_a_turn_is_not(void **state CNT_UNUSED)
 	pid_t pid = start(burn, false), parent = start(leave_it_to_a_child, false);
 
 	poll(NULL, 0, 50);		/* they begin */
-	assert_true(becomes(pid, false));
-	assert_true(becomes(parent, false));
+	assert_true(become(&pid, 1, false));
+	assert_true(become(&parent, 1, false));
 	end(pid);
 	end(parent);
+}
+
+/* Each has had but a part of a turn, all of them together have had what there is. */
+static void
+who_waits_for_his_like_is_not(void **state CNT_UNUSED)
+{
+	size_t n = 4 * (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+	pid_t *pids CNT_FREE = cnt_alloc(n * sizeof(*pids));
+	size_t alone = 0;
+
+	for (size_t i = 0; i < n; i++)
+		pids[i] = start(burn, false);
+	assert_true(become(pids, n, false));
+	for (size_t i = 0; i < n; i++)
+		alone += cnt_starved(&pids[i], 1);
+	assert_true(alone > n / 2);
+	for (size_t i = 0; i < n; i++)
+		end(pids[i]);
 }
 
 static void
@@ -117,8 +135,8 @@ who_waits_for_a_processor_is(void **state CNT_UNUSED)
 	pid_t busy = start(burn, false), also = start(burn, false);
 	pid_t pid = start(burn, true), parent = start(leave_it_to_a_child, true);
 
-	assert_true(becomes(pid, true));
-	assert_true(becomes(parent, true));
+	assert_true(become(&pid, 1, true));
+	assert_true(become(&parent, 1, true));
 	end(pid);
 	end(parent);
 	end(busy);
@@ -131,6 +149,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_sleeps_is_not),
 		cmocka_unit_test(who_has_had_a_turn_is_not),
+		cmocka_unit_test(who_waits_for_his_like_is_not),
 		cmocka_unit_test(who_waits_for_a_processor_is),
 	};
 
