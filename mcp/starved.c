@@ -2,8 +2,8 @@
  *
  * Work that is all but done gets a moment at the end of input. On a machine with more to do than
  * processors, that moment is one of its own time and not of the clock's: as long as it waits for
- * nothing but a processor. Work that sleeps, or that has run for as long already, is no such work;
- * nor is that which waits for its own kind alone, of which more was asked than there are processors.
+ * nothing but a processor. Work that sleeps, or that has run for as long already, is no such
+ * work; nor is that which waits for its like alone, more of it than there are processors.
  */
 #include "mcp/starved.h"
 
