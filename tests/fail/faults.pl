@@ -78,7 +78,8 @@ sub unplug {
 	system "ip link delete ${tag}0; nft delete table bridge $tag; nft delete table inet $tag";
 }
 
-# All that this instance has on the machine, but for what its database and its logs hold.
+# All that this instance has on the machine, but for what its database and its logs hold, and what the
+# kernel makes for itself below an overlay's work: it takes that away before it finds the disk full.
 sub machine {
 	my @all;
 	push @all, map { "mount $_" } grep { / \Q$root\E/ } split /\n/, text('/proc/self/mountinfo');
@@ -89,7 +90,7 @@ sub machine {
 	push @all, map { "limit $_ " . text($_) =~ s/\n//r } grep { -e }
 	    glob "/sys/fs/cgroup/{,pids/}$tag/$box/pids.max";
 	find({ no_chdir => 1, wanted => sub {
-		push @all, "file $_" unless m{/cnt\.db|/rootfs/.|/lost\+found$};
+		push @all, "file $_" unless m{/cnt\.db|/rootfs/.|/lost\+found$|/work/work$};
 	} }, $root);
 	for my $proc (glob '/proc/[0-9]*') {
 		next if text("$proc/stat") =~ /\) Z /;

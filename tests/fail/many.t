@@ -27,7 +27,7 @@ create() { cnt create "$1" ${image:+--image "$image"}; }
 answer() { for file in hostname machine-id; do cnt exec "$1" -- agent-box read_file --path "/etc/$file"; done; }
 addresses() { cnt list --json | jq -r --arg me "$me" '.boxes[] | select(.name | startswith($me)).address'; }
 maps() { grep -ls "/$me-[0-9]*/" /proc/[0-9]*/cgroup | sed 's/cgroup$/uid_map/' |
-	xargs awk 'FNR == 1 && $2 != 0 { print $2 }' 2>/dev/null; }
+	xargs head -qn 1 2>/dev/null | awk '$2 != 0 { print $2 }'; }	# whoever has ended is left out
 
 many() {		# BOXES SHELLS [IMAGE]
 	boxes=$1 shells=$2 image=${3-}

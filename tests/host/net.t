@@ -283,7 +283,9 @@ on_exit "kill $other; wait $other 2>/dev/null"
 groups() { cat "/proc/$(($1))/cgroup"; }
 cast_out() {
 	for dir in "/sys/fs/cgroup/$tag.dns" /sys/fs/cgroup/*/"$tag.dns"; do
-		[ ! -d "$dir" ] || xargs -n 1 <"$dir/cgroup.procs" | while read -r p; do echo "$p" >"${dir%/*}/cgroup.procs"; done
+		[ ! -d "$dir" ] || xargs -n 1 <"$dir/cgroup.procs" | while read -r p; do
+			echo "$p" >"${dir%/*}/cgroup.procs"
+		done 2>/dev/null	# one has ended meanwhile
 	done
 }
 perl -e '$> = getpwnam "dnsmasq";
