@@ -13,7 +13,7 @@
 
 #include "lib/file.h"
 
-#define ROOT		"/sys/fs/cgroup"
+#define ROOT		CNT_CGROUP_ROOT
 #define HIERARCHIES	24		/* v1 has 14 controllers, each with a name of its own */
 #define PERIOD_US	100000		/* the kernel's default for cpu quotas */
 

@@ -28,6 +28,8 @@ size_t	cnt_cgroup_limits(const struct cnt_limits *l, bool v2,
 bool	cnt_cgroup_is_v2(void);
 int	cnt_cgroup_check(const struct cnt_limits *l, struct cnt_err *e);
 
+#define CNT_CGROUP_ROOT		"/sys/fs/cgroup"
+
 /* Hierarchies of this host, found once: those of v1 controllers, and the one of v2, which every
  * host must have (empty where v1 holds the controllers): it ends sessions and boxes. */
 struct cnt_hierarchy {

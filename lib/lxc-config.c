@@ -57,6 +57,17 @@ add_network(const struct cnt_slot *p, const struct cnt_lxc_host *h, struct cnt_b
 	    p->bridge, p->veth, p->mac, h->mtu, p->address, p->gateway);
 }
 
+/* Who has joined the box's groups when it goes down for a reboot, and is not in it yet, keeps
+ * liblxc from removing them; and it starts no box whose groups are there. He leaves at once. */
+static void
+add_reboot(const struct cnt_box *b, const char *tag, struct cnt_buf *c)
+{
+	cnt_buf_addf(c, "lxc.hook.post-stop = " HOOK("test \"$LXC_TARGET\" != reboot || "
+	    "for d in " CNT_CGROUP_ROOT "/%s/%s " CNT_CGROUP_ROOT "/*/%s/%s; do n=0 PATH=/bin; "
+	    "while test -d $d && test $((n=n+1)) -lt 1000; do rmdir $d/box $d || sleep .01; done; "
+	    "done 2>/dev/null") "\n", tag, b->name, tag, b->name);
+}
+
 void
 cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_slot *p,
     const struct cnt_lxc_host *h, struct cnt_buf *c)
@@ -78,5 +89,6 @@ cnt_lxc_config(const struct cnt_box *b, const char *tag, const struct cnt_slot *
 	    "lxc.signal.halt = SIGRTMIN+3\n",
 	    b->name, h->dir, tag, b->name, tag, b->name, tag, b->name, h->dir, h->dir);
 	add_confinement(b, p, h, c);
+	add_reboot(b, tag, c);
 	add_network(p, h, c);
 }
