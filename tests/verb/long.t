@@ -109,7 +109,7 @@ sub machine {
 	for my $proc (glob '/proc/[0-9]*') {
 		my $of = join "\0", map { $_ // '' } readlink "$proc/root", readlink "$proc/cwd";
 		$of .= text("$proc/cmdline") . text("$proc/environ");
-		push @all, 'process ' . (text("$proc/cmdline") =~ tr/\0/ /r) . text("$proc/wchan")
+		push @all, 'process ' . text("$proc/cmdline") =~ tr/\0/ /r
 		    if index($of, $root) >= 0 && !is_over($proc);
 	}
 	push @all, map { "nft $_" } split /\n/, `nft list table bridge $tag; nft list table inet $tag`;
