@@ -12,6 +12,14 @@
 #include <limits.h>
 #include <sched.h>
 
+static int64_t
+ticks_us(long long ticks)
+{
+	long hertz = sysconf(_SC_CLK_TCK);
+
+	return ticks * 1000000 / (hertz > 0 ? hertz : 100);
+}
+
 int
 cnt_proc_read(pid_t pid, struct cnt_proc *p)
 {
@@ -37,8 +45,8 @@ cnt_proc_read(pid_t pid, struct cnt_proc *p)
 	p->parent = parent;
 	p->session = session;
 	p->start = start;
-	p->ticks = user + kernel;
-	p->reaped = (uint64_t)(theirs + in_kernel);
+	p->cpu_us = ticks_us((long long)(user + kernel));
+	p->reaped_us = ticks_us(theirs + in_kernel);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ struct cnt_proc {
 	pid_t		parent, session;
 	char		state;			/* 'R', 'S', 'Z' ... */
 	uint64_t	start;			/* ticks since the machine's start */
-	uint64_t	ticks, reaped;		/* of processor time: its own, of whom it reaped */
+	int64_t		cpu_us, reaped_us;	/* its own, of whom it reaped; by clock ticks */
 };
 
 /* -1 and errno; ESRCH: there is none any more. */

@@ -20,6 +20,7 @@ struct had {
 	bool	ready;
 };
 
+/* To the microsecond: many that wait for each other have but a part of a clock tick each. */
 static int64_t
 processor_us(pid_t pid)
 {
@@ -38,7 +39,7 @@ look(struct had *h, pid_t pid)
 
 	if (cnt_proc_read(pid, &p) == -1)
 		return;
-	h->us += processor_us(pid) + (int64_t)p.reaped * 1000000 / sysconf(_SC_CLK_TCK);
+	h->us += processor_us(pid) + p.reaped_us;
 	h->ready = h->ready || p.state == 'R';
 }
 

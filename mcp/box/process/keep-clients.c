@@ -25,7 +25,6 @@ count_left(struct cnt_told *t)
 	struct cnt_pids all = { 0 };
 	struct cnt_proc p = { 0 };
 	struct cnt_usage u = { 0 };
-	long hertz = sysconf(_SC_CLK_TCK);
 
 	cnt_usage_end(-1, &u);
 	t->cpu_us = u.cpu_us;
@@ -33,7 +32,7 @@ count_left(struct cnt_told *t)
 		cnt_tree_find(&all);
 	for (size_t i = 0; i < all.n; i++) {
 		if (cnt_proc_read(all.p[i], &p) == 0) {
-			t->cpu_us += (int64_t)p.ticks * 1000000 / (hertz > 0 ? hertz : 100);
+			t->cpu_us += p.cpu_us;
 			if (p.state == 'Z')
 				continue;
 		}
