@@ -102,14 +102,20 @@ cnt_format(const char *fmt, ...)
 }
 
 void
-cnt_buf_add(struct cnt_buf *b, const void *bytes, size_t n)
+cnt_buf_room(struct cnt_buf *b, size_t n)
 {
 	if (n >= SIZE_MAX / 2 - b->n)
 		out_of_memory();
-	if (b->n + n + 1 > b->cap) {
-		b->cap = b->cap * 2 > b->n + n + 1 ? b->cap * 2 : b->n + n + 1;
-		b->p = cnt_realloc(b->p, b->cap);
-	}
+	if (b->n + n < b->cap)
+		return;
+	b->cap = b->cap * 2 > b->n + n ? b->cap * 2 : b->n + n + 1;
+	b->p = cnt_realloc(b->p, b->cap);
+}
+
+void
+cnt_buf_add(struct cnt_buf *b, const void *bytes, size_t n)
+{
+	cnt_buf_room(b, n);
 	if (n != 0)
 		memcpy(b->p + b->n, bytes, n);
 	b->n += n;

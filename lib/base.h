@@ -53,6 +53,8 @@ struct cnt_buf {
 	size_t	 cap;
 };
 
+/* Makes room for n more bytes and a NUL; what must grow grows to twice its size at least. */
+void	cnt_buf_room(struct cnt_buf *b, size_t n);
 void	cnt_buf_add(struct cnt_buf *b, const void *bytes, size_t n);
 void	cnt_buf_adds(struct cnt_buf *b, const char *s);
 void	cnt_buf_addf(struct cnt_buf *b, const char *fmt, ...) CNT_PRINTF(2, 3);

@@ -94,12 +94,9 @@ void
 cnt_json_escape(struct cnt_buf *b, const char *s, size_t n)
 {
 	while (n > 0) {
-		size_t part = n < PART ? n : PART, least = b->n + LONGEST * part + 1;
+		size_t part = n < PART ? n : PART;
 
-		if (b->cap < least) {
-			b->cap = b->cap * 2 > least ? b->cap * 2 : least;
-			b->p = cnt_realloc(b->p, b->cap);
-		}
+		cnt_buf_room(b, LONGEST * part);
 		b->n = (size_t)(escape(b->p + b->n, s, part) - b->p);
 		b->p[b->n] = '\0';
 		s += part;

@@ -89,6 +89,18 @@ cnt_json_set_int(cJSON *object, const char *name, int64_t value)
 	cnt_json_set(object, name, cJSON_CreateRaw(text));
 }
 
+/* cJSON has no way to hand it a text: it would copy megabytes. */
+void
+cnt_json_take_raw(cJSON *object, const char *name, struct cnt_buf *text)
+{
+	cJSON *j = cJSON_CreateNull();
+
+	j->type = cJSON_Raw;
+	j->valuestring = take(&text->p);
+	cnt_buf_free(text);
+	cnt_json_set(object, name, j);
+}
+
 void
 cnt_json_set_num(cJSON *object, const char *name, double value)
 {

@@ -39,6 +39,7 @@ void	cnt_json_set_int(cJSON *object, const char *name, int64_t value);	/* all 64
 void	cnt_json_set_num(cJSON *object, const char *name, double value);
 void	cnt_json_set_bool(cJSON *object, const char *name, bool value);
 void	cnt_json_set_null(cJSON *object, const char *name);
+void	cnt_json_take_raw(cJSON *object, const char *name, struct cnt_buf *text);	/* JSON */
 void	cnt_json_set(cJSON *object, const char *name, cJSON *owned);
 cJSON	*cnt_json_add_object(cJSON *array);		/* appended to array, borrowed */
 

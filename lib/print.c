@@ -148,6 +148,8 @@ cnt_call_result(const struct cnt_call *c, int r, struct cnt_buf *b)
 	} else if (r == -1) {
 		cnt_buf_adds(b, text);
 	} else {
+		/* As text of a string it is a fifth longer. */
+		cnt_buf_room(b, strlen(out) * 9 / 4);
 		cnt_buf_adds(b, "\"structuredContent\":");
 		cnt_buf_adds(b, out);
 		cnt_buf_addf(b, ",%s", text);

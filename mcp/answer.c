@@ -152,8 +152,7 @@ send_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
 		    "The answers to this batch are more than 64 MiB", NULL);
 		return;
 	}
-	b.cap = result.n + id.n + 384;
-	b.p = cnt_realloc(NULL, b.cap);
+	cnt_buf_room(&b, result.n + id.n + 384);
 	cnt_rpc_result(&b, id);
 	if (add_result(&b, s, revision, result, keep_ms) == -1) {
 		static const char broken[] = "{\"content\":[{\"type\":\"text\",\"text\":"

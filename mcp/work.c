@@ -26,6 +26,7 @@
 /* So much of what is freed stays: an answer of a MiB in new pages takes twice as long. */
 #define HEAP_KEPT	(4 << 20)
 #define GREAT		((size_t)256 << 10)	/* an answer that leaves holes in the heap */
+#define PIPE_BYTES	(1 << 20)		/* the usual 64 KiB are some forty wake-ups more */
 
 struct verbs {
 	struct cnt_verbs_offer	*o;
@@ -207,6 +208,7 @@ start(struct verbs *vs, struct cnt_request *r, const struct cnt_verb *v, const c
 
 	if (pipe2(p, O_CLOEXEC) == -1)
 		return cnt_fail_sys(e, "pipe");
+	fcntl(p[0], F_SETPIPE_SZ, PIPE_BYTES);		/* the user may have too many already */
 	pid = cnt_child_fork(vs->o->death_signal != 0 ? vs->o->death_signal : SIGKILL);
 	if (pid == 0)
 		cnt_worker_run(v, in, vs->o->run, p[1], cnt_request_wants_progress(r));

@@ -51,8 +51,7 @@ read_text(const struct cnt_target *t, struct cnt_buf *text, struct cnt_err *e)
 		    CNT_EDITED_MAX >> 20);
 		return cnt_hint(e, "shell_exec: sed -i edits it");
 	}
-	text->cap = size + 1;
-	text->p = cnt_realloc(NULL, text->cap);
+	cnt_buf_room(text, size);
 	while (text->n < size &&
 	    (n = pread(t->old, text->p + text->n, size - text->n, (off_t)text->n)) > 0)
 		text->n += (size_t)n;

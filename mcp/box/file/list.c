@@ -278,8 +278,7 @@ list_directory(struct cnt_call *c)
 	}
 	cnt_said_free(&w.unread);
 	/* Last: clients that cut an answer keep its start. */
-	cnt_json_set(c->out, "entries", cJSON_CreateRaw(w.entries.p));
-	cnt_buf_free(&w.entries);
+	cnt_json_take_raw(c->out, "entries", &w.entries);
 	cnt_buf_free(&w.owner);
 	return 0;
 }

@@ -59,8 +59,7 @@ static const struct cnt_field read_results[] = {
 static int
 fill(int fd, int64_t offset, size_t n, struct cnt_buf *b)
 {
-	b->cap = n + 1;
-	b->p = cnt_realloc(NULL, b->cap);
+	cnt_buf_room(b, n);
 	while (b->n < n) {
 		ssize_t got = offset == 0 ? read(fd, b->p + b->n, n - b->n) :
 		    pread(fd, b->p + b->n, n - b->n, offset + (int64_t)b->n);

@@ -94,8 +94,7 @@ replace(struct cnt_buf *text, const struct cnt_buf *old, const struct cnt_buf *n
 	    (size_t)n > (CNT_EDITED_MAX - rest) / new->n))
 		return cnt_fail(e, CNT_NO, "%s: the file would be larger than %zu MiB", what,
 		    CNT_EDITED_MAX >> 20);
-	out.cap = rest + (size_t)n * new->n + 1;
-	out.p = cnt_realloc(NULL, out.cap);
+	cnt_buf_room(&out, rest + (size_t)n * new->n);
 	for (; (p = find(from, text, old)) != NULL; from = p + old->n) {
 		cnt_buf_add(&out, from, (size_t)(p - from));
 		cnt_buf_add(&out, new->p, new->n);
