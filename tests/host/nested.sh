@@ -99,14 +99,14 @@ END
 in_host() {
 	host_time=$1 host_script=$2
 	shift 2
-	for host_try in 1 2 3; do
+	for _ in 1 2 3; do
 		timeout --foreground "$host_time" lxc-attach -P "$host_dir" -n "$host" --clear-env -v PATH="$host_path" \
 		    -v HOME=/root -- sh -c "$host_script" sh "$@" </dev/null 2>"$tmp/.attach"
 		host_rc=$?
 		grep -q 'Failed to rexec as memfd' "$tmp/.attach" || break
 	done
 	cat "$tmp/.attach" >&2
-	return $host_rc
+	return "$host_rc"
 }
 
 # `degraded` is well enough: a container's systemd has units that cannot work.
