@@ -5,6 +5,8 @@
 VERSION = 0.1.0
 PREFIX  = /usr/local
 O       = build$(if $(SAN),-san)$(if $(FAULTS),-faults)
+# However it is spelled: what a compiler writes of headers counts for the object of that name alone.
+override O := $(abspath $(O))
 
 CC      = $(CROSS)gcc
 AR      = $(CROSS)ar
@@ -39,8 +41,9 @@ LDFLAGS = -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now $(SANFLAGS)
 LDLIBS  = -lcjson -lsqlite3 -lseccomp -llxc -l:libcrypto.a -l:libbsd.a -l:libmd.a -lm
 
 PROGS   = $(VERBS:%=$(O)/bin/%)
-# What nobody types: programs find them by ../lib/cnt, in a build and where it is installed.
+# What nobody types: programs find them by ../lib/cnt and ../share/cnt, in a build and where it is installed.
 PRIVATE = $(OTHERS:%=$(O)/lib/cnt/%)
+RECIPES = $(patsubst sh/%,$(O)/share/cnt/%,$(wildcard sh/image/*))
 
 # What tests run: programs of their own; those in tests/host stand alone, for they run in boxes too.
 AIDS    = $(patsubst %.c,$(O)/%,$(wildcard tests/mcp/*.c tests/box/*.c tests/bench/*.c))
@@ -48,13 +51,12 @@ HOSTAIDS = $(patsubst %.c,$(O)/%,$(wildcard tests/host/*.c))
 FAULTED = $(addprefix $(O)/faults/bin/,cnt $(addprefix cnt-,create delete doctor image info list resize setup start stop))
 SUITE   = $(shell . /etc/os-release; echo $$VERSION_CODENAME)
 IMAGE   = $(O)/tests/image-$(SUITE).tar
-SCRIPTS = $(wildcard sh/check sh/ci-keep sh/cjson sh/cross sh/quickstart sh/image/* .ci/run) \
-          $(shell find tests -name node_modules -prune -o -type f ! -name '*.txt' -exec \
-          awk 'FNR == 1 && /^\#!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' {} +)
+SCRIPTS = $(shell find sh tests .ci -name node_modules -prune -o -type f ! -name '*.txt' -exec \
+          awk 'FNR == 1 && /^\#(!\/bin\/(ba)?sh| shellcheck shell=)/ { print FILENAME } { nextfile }' {} +)
 
 all:
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) $(if $(filter mcp/box/% bin/agent-box.c,$<),,-fPIE) -c -o $@ $<
 
@@ -69,6 +71,10 @@ $(PROGS): $(O)/bin/%: $(O)/bin/%.o $(LIB)
 $(PRIVATE): $(O)/lib/cnt/%: $(O)/bin/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+$(RECIPES): $(O)/share/cnt/%: sh/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 
 # agent-box runs in any distribution: static. cJSON comes as a shared library only; sh/cjson compiles the
 # distribution's own source package. A static program cannot carry ASan, so with SAN=1 the one for boxes is
@@ -85,7 +91,7 @@ BOXOBJ  = bin/agent-box.o $(BOXSRC:%.c=%.o)
 
 ifdef SAN
 $(BOX)/%.o $(O)/bin/agent-box: override SAN =
-$(BOX)/%.o: %.c
+$(BOX)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -c -o $@ $<
 
@@ -111,7 +117,7 @@ $(AIDS): $(O)/tests/%: $(O)/tests/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-$(HOSTAIDS): $(O)/tests/host/%: tests/host/%.c
+$(HOSTAIDS): $(O)/tests/host/%: tests/host/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
 
@@ -122,19 +128,19 @@ $(O)/cross/usr: sh/cross
 	@mkdir -p $(@D)
 	sh/cross $(@D) $(shell dpkg-architecture -f -t $(CROSS:-=) -qDEB_HOST_ARCH)
 else
-all: $(PROGS) $(PRIVATE) $(O)/bin/agent-box $(MAN)
+all: $(PROGS) $(PRIVATE) $(RECIPES) $(O)/bin/agent-box $(MAN)
 endif
 
 # Harnesses for libFuzzer, by clang with ASan and UBSan whatever the rest is built with. tests/fuzz/run runs
 # them, or those that FUZZ names, two at a time: for so many seconds each, or with FUZZ_RUNS for so many inputs.
 FUZZERS = $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
-FUZZ_SECONDS = 60
-FUZZ_RUNS    =
-FUZZ         =
+FUZZ_SECONDS ?= 60
+FUZZ_RUNS    ?=
+FUZZ         ?=
 
 $(O)/fuzz/%: override SAN = 1
 $(O)/fuzz/%: override CC = clang
-$(O)/fuzz/%.o: %.c
+$(O)/fuzz/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -O1 -fsanitize=fuzzer-no-link -c -o $@ $<
 
@@ -161,11 +167,11 @@ faults:
 	+$(Q)$(MAKE) FAULTS=1 SAN= O='$(O)/faults' CFLAGS=-O1 $(FAULTED)
 
 fuzz: $(FUZZERS)
-	CORPUS='$(abspath $(O))/fuzz/corpus' BUILD='$(abspath $(O))' FUZZ_RUNS='$(FUZZ_RUNS)' \
+	CORPUS='$(O)/fuzz/corpus' BUILD='$(O)' FUZZ_RUNS='$(FUZZ_RUNS)' \
 		tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
 check: all faults $(FUZZERS) $(UNIT) $(AIDS) $(HOSTAIDS) $(IMAGE)
-	BUILD='$(abspath $(O))' SAN='$(SAN)' AGENT_BOX='$(abspath $(O))/$(if $(SAN),san,bin)/agent-box' \
+	BUILD='$(O)' SAN='$(SAN)' AGENT_BOX='$(O)/$(if $(SAN),san,bin)/agent-box' \
 		tests/run $(TESTS)
 
 # What takes longer than continuous integration's share: the analyzer as far as it goes by itself, a build
@@ -178,22 +184,22 @@ check-long:
 	CNT_LONG=1 $(MAKE) O='$(O)-san' SAN=1 check
 	$(MAKE) check-aarch64
 	$(MAKE) FUZZ=json FUZZ_RUNS=10000000 fuzz
-	+BUILD='$(abspath $(O))' tests/flakes
+	BUILD='$(O)' tests/flakes
 
 # Four agents from npm. Two of them are in the suite too.
 check-clients: all $(IMAGE)
-	BUILD='$(abspath $(O))' tests/run $(patsubst tests/%,./%,$(wildcard tests/agents/*.t tests/agents/more/*.t))
+	BUILD='$(O)' tests/run $(patsubst tests/%,./%,$(wildcard tests/agents/*.t tests/agents/more/*.t))
 
 # A machine of its own: cgroup v2 alone, AppArmor, a power cut.
 check-vm: all $(HOSTAIDS) $(IMAGE)
-	BUILD='$(abspath $(O))' tests/vm/check
+	BUILD='$(O)' tests/vm/check
 
 # agent-box for another machine, emulated.
 check-aarch64: all
-	BUILD='$(abspath $(O))' tests/box/aarch64
+	BUILD='$(O)' tests/box/aarch64
 
 bench: all $(AIDS) $(HOSTAIDS) $(IMAGE)
-	BUILD='$(abspath $(O))' tests/bench/run
+	BUILD='$(O)' tests/bench/run
 
 # What a tool found clean is not read again: a stamp for each tool and source below $(O)/lint, as old as
 # the object, which knows the headers. clang's own warnings are clang-tidy's. The analyzer looks at
@@ -253,12 +259,19 @@ install: all
 	install -C -m 755 $(PROGS) $(O)/bin/agent-box $(BIN)
 	install -C -m 755 $(PRIVATE) $(LIBDIR)
 	install -C -m 755 sh/ci-keep $(BIN)/cnt-ci-keep
-	install -C -m 755 $(wildcard sh/image/*) $(SHARE)/cnt/image
+	install -C -m 755 $(RECIPES) $(SHARE)/cnt/image
 	sed 's,@PREFIX@,$(PREFIX),' packaging/cnt-boot.service >$(O)/cnt-boot.service
 	install -C -m 644 $(O)/cnt-boot.service $(UNITS)
 	for page in $(MAN); do \
 		install -C -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$${page##*/} || exit; \
 	done
+
+# What install puts there; boxes, images and records stay.
+uninstall:
+	rm -f $(addprefix $(BIN)/,$(VERBS) agent-box cnt-ci-keep) $(addprefix $(LIBDIR)/,$(OTHERS)) \
+		$(RECIPES:$(O)/share/%=$(SHARE)/%) $(UNITS)/cnt-boot.service \
+		$(foreach page,$(notdir $(MAN)),$(SHARE)/man/man$(subst .,,$(suffix $(page)))/$(page))
+	rmdir --ignore-fail-on-non-empty $(LIBDIR) $(SHARE)/cnt/image $(SHARE)/cnt
 
 # From a checkout: git knows what belongs to it, and gives the same bytes for the same commit.
 dist:
@@ -270,6 +283,6 @@ clean:
 	rm -rf $(O)
 
 -include $(shell find $(O) -name '*.d' -type f 2>/dev/null)
-.PHONY: all faults fuzz check check-long check-clients check-vm check-aarch64 bench lint lint-tidy lint-analyze lint-cppcheck lint-shell lint-man lint-spell install dist clean
+.PHONY: all faults fuzz check check-long check-clients check-vm check-aarch64 bench lint lint-tidy lint-analyze lint-cppcheck lint-shell lint-man lint-spell install uninstall dist clean
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -25,20 +25,14 @@ is_word(const char *s)
 	    "0123456789._-")] == '\0';
 }
 
-/* Installed beside the program, or in the source tree that it was built in: malloc'd, or NULL. */
+/* Beside the program's directory: malloc'd, or NULL. */
 static char *
 find(const char *recipe)
 {
-	char *installed CNT_FREE = cnt_format("../share/cnt/image/%s", recipe);
-	char *source CNT_FREE = cnt_format("../../sh/image/%s", recipe);
-	char *paths[] = { cnt_path_beside(installed), cnt_path_beside(source) };
-	char *found = NULL;
-	for (size_t i = 0; i < nitems(paths); i++) {
-		if (found == NULL && access(paths[i], X_OK) == 0)
-			found = take(&paths[i]);
-		free(paths[i]);
-	}
-	return found;
+	char *relative CNT_FREE = cnt_format("../share/cnt/image/%s", recipe);
+	char *path CNT_FREE = cnt_path_beside(relative);
+
+	return access(path, X_OK) == 0 ? take(&path) : NULL;
 }
 
 static int

@@ -48,6 +48,14 @@ fi
 for part in $parts; do built="$built $tmp/else/build/$part"; done
 # shellcheck disable=SC2086
 ok 'a build elsewhere' make -s -C "$tmp/else" -j2 O="$tmp/else/build" SAN="${SAN-}" $built
+# However O is spelled: -W stands for a change.
+stale() { make -n -C "$tmp/else" O="$1" -W "$2" "$tmp/else/build/lib/json.o"; }
+for spelled in build "$tmp/else/build"; do
+	for changed in lib/json.h Makefile; do
+		run stale "$spelled" "$changed"
+		like "$out" 'lib/json\.c' "O=$([ "$spelled" = build ] || echo .../)build: a change of $changed compiles what needs it"
+	done
+done
 for part in $parts; do
 	ok "$part is the same there" cmp "$BUILD/$part" "$tmp/else/build/$part"
 done

@@ -46,3 +46,6 @@ like "$out" '^cnt [0-9]+\.[0-9]+\.[0-9]+$' 'what was installed runs'
 run "$dest/usr/bin/cnt" --help
 like "$out" '^  ci-keep +run a step of CI' 'and lists what is no program of its own'
 exits 125 'which is found' "$dest/usr/bin/cnt" ci-keep
+
+ok 'make uninstall' make -s -C "$tests/.." O="$BUILD" SAN="${SAN-}" PREFIX=/usr DESTDIR="$dest" uninstall
+is "$(find "$dest" -name 'cnt*' -o -type f)" '' 'leaves nothing of it'
