@@ -209,6 +209,13 @@ is got('m2'), '2', 'really';
 is_deeply move('m1', 'm2', overwrite => $true)->{data},
     { source => "$home/m1", destination => "$home/m2", replaced => $true, copied => $false }, 'unless asked for';
 is got('m2'), '1', 'really';
+link "$home/m2", "$home/m1";
+is move('m1', './m2', overwrite => $true)->{data}{replaced}, $true, 'a link to the same file is replaced';
+ok !-e "$home/m1" && got('m2') eq '1', 'and the source is gone';
+link "$home/m2", "$home/m1";
+is move('m1', './m1', overwrite => $true)->{error}, 0, 'what is moved to its own name';
+is got('m1'), '1', 'stays';
+unlink "$home/m1";
 is move('m2', 'm/for/it')->{data}{replaced}, $false, 'directories are made';
 is got('m/for/it'), '1', 'it is there';
 like move('nothing', 'made2/x')->{text}, qr/not_found/, 'what is not there';

@@ -83,6 +83,33 @@ rename_failed(const struct end *from, const struct end *to, struct cnt_err *e)
 	return cnt_wall_fail(e, error == EISDIR || error == ENOTDIR ? to->path : from->path);
 }
 
+static bool
+is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool
+is_same_entry(const struct end *from, const struct end *to)
+{
+	struct stat a = { 0 }, b = { 0 };
+
+	return strcmp(from->name, to->name) == 0 && fstat(from->dir, &a) == 0 &&
+	    fstat(to->dir, &b) == 0 && is_same(&a, &b);
+}
+
+/* rename(2) of one link onto another of the same file leaves both. A file with one link may have
+ * two names where case means nothing. */
+static bool
+is_other_link(const struct end *from, const struct end *to)
+{
+	struct stat a = { 0 }, b = { 0 };
+
+	return fstatat(from->dir, from->name, &a, AT_SYMLINK_NOFOLLOW) == 0 && a.st_nlink > 1 &&
+	    fstatat(to->dir, to->name, &b, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&a, &b) &&
+	    !is_same_entry(from, to);
+}
+
 static int
 move(const struct end *from, const struct end *to, bool overwrite, bool *replaced, bool *copied,
     struct cnt_err *e)
@@ -93,7 +120,8 @@ move(const struct end *from, const struct end *to, bool overwrite, bool *replace
 		return 0;
 	if (errno == EEXIST && overwrite) {
 		*replaced = true;
-		if (renameat(from->dir, from->name, to->dir, to->name) == 0)
+		if ((is_other_link(from, to) ? unlinkat(from->dir, from->name, 0) :
+		    renameat(from->dir, from->name, to->dir, to->name)) == 0)
 			return 0;
 	}
 	if (errno != EXDEV)
