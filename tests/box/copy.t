@@ -133,6 +133,11 @@ like move('kept', "$shm.d/there")->{text}, qr/exists/, 'nothing is replaced ther
 is -s "$shm.d/there", 3, 'really';
 is_deeply [ @{ move('kept', "$shm.d/there", overwrite => $true)->{data} }{qw(replaced copied)} ], [ $true, $true ], 'but when asked for';
 system("rm -r $shm.d");
+my $mounts = Session->new(env => { HOME => $home }, command => [qw(strace -f -qq -o /dev/null -e trace=renameat2 -e
+    inject=renameat2:error=EXDEV), $Session::static]);
+like $mounts->tool('move_file', { source => 'a', destination => './a', overwrite => $true })->{text}, qr/is the source itself/,
+    'a file that two mounts show is not copied onto itself';
+ok -e "$home/a", 'and stays';
 
 # make_directory.
 is_deeply mkd('m/n/o')->{data}, { path => "$home/m/n/o", created => $true }, 'a directory and its parents';

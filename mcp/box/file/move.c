@@ -126,6 +126,8 @@ move(const struct end *from, const struct end *to, bool overwrite, bool *replace
 	}
 	if (errno != EXDEV)
 		return rename_failed(from, to, e);
+	if (is_same_entry(from, to))	/* through two mounts */
+		return cnt_fail(e, CNT_NO, "%s: is the source itself", to->path);
 	*copied = true;
 	*replaced = fstatat(to->dir, to->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (*replaced && !overwrite) {
