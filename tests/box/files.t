@@ -62,6 +62,7 @@ like readf('a', head => 1, tail => 1)->{text}, qr/one of offset, head and tail/,
 put('long', 'x' x 30000 . "\nlast\n");
 is readf('long', tail => 1)->{body}, "last\n", 'the last line of a file with long ones';
 is readf('long', tail => 2)->{facts}{offset}, 30006 - 20000, 'lines that do not fit are cut at their start';
+is_deeply [ map { readf('a', tail => 2, limit => $_)->{facts}{truncated} } 9, 10, 11 ], [ $true, $false, $false ], 'but not what just fits';
 
 my $text = join '', map { chr(0x20 + $_ % 90) . "é€\x{1f600}" } 1 .. 5000;
 put('u', utf8($text));

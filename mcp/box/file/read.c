@@ -160,8 +160,8 @@ read_tail(int fd, int64_t size, int64_t lines, size_t limit, struct part *p)
 	if ((size == 0 ? read_through(fd, p) : fill(fd, p->start, window, &p->bytes)) == -1)
 		return -1;
 	for (i = p->bytes.n; i > 0; i--)
-		if (p->bytes.n - (i - 1) > limit || (i < p->bytes.n && p->bytes.p[i - 1] == '\n' &&
-		    --lines == 0))
+		if ((i < p->bytes.n && p->bytes.p[i - 1] == '\n' && --lines == 0) ||
+		    p->bytes.n - i == limit)
 			break;
 	p->from = i;
 	p->n = p->bytes.n - i;
