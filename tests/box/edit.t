@@ -80,6 +80,8 @@ is got('crlf'), "1\r\n2\r\n2b\r\n3\r\n4\r\n", 'new lines get it';
 put('mixed', "unix\ndos\r\nend\n");
 edit('mixed', [ [ 'unix', 'UNIX' ], [ "dos\nend", "DOS\nEND" ] ]);
 is got('mixed'), "UNIX\nDOS\r\nEND\n", 'in a mixed file line by line';
+edit('crlf', [ [ "\r\n", "\n", 5 ], [ "1\n2", 'one' ] ]);
+is got('crlf'), "one\n2b\n3\n4\n", 'where nothing else is changed they are what was asked for, in later edits too';
 put('open', "a\nb");
 is edit('open', [ [ 'b', 'c' ] ])->{data}{diff},
     "--- open\n+++ open\n\@\@ -1,2 +1,2 \@\@\n a\n-b\n\\ No newline at end of file\n+c\n\\ No newline at end of file\n",

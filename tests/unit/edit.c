@@ -44,6 +44,9 @@ test_edit(void **state CNT_UNUSED)
 		{ "a\r\nb\r\n", "a\r\nb", "c\r\nd", "c\r\nd\r\n", 1 },
 		{ "a\nb\r\nc\r\n", "b\nc", "d\ne", "a\nd\r\ne\r\n", 1 },
 		{ "a\nb\r\n", "a", "x\ny", "x\ny\nb\r\n", 1 },
+		{ "a\r\nb\r\n", "\r\n", "\n", "a\nb\n", 2 },
+		{ "a\r\nb\r\n", "\n", "\r\n", "a\r\nb\r\n", 2 },
+		{ "a\r\nb\r\n", "a\nb", "a\nb", "a\r\nb\r\n", 1 },
 		{ "tail", "tail", "end", "end", 1 },
 		{ "\xff.\xfe", ".", ",", "\xff,\xfe", 1 },
 	};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One edit: exact text, as often as expected, or an error and nothing changed. Nothing is guessed:
- * only the ends of lines are taken for what the file has, because a model does not see them.
+ * only the ends of lines are taken for what the file has, because a model does not see them, unless
+ * the edit is about them.
  */
 #include "mcp/box/file/edit.h"
 
@@ -117,13 +118,15 @@ cnt_edit(struct cnt_buf *text, const char *old, const char *new, int64_t expect,
 		return cnt_hint(e, "give the text to replace; write_file makes or fills a file");
 	}
 	for (int pass = 0; pass < 2 && n == 0; pass++) {
+		void (*add)(struct cnt_buf *, const char *) =
+		    crlf == (pass == 0) ? add_crlf : cnt_buf_adds;
+
 		o.n = w.n = 0;
-		if (crlf || pass == 1) {
-			add_crlf(&o, old);
-			add_crlf(&w, new);
-		} else {
-			cnt_buf_adds(&o, old);
-			cnt_buf_adds(&w, new);
+		add(&o, old);
+		add(&w, new);
+		if (strcmp(o.p, w.p) == 0 && strcmp(old, new) != 0) {
+			w.n = 0;
+			cnt_buf_adds(&w, new);	/* line ends are all that it changes */
 		}
 		n = text->n > 0 ? count(text, &o) : 0;
 	}
