@@ -195,6 +195,9 @@ like writef('log', 'x', if_match => sha256_hex('other'))->{text}, qr/its sha256 
 is writef('log', 'x', if_match => sha256_hex("1\n2\n"))->{error}, 0, 'if_match: the content that was seen';
 like writef('none', 'x', if_match => sha256_hex(''))->{text}, qr/not_found/, 'if_match: no such file';
 ok !-e "$home/none", 'which is not made then';
+like writef('none/at/all', 'x', if_match => sha256_hex(''))->{text}, qr/not_found/, 'nor directory';
+ok !-e "$home/none", 'which is not made either';
+is writef('none/at/all', 'x', if_match => 'absent')->{error}, 0, 'but where there shall be none';
 like writef('x', '*', encoding => 'base64')->{text}, qr/base64/, 'what is no base64 is refused';
 like writef('a/', 'x')->{text}, qr/error|written/, 'a slash at the end';
 like writef('..', 'x')->{text}, qr/does not end in a name/, 'a path without a name';

@@ -129,6 +129,10 @@ static int
 write_file(struct cnt_call *c)
 {
 	const char *content = cnt_json_str(c->in, "content");
+	const char *match = cnt_json_str(c->in, "if_match");
+	/* What is to match something is there, and so is its directory. */
+	bool mkdirs = cnt_json_bool(c->in, "mkdirs") &&
+	    (match == NULL || strcmp(match, "absent") == 0);
 	struct content new = { .bytes = content, .n = strlen(content), .mode = -1 };
 	struct cnt_buf decoded CNT_BUF = { 0 };
 	struct cnt_target t = { .dir = -1, .old = -1 };
@@ -146,9 +150,9 @@ write_file(struct cnt_call *c)
 	}
 	/* What is added to a file that is being edited would be lost with the old one. */
 	r = (cnt_json_bool(c->in, "append") ? cnt_target_open_locked : cnt_target_open)(&t,
-	    cnt_json_str(c->in, "path"), cnt_json_bool(c->in, "mkdirs"), c->err);
+	    cnt_json_str(c->in, "path"), mkdirs, c->err);
 	if (r == 0)
-		r = cnt_target_match(&t, cnt_json_str(c->in, "if_match"), c->err);
+		r = cnt_target_match(&t, match, c->err);
 	if (r == 0)
 		r = write_target(c, &t, &new);
 	cnt_target_free(&t);
