@@ -2,9 +2,9 @@
  *
  * What a request needs from the client's side: a person's answer, a model's, the roots. A request
  * asks while it begins and ends there; when the answers have come it begins anew and finds them. In
- * 2026-07-28 the client keeps what is between (state.c guards it); before, it is kept here, and the
- * client is sent requests (sent.c). Only what it declared is asked for; what it sends is checked
- * (fit.c).
+ * 2026-07-28 the client keeps what is between (request-state.c guards it); before, it is kept here,
+ * and the client is sent requests (sent.c). Only what it declared is asked for; what it sends is
+ * checked (fit.c).
  */
 #include "mcp/request-state.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ~/.local/state/agent-box: the user's own, 0700. What a command wrote stands there whole when an
- * answer could not carry it, and processes that outlive the connection (process.h). Spill files of
- * earlier days are removed when a new one is made, and the oldest where there are many.
+ * answer could not carry it, and processes that outlive the connection (process.h). Spill files
+ * older than a week are removed when a new one is made, and the oldest where there are many.
  */
 #include "mcp/box/state.h"
 
