@@ -178,8 +178,8 @@ const struct cnt_verb cnt_box_move_file = {
 	.name = "move_file", .tool = "move_file", .title = "Move or rename a file",
 	.group = "Files",
 	.summary = "move or rename a file or a directory",
-	.about = "Move or rename a file, link or directory, also to another file system (copied: "
-	    "true).",
+	.about = "Move or rename a file, link or directory; a file also to another file system "
+	    "(copied: true).",
 	.effects = CNT_DESTROYS, .storeless = true,
 	.params = move_params, .results = move_results, .run = move_file,
 };
