@@ -21,6 +21,7 @@
 #include "mcp/worker.h"
 
 #define GRACE_US	2000000
+#define TERM_US		200000	/* from TERM to a child until the server has it too */
 #define RESULT_MAX	((size_t)64 << 20)
 #define STARVED_MAX	64			/* so many are looked at */
 /* So much of what is freed stays: an answer of a MiB in new pages takes twice as long. */
@@ -42,7 +43,7 @@ struct work {
 	int			 pidfd, pipe;
 	struct cnt_reader	 reader;
 	struct cnt_watch	*pid_watch, *pipe_watch;
-	struct cnt_timer	*timer;		/* until KILL; it has been cancelled */
+	struct cnt_timer	*timer;		/* cancelled: until KILL; else on_unanswered's */
 	bool			 exited;
 	void			*note;		/* for o->ended */
 };
@@ -150,23 +151,37 @@ on_pipe(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
 		cnt_loop_unwatch(take(&w->pipe_watch));
 }
 
+/* Who ends every process ends this server too, in its turn: nobody is to be told of a bug then. */
 static void
-on_exit_of(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+on_unanswered(void *arg)
 {
 	struct work *w = arg;
 	siginfo_t si = { 0 };
 	char *what CNT_FREE = NULL;
 
+	waitid(P_PID, (id_t)w->pid, &si, WEXITED | WNOWAIT);
+	if (w->timer == NULL && si.si_code == CLD_KILLED && si.si_status == SIGTERM) {
+		w->timer = cnt_loop_timer(cnt_request_loop(w->r), TERM_US, on_unanswered, w);
+		return;
+	}
+	w->timer = NULL;
+	what = cnt_format("ended without an answer (%s %d)",
+	    si.si_code == CLD_EXITED ? "exit status" : "signal", si.si_status);
+	fail(w, what);
+	work_free(w);
+}
+
+static void
+on_exit_of(int fd CNT_UNUSED, short revents CNT_UNUSED, void *arg)
+{
+	struct work *w = arg;
+
 	cnt_loop_unwatch(take(&w->pid_watch));
 	w->exited = true;
 	drain(w);
-	if (w->r != NULL) {
-		waitid(P_PID, (id_t)w->pid, &si, WEXITED | WNOWAIT);
-		what = cnt_format("ended without an answer (%s %d)",
-		    si.si_code == CLD_EXITED ? "exit status" : "signal", si.si_status);
-		fail(w, what);
-	}
-	if (w->timer == NULL)	/* else its process group keeps its number by the unreaped leader */
+	if (w->r != NULL)
+		on_unanswered(w);
+	else if (w->timer == NULL)	/* else its group keeps its number by the unreaped leader */
 		work_free(w);
 }
 
@@ -317,6 +332,8 @@ cancel(struct cnt_request *r, void *arg)
 	w->r = NULL;
 	tell_ended(vs, w->note, "cancelled");
 	kill(-w->pid, SIGTERM);
+	if (w->timer != NULL)
+		cnt_loop_untimer(w->timer);
 	w->timer = cnt_loop_timer(cnt_request_loop(r),
 	    vs->o->grace_us != 0 ? vs->o->grace_us : GRACE_US, on_grace_over, w);
 	cnt_request_drop(r);

@@ -155,6 +155,27 @@ $cut->close_input;
 cmp_ok Session::gone(qr/sleep ${tag}9/), '<', Client::allowed(3.5), 'so is one whose connection ends';
 $cut->leaves;
 
+# Whoever ends all processes ends a call's a moment before the server: that is no answer, unless the server stays.
+sub without_worker {
+	my $own = Session->new(@env);
+	my $id = $own->begin('shell_exec', { command => "sleep ${tag}8", timeout_seconds => 60 });
+	$own->pump(0.05) until Session::matching(qr/^sleep ${tag}8/);
+	kill 'TERM', split ' ', `pgrep -P $own->{pid}`;
+	return ($own, $id);
+}
+my ($own, $id) = without_worker();
+$r = $own->result($id);
+like $r->{text}, qr/"code":"bug","message":"shell_exec: ended without an answer \(signal 15\)"/, 'a call that is ended by TERM is answered';
+ok $own->ping, 'by a server that lives on';
+for my $end (sub { kill 'TERM', $_[0]{pid} }, sub { $_[0]->close_input }, sub { $_[0]->cancel($_[1]); $_[0]->ping; $_[0]->close_input }) {
+	($own, $id) = without_worker();
+	ok !$own->pump(0.02, $id), 'not at once';
+	$end->($own, $id);
+	cmp_ok $own->leaves, '<', Client::allowed(0.1), 'a server that is ended meanwhile leaves at once';
+	ok !$own->pump(1, $id), 'and answers no such thing';
+}
+cmp_ok Session::gone(qr/^sleep ${tag}8/), '<', Client::allowed(3.5), 'nor is its command left';
+
 # Some callers ignore their children: exit statuses and usage must not be lost.
 my $childless = Session->new(@env, command => [ $^X, '-e', '$SIG{CHLD} = "IGNORE"; exec @ARGV', $Session::program ]);
 $r = $childless->tool('shell_exec', { command => 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exit 7' });
@@ -171,7 +192,7 @@ ok +(grep { !$s->{answers}{$_} } @ids), 'before they end';
 is_deeply [ map { $s->result($_)->{body} } @ids ], [ map { "$_\n" } 1 .. 200 ], '200 commands run together';
 
 # Progress.
-my $id = $s->begin('shell_exec', { command => 'for i in 1 2 3 4; do echo $i; sleep 0.4; done' }, token => 0);
+$id = $s->begin('shell_exec', { command => 'for i in 1 2 3 4; do echo $i; sleep 0.4; done' }, token => 0);
 $s->result($id);
 my @p = @{ $s->{progress}{0} || [] };
 cmp_ok scalar @p, '>=', 2, 'progress is told with a token, also 0';
