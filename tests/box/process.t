@@ -236,6 +236,7 @@ is tool('kill', id => $id)->{data}{state}, 'killed', 'one that stopped its keepe
 $id = start("sleep ${tag}1 & exit 7");
 is over($id)->{reason}, 'exit 7', 'the exit status is the command\'s';
 is listed($id)->{left_running}, $true, 'what it left running is said';
+like tool('read', id => $id)->{head}, qr/^exit 7 · .* · what it started runs on$/, 'by a read as well';
 is tool('wait', id => $id, until => 'port', timeout_seconds => 0.2)->{data}{reason}, 'timed out after 0.2 s', 'and may listen yet';
 is_deeply tool('kill', id => $id)->{data}{survivors}, [], 'and can be killed';
 is scalar Session::matching(qr/sleep ${tag}1/), 0, 'later';
@@ -254,6 +255,7 @@ over($id);
 open my $locked, '<', "$state/$id" or die "$id: $!";
 Client::until(5, sub { flock $locked, 6 }) or die "$id: its keeper has not gone";
 is listed($id)->{left_running}, undef, 'of one that left nothing nothing is said, while its keeper is about to go';
+is tool('read', id => $id)->{head}, 'exit 0 · bytes 0-0 of 0', 'by a read neither';
 close $locked;
 
 # shell_exec that takes longer than it may.

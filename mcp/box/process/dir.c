@@ -321,6 +321,12 @@ cnt_process_find(const char *id, struct cnt_process *p, struct cnt_err *e)
 	return fail_unknown(root, id, e);
 }
 
+bool
+cnt_process_left_running(const struct cnt_process *p)
+{
+	return p->kept && p->r.ended != 0 && !p->r.alone;
+}
+
 void
 cnt_process_facts(const struct cnt_process *p, cJSON *out, bool with_signal)
 {

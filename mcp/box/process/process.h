@@ -108,6 +108,9 @@ int	cnt_process_look(struct cnt_process *p, struct cnt_err *e);
 size_t	cnt_process_ids(int root, unsigned **ids);
 int	cnt_process_open(int root, unsigned id, struct cnt_process *p, struct cnt_err *e);
 
+/* Does what it started run on? Its keeper may only be about to go. */
+bool	cnt_process_left_running(const struct cnt_process *p);
+
 /* state, exit_code, and where asked signal, into a result. */
 void	cnt_process_facts(const struct cnt_process *p, cJSON *out, bool with_signal);
 /* "running", "exit 0", "signal TERM", "unknown (rebooted)". The caller frees. */

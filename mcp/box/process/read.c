@@ -138,7 +138,7 @@ show(struct cnt_call *c, const struct cnt_process *p, const struct cnt_log_part 
 
 	cnt_buf_addf(&c->head, "%s" DOT "bytes %lld-%lld of %lld", state, (long long)part->from,
 	    next, (long long)part->end);
-	if (p->kept && p->r.ended != 0)
+	if (cnt_process_left_running(p))
 		cnt_buf_adds(&c->head, DOT "what it started runs on");
 	if (part->gone > 0)
 		cnt_buf_addf(&c->head, DOT "%lld bytes before these are gone",

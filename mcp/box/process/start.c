@@ -261,7 +261,7 @@ list_one(const struct cnt_process *p, cJSON *j)
 	cnt_json_set_int(j, "pid", p->r.pid);
 	set_command(j, p->r.command);
 	cnt_process_facts(p, j, true);
-	if (p->kept && p->r.ended != 0 && !p->r.alone)
+	if (cnt_process_left_running(p))
 		cnt_json_set_bool(j, "left_running", true);
 	set_time(j, "started", p->r.started);
 	if (p->r.ended != 0)
