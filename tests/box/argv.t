@@ -165,6 +165,14 @@ run agent-box shell_exec --command "sleep 31$$ & echo hi"
 is "$out" hi 'a command that leaves something running'
 ok 'which ends soon after' wait_for 3 sh -c "! pgrep -f '[s]leep 31$$'"
 
+# What the caller has open is not the command's, nor the keeper's.
+run sh -c 'exec 9>lk 8</etc/passwd; agent-box shell_exec --command "ls /proc/self/fd | wc -l"'
+is "$out" 4 'a command gets no descriptor of its caller'
+exits 0 'whose pipe ends without the process that was started' timeout $((10 * slow)) \
+    sh -c "agent-box process_start --command 'exec sleep 32$$' 3>&1 | cat >&2"
+run agent-box process_kill --id "$(agent-box process_list --json | jq -r '.processes[0].id')" --json
+is "$(printf '%s' "$out" | jq -r .signal)" TERM 'which runs on'
+
 # What it is.
 run sh -c 'file -L "$(command -v agent-box)" 2>/dev/null || readelf -lW "$(command -v agent-box)"'
 unlike "$out" 'dynamically linked|INTERP' 'it is one static program'

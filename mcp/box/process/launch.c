@@ -63,7 +63,16 @@ cnt_launch_cwd(const char *cwd, struct cnt_err *e)
 	return fd != -1 ? fd : cnt_wall_fail(e, path);
 }
 
-/* In the child of vfork, with every signal blocked: system calls only. */
+static void
+close_from(int fd)
+{
+	if (close_range((unsigned)fd, ~0U, 0) == -1)
+		for (; fd < 4096; fd++)
+			close(fd);
+}
+
+/* In the child of vfork, with every signal blocked: system calls only. What a caller from a shell
+ * had open is the caller's; the descriptors here are the child's alone. */
 static CNT_NORETURN void
 become(const struct cnt_command *c, char *const argv[], int rules, volatile int *error)
 {
@@ -75,8 +84,10 @@ become(const struct cnt_command *c, char *const argv[], int rules, volatile int 
 	sigemptyset(&none);
 	if (setsid() != -1 && dup2(f[0], 0) != -1 && dup2(f[1], 1) != -1 && dup2(f[2], 2) != -1 &&
 	    fchdir(c->cwd) != -1 && (rules == -1 || cnt_enforce_enter(rules) != -1) &&
-	    sigprocmask(SIG_SETMASK, &none, NULL) != -1)
+	    sigprocmask(SIG_SETMASK, &none, NULL) != -1) {
+		close_from(3);
 		execve("/bin/sh", argv, c->env);
+	}
 	*error = errno;
 	_exit(127);
 }
@@ -111,7 +122,5 @@ cnt_launch_keep_only(int *const *mine, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (*mine[i] != -1)
 			*mine[i] = dup3(*mine[i], at++, O_CLOEXEC);
-	if (close_range((unsigned)at, ~0U, 0) == -1)
-		for (int fd = at; fd < 4096; fd++)
-			close(fd);
+	close_from(at);
 }
