@@ -14,10 +14,12 @@
 #include "mcp/box/file/mime.h"
 #include "mcp/box/process/process.h"
 #include "mcp/box/syslog.h"
+#include "mcp/box/text.h"
 
 #define FILE_URI	"file:///"
 #define FILE_MAX	1048576
 #define LOG_MAX		20000		/* as process_read, when it is not asked for more */
+#define TEXT_MAX	(3 * LOG_MAX)	/* of so many bytes, were each a U+FFFD */
 
 static const struct {
 	const char	*name, *title, *about, *mime;
@@ -190,6 +192,7 @@ read_log(const char *uri, const char *id, struct cnt_buf *result, struct cnt_err
 	struct cnt_call c = { .verb = &cnt_box_process_read, .out = out, .err = e };
 	struct cnt_buf body CNT_BUF = { 0 };
 	int64_t end = 0;
+	size_t from = 0;
 	const char *line = NULL;
 	int r = -1;
 
@@ -198,15 +201,20 @@ read_log(const char *uri, const char *id, struct cnt_buf *result, struct cnt_err
 	end = cnt_log_end(p.dir);
 	cnt_json_set_str(args, "id", id);
 	cnt_json_set_int(args, "since", end > LOG_MAX ? end - LOG_MAX : 0);
-	cnt_json_set_int(args, "limit", LOG_MAX);
+	cnt_json_set_int(args, "limit", TEXT_MAX);
 	r = run(&c, args);
 	body = c.body;
 	if (r == -1)
 		return -1;
-	line = end > LOG_MAX && body.n > 0 ? memchr(body.p, '\n', body.n - 1) : NULL;
-	if (line != NULL) {
-		body.n -= (size_t)(line + 1 - body.p);
-		memmove(body.p, line + 1, body.n + 1);
+	if (body.n > LOG_MAX)
+		from = body.n - cnt_text_some(body.p, body.n, LOG_MAX, true, true);
+	line = (end > LOG_MAX || from > 0) && body.n > from ?
+	    memchr(body.p + from, '\n', body.n - from - 1) : NULL;
+	if (line != NULL)
+		from = (size_t)(line + 1 - body.p);
+	if (from > 0) {
+		body.n -= from;
+		memmove(body.p, body.p + from, body.n + 1);
 	}
 	add_content(result, uri, "text/plain", false, &body);
 	return 0;

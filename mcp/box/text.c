@@ -167,20 +167,19 @@ cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw)
 	return add_plain(to, valid.p, valid.n) && exact;
 }
 
-void
-cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head, const struct cnt_buf *tail,
-    size_t half, int64_t missing)
+size_t
+cnt_text_some(const char *s, size_t n, size_t limit, bool last, bool raw)
 {
-	size_t end = head->n > 0 ? cnt_text_prefix(head->p, head->n, half) : 0;
-	size_t start = tail->n > half ? tail->n - half : 0;
+	for (size_t some = n < limit ? n : limit;;) {
+		size_t from = last ? cnt_text_start(s, n, n - some) : 0;
+		size_t end = last ? n : some - (some < n ? cnt_text_unfinished(s, some) : 0);
+		struct cnt_buf text CNT_BUF = { 0 };
 
-	while (start < tail->n && cnt_utf8_continues(tail->p[start]))
-		start++;
-	cnt_buf_add(to, head->p, end);
-	cnt_buf_addf(to, "%s[... %lld bytes left out ...]\n",
-	    end == 0 || head->p[end - 1] == '\n' ? "" : "\n", (long long)missing);
-	if (start < tail->n)
-		cnt_buf_add(to, tail->p + start, tail->n - start);
+		cnt_text_add(&text, s + from, end - from, raw);
+		if (text.n <= limit)
+			return end - from;
+		some = some * limit / text.n;
+	}
 }
 
 static char *

@@ -28,10 +28,9 @@ size_t	 cnt_text_fits(const char *s, size_t n, size_t *max, size_t high);
  * raw without terminal escapes and control characters (NUL is shown as U+FFFD). */
 bool	 cnt_text_add(struct cnt_buf *to, const char *s, size_t n, bool raw);
 
-/* At most `half` bytes of the start of head and of the end of tail, and between them a line
- * that says how many bytes are missing. */
-void	 cnt_text_excerpt(struct cnt_buf *to, const struct cnt_buf *head,
-	    const struct cnt_buf *tail, size_t half, int64_t missing);
+/* How many of n bytes, the first or the last, have room in `limit` bytes as cnt_text_add shows
+ * them; between code points and escapes. */
+size_t	 cnt_text_some(const char *s, size_t n, size_t limit, bool last, bool raw);
 
 void	 cnt_text_time(struct timespec t, char text[32]);	/* RFC 3339, milliseconds, UTC */
 void	 cnt_text_duration(int64_t us, char text[32]);		/* "3 ms", "1.24 s" */

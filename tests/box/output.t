@@ -78,6 +78,17 @@ $r = run(q(head -c 1000000 /dev/urandom), max_output_bytes => 1048576);
 is length slurp($r->{facts}{stdout}{spill_path}), 1000000, 'random bytes are kept';
 run(q(perl -e 'print "\1" x 1048576'), raw => $true, max_output_bytes => 1048576);
 cmp_ok $s->{longest}, '<', 4 << 20, 'no line passes 4 MiB';
+$r = run(q(perl -e 'print "a" x 9999, "\351", "b" x 10000'));
+like $r->{body}, qr/\Aa{9990,9999}\n\[\.\.\. \d+ bytes left out \.\.\.\]\nb{9990,10000}\n\[/, 'one byte that is not UTF-8 costs no more than its room';
+for (['30000 bytes', 30000, 6660], ['8000, whose text alone is too long', 8000, 6660], ['two, where one is shown', 2, 0, 1], ['five of six', 6, 0, 5]) {
+	my ($name, $n, $least, $max) = @$_;
+	$r = run(qq(perl -e 'print "@{[ $least ? '\\377' : 'x' ]}" x $n'), max_output_bytes => $max // 20000);
+	my ($left) = $r->{body} =~ /^\[\.\.\. (\d+) bytes left out \.\.\.\]$/m;
+	my $shown = $r->{body} =~ s/^\[.*//gmr =~ tr/x\x{fffd}//;
+	is $left + $shown, $n, "$name: what is left out is counted";
+	cmp_ok $shown, '>=', $max // $least, 'and no more than what has no room';
+	cmp_ok $shown * ($max ? 1 : 3), '<=', $max // 20000, 'which there is not more of';
+}
 
 # The state directory is checked, not trusted.
 system 'rm', '-rf', $state;

@@ -197,6 +197,13 @@ subtest 'the log of a process' => sub {
 	my $text = content($s, $uri)->{text};
 	like($text, qr/\A\d+\n(?:\d+\n)+9000\nbold\x{fffd}\z/, 'the end of a long one, from the start of a line, as text');
 	cmp_ok(length $text, '>', 19900, 'as much as process_read gives');
+	for my $line ('caf\351', '\377' x 30) {
+		$p = $s->tool('process_start', { command => "perl -e 'printf qq{line %05d @{[ '%s' ]}\n}, \$_, \$_ > 2900 ? qq{$line} : q{} for 1 .. 3000'" })->{data};
+		$s->tool('process_wait', { id => $p->{id}, until => 'exit' });
+		$text = content($s, "cnt://process/$p->{id}/log")->{text};
+		like($text, qr/\Aline \d{5} .*^line 03000 (?:caf)?\x{fffd}+\n\z/ms, 'the end, also where bytes are no text');
+		cmp_ok(length Encode::encode_utf8($text), $_->[0], $_->[1], 'as much as there is room for') for ['>', 19800], ['<=', 20000];
+	}
 	$p = $s->tool('process_start', { command => 'echo short' })->{data};
 	$s->tool('process_wait', { id => $p->{id}, until => 'exit' });
 	is(content($s, "cnt://process/$p->{id}/log")->{text}, "short\n", 'a short one is whole');

@@ -110,6 +110,12 @@ like $r->{text}, qr/300\n\z/, 'the last';
 $r = tail_of(since => next_of($r) =~ s/:\d+:.*/:0:811c9dc5/r);
 like $r->{text}, qr/\x{fffd}1\n.*\n\[more follows/s, 'or the first';
 cmp_ok length text($r), '<=', 20500, 'of them';
+put('log', join '', map { sprintf "line %05d%s\n", $_, $_ == 1000 ? "\xff" x 20 : '' } 1 .. 2000);
+$r = tail_of();
+like text($r), qr/\x{fffd}.*line 02000\n\z/s, 'some of them';
+cmp_ok length lines($r), '>', 19800, 'take no more than their room';
+$r = tail_of(since => next_of($r) =~ s/:\d+:.*/:0:811c9dc5/r);
+like $r->{head}, qr/^199\d\d bytes/, 'nor of a page';
 
 # Rotated between two calls.
 sub began { unlink glob "$home/d/*"; put('log', "old 1\n"); my $n = next_of(tail_of()); add('log', "old 2\n"); return $n; }

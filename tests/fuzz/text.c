@@ -110,14 +110,15 @@ nul_is_shown(const char *s, size_t n)
 }
 
 static void
-excerpt(const char *s, size_t n, size_t half)
+some(const char *s, size_t n, size_t limit, bool last, bool raw)
 {
-	struct cnt_buf head CNT_BUF = { 0 }, tail CNT_BUF = { 0 }, out CNT_BUF = { 0 };
+	size_t part = cnt_text_some(s, n, limit, last, raw), most = n < limit ? n : limit;
+	struct cnt_buf text CNT_BUF = { 0 };
 
-	cnt_text_add(&head, s, n / 2, false);
-	cnt_text_add(&tail, n > 0 ? s + n / 2 : s, n - n / 2, false);
-	cnt_text_excerpt(&out, &head, &tail, half, INT64_MAX);
-	must(is_utf8((const uint8_t *)out.p, out.n) && out.n <= 2 * half + 64);
+	must(part <= most);
+	cnt_text_add(&text, last ? s + n - part : s, part, raw);
+	must(text.n <= limit);
+	must(last || !raw || !is_utf8((const uint8_t *)s, n) || part + CNT_ESCAPE_MAX >= most);
 }
 
 /* Two pages are shown as one, and what is shown from anywhere on is the end of all. */
@@ -167,7 +168,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	nul_is_shown(s, n);
 	cnt_utf8_add(&valid, s, n);
 	cuts(valid.p != NULL ? valid.p : "", valid.n, max);
-	excerpt(s, n, max);
+	for (int way = 0; way < 4; way++)
+		some(s, n, max, way % 2 == 1, way / 2 == 1);
 	paged(s, n, max);
 	paged(valid.p != NULL ? valid.p : "", valid.n, max);
 	base64(s, n);

@@ -191,16 +191,10 @@ read_part(const struct cnt_call *c, int fd, const struct stat *st, size_t limit,
 static void
 add_replaced(struct part *p, const char *s, size_t limit, struct cnt_buf *to)
 {
-	for (;;) {
-		to->n = 0;
-		cnt_utf8_add(to, s, p->n);
-		if (to->n <= limit || p->n <= 1)
-			return;
-		p->n = p->n * limit / to->n;
-		p->n -= cnt_utf8_unfinished(s, p->n);
-		if (p->n == 0)
-			p->n = 1;
-	}
+	size_t n = cnt_text_some(s, p->n, limit, false, true);
+
+	p->n = n > 0 ? n : 1;
+	cnt_utf8_add(to, s, p->n);
 }
 
 /* Shortens the part to what fits, and makes the payload; none where it is the bytes as they are. */

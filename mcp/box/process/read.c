@@ -80,7 +80,7 @@ add_text(const struct cnt_buf *b, size_t limit, bool waits, struct cnt_buf *to, 
 	if (*exact || to->n <= limit)
 		return n;
 	to->n = 0;
-	n = choose(b, (limit + 2) / 3, waits);
+	n = choose(b, cnt_text_some(b->p, n, limit, false, false), waits);
 	*exact = cnt_text_add(to, b->p, n, false);
 	return n;
 }

@@ -129,16 +129,17 @@ last_bytes(const struct cnt_stream *s, size_t want, struct cnt_buf *to)
 static void
 show_ends(struct cnt_stream *s, struct cnt_buf *to, size_t budget, bool raw)
 {
-	size_t half = budget / 2, skip = 0;
-	struct cnt_buf last CNT_BUF = { 0 }, head CNT_BUF = { 0 }, tail CNT_BUF = { 0 };
+	size_t head = cnt_text_some(s->head.p, s->head.n, budget / 2, false, raw), tail = 0;
+	struct cnt_buf last CNT_BUF = { 0 };
 
-	half -= cnt_utf8_unfinished(s->head.p, half);
 	last_bytes(s, budget - budget / 2 + CNT_ESCAPE_MAX, &last);
-	skip = cnt_text_start(last.p, last.n, last.n - (budget - budget / 2));
-	s->inexact = !cnt_text_add(&head, s->head.p, half, raw);
-	if (!cnt_text_add(&tail, last.p + skip, last.n - skip, raw))
+	tail = cnt_text_some(last.p, last.n, budget - budget / 2, true, raw);
+	s->inexact = !cnt_text_add(to, s->head.p, head, raw);
+	cnt_buf_addf(to, "%s[... %lld bytes left out ...]\n",
+	    to->n == 0 || to->p[to->n - 1] == '\n' ? "" : "\n",
+	    (long long)s->total - (long long)(head + tail));
+	if (!cnt_text_add(to, last.p + last.n - tail, tail, raw))
 		s->inexact = true;
-	cnt_text_excerpt(to, &head, &tail, budget / 2, s->total - (int64_t)(half + last.n - skip));
 	s->cut = true;
 }
 
@@ -150,15 +151,13 @@ cnt_stream_show(struct cnt_stream *s, struct cnt_buf *to, size_t budget, size_t 
 
 	if (s->total == 0)
 		return;
-	if (s->total <= (int64_t)budget) {
+	if (s->total <= (int64_t)budget)
 		s->inexact = !cnt_text_add(&text, s->head.p, s->head.n, raw);
-		if (text.n > budget) {		/* U+FFFD takes three bytes where one stood */
-			text.n = 0;
-			budget /= 3;
-		}
-	}
-	if (s->total > (int64_t)budget)
+	/* U+FFFD takes three bytes where one stood. */
+	if (s->total > (int64_t)budget || text.n > budget) {
+		text.n = 0;
 		show_ends(s, &text, budget, raw);
+	}
 	fits = cnt_text_fits(text.n != 0 ? text.p : "", text.n, escapes, 1);
 	s->cut = s->cut || fits < text.n;
 	cnt_buf_add(to, text.p, fits);

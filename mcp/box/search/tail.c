@@ -190,6 +190,8 @@ static bool
 show(struct tail *t)
 {
 	struct cnt_buf *body = &t->call->body;
+	bool last = t->is_first && !t->trail.rotated;
+	size_t some = 0;
 
 	cut(t, t->limit);
 	if (cnt_text_add(body, t->bytes.p, t->bytes.n, false))
@@ -197,10 +199,11 @@ show(struct tail *t)
 	if (body->n <= t->limit)
 		return false;
 	body->n = 0;
-	if (t->is_first && !t->trail.rotated)
-		keep_last(t, (t->limit + 2) / 3);
+	some = cnt_text_some(t->bytes.p, t->bytes.n, t->limit, last, false);
+	if (last)
+		keep_last(t, some);
 	else
-		cut(t, (t->limit + 2) / 3);
+		cut(t, some);
 	return cnt_text_add(body, t->bytes.p, t->bytes.n, false);
 }
 
