@@ -305,7 +305,7 @@ is $r->{facts}{lost_bytes}, (8 << 20) + 1, 'and counted as lost';
 
 # What is no log.
 $id = start("printf abc; mkfifo $state/\$name/log.99; exec sleep $tag", env => { name => 'p' . (substr($id, 1) + 1) });
-ok Client::until(5, sub { -p "$state/$id/log.99" }), 'a FIFO among the files of a log';
+ok Client::until(5, sub { -p "$state/$id/log.99" && -s "$state/$id/log.0" }), 'a FIFO among the files of a log';
 is listed($id)->{log_bytes}, 3, 'holds up no list';
 is tool('read', id => $id)->{body}, 'abc', 'and hides nothing';
 tool('kill', id => $id);
