@@ -126,6 +126,7 @@ static void
 print_call(const struct cnt_call *c, bool json)
 {
 	char *text CNT_FREE = json ? cnt_json_print(c->out) : NULL;
+	const char *note = cnt_json_str(c->out, "note");
 
 	if (json) {
 		printf("%s\n", text);
@@ -138,6 +139,9 @@ print_call(const struct cnt_call *c, bool json)
 	} else {
 		cnt_print(c->verb, c->out, stdout);
 	}
+	/* Where it is no field of what was printed. */
+	if (!json && note != NULL && (c->verb->bulk || c->verb->print != NULL))
+		fprintf(stderr, "[%s]\n", note);
 }
 
 static int

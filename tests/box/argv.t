@@ -142,6 +142,23 @@ js 'a map' '1 2' '.stdout.text | rtrimstr("\n")' shell_exec --command 'echo $A $
 js 'read_file' 'a
 b' '.text | rtrimstr("\n")' read_file --path f
 
+# What there is to say beside a payload is no part of it.
+printf 'x\ny\n' >"$HOME/log"
+since=$(agent-box tail_log --path log --follow-seconds 0 --json | jq -r .next)
+printf 'x\n' >"$HOME/log"
+run agent-box tail_log --path log --since "$since" --follow-seconds 0
+is "$out" x 'a payload is alone on standard output'
+like "$err" '^\[the log was rotated, .* lines are missing here\]$' 'a note is on standard error'
+printf 'caf\351\n' >"$HOME/latin"
+run agent-box search_files --pattern caf --path latin
+is "$err" '[bytes that are not UTF-8 are shown as U+FFFD]' 'of a search too'
+touch "$HOME/d/u.c"
+cursor=$(agent-box find_files --path d --glob '*.c' --limit 1 --json | jq -r .next_cursor)
+rm "$HOME/d/t.c"
+run agent-box find_files --path d --glob '*.c' --cursor "$cursor"
+is "$out" d/u.c 'so is a list'
+like "$err" '^\[changed since the page before.*: \.\]$' 'and what is said of it'
+
 # As a server: one tool alone, and those that read.
 printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}' >ask
 run sh -c 'agent-box file_info --mcp <ask | jq -r ".result.tools[].name"'

@@ -266,15 +266,13 @@ static void
 print(const cJSON *out, FILE *f)
 {
 	const cJSON *path = NULL;
-	const char *next = cnt_json_str(out, "next_cursor"), *note = cnt_json_str(out, "note");
+	const char *next = cnt_json_str(out, "next_cursor");
 
 	cJSON_ArrayForEach(path, cnt_json_get(out, "paths"))
 		fprintf(f, "%s\n", path->valuestring);
 	(void)fflush(f);
 	if (next != NULL)
 		fprintf(stderr, "[more follows: cursor %s]\n", next);
-	if (note != NULL)
-		fprintf(stderr, "[%s]\n", note);
 }
 
 const struct cnt_verb cnt_box_find_files = {
