@@ -56,14 +56,6 @@ in_process(const struct cnt_verb *v)
 	return v == &cnt_box_read_file || v == &cnt_box_file_info || v == &cnt_box_process_list;
 }
 
-static void
-print_error(const char *what, const struct cnt_err *e, bool json)
-{
-	char *who CNT_FREE = cnt_format("agent-box%s%s", what[0] != '\0' ? " " : "", what);
-
-	cnt_err_print(e, who, json);
-}
-
 static int
 serve(const struct cnt_verb *const *verbs, const char *words, const struct cnt_offered *offered,
     struct cnt_err *e)
@@ -166,7 +158,7 @@ run_once(const struct cnt_verb *v, const cJSON *args, bool json)
 	cnt_buf_free(&c.foot);
 	if (r == 0)
 		return c.status;
-	print_error(v->name, &e, json);
+	cnt_err_print(&e, "agent-box", json);
 	return cnt_code_exit(e.code);
 }
 
@@ -200,7 +192,7 @@ run_tool(int argc, char **argv)
 	char *prog CNT_FREE = cnt_format("agent-box %s", argv[0]);
 
 	if (args == NULL) {
-		print_error(v != NULL ? v->name : "", &e, cnt_argv_json(argc, argv));
+		cnt_err_print(&e, "agent-box", cnt_argv_json(argc, argv));
 		return cnt_code_exit(e.code);
 	}
 	if (opt.help)
@@ -215,7 +207,7 @@ run_tool(int argc, char **argv)
 		return run_once(v, args, opt.json);
 	else if (serve(one, v->about, NULL, &e) == 0)
 		return 0;
-	print_error(v->name, &e, opt.json);
+	cnt_err_print(&e, "agent-box", opt.json);
 	return cnt_code_exit(e.code);
 }
 
@@ -227,7 +219,7 @@ misuse(const char *word, bool known, bool json)
 	cnt_fail(&e, CNT_INVALID, known ? "%s stands alone" : word[0] == '-' ?
 	    "unknown option %.64s" : "surplus operand \"%.64s\": a tool comes first", word);
 	cnt_hint(&e, "agent-box --help has what there is");
-	print_error("", &e, json);
+	cnt_err_print(&e, "agent-box", json);
 	return cnt_code_exit(e.code);
 }
 
@@ -280,7 +272,7 @@ main(int argc, char **argv)
 	cnt_standard_begin();
 	status = run(argc, argv, &e);
 	if (status == -1) {
-		print_error("", &e, cnt_argv_json(argc, argv));
+		cnt_err_print(&e, "agent-box", cnt_argv_json(argc, argv));
 		status = cnt_code_exit(e.code);
 	}
 	return cnt_standard_end(status, "agent-box");

@@ -54,12 +54,13 @@ is "$rc" 0 'also what is not UTF-8'
 run agent-box read_file --path f --limit 2
 is "$out:$err" 'a:[more follows: next_offset 2]' 'what was cut is said on standard error'
 exits 1 'not found: 1' agent-box read_file --path g
-like "$err" '^agent-box read_file: g: No such file or directory
+like "$err" '^agent-box: g: No such file or directory
 hint: nearest existing directory: ' 'with a hint'
 exits 2 'usage: 2' agent-box read_file --path f --limit x
 exits 2 'a tool that is not there: 2' agent-box read_fil --path f
 like "$err" 'did you mean read_file' 'with the nearest'
 exits 2 'an option that is not there: 2' agent-box shell_exec --command x --on-time kill
+like "$err" '^agent-box: shell_exec: unknown option --on-time$' 'and the tool is named once'
 exits 2 'no tool but an option: 2' agent-box --nothing
 like "$err" '^agent-box: unknown option --nothing$' 'which is named'
 for words in '--read-only read_file --path f' '--mcp read_file' '--mcp --nothing' '--mcp --help' '--help read_file' '--version x' '--describe x'; do
