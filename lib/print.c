@@ -117,15 +117,26 @@ cnt_print(const struct cnt_verb *v, const cJSON *out, FILE *f)
 		print_fields(v->results, out, "", f);
 }
 
+/* Head and foot name paths, which may hold any bytes. */
+static void
+add_frame(const struct cnt_buf *lines, struct cnt_buf *b)
+{
+	struct cnt_buf text CNT_BUF = { 0 };
+
+	if (lines->n > 0)
+		cnt_utf8_add(&text, lines->p, lines->n);
+	cnt_json_escape(b, text.p, text.n);
+}
+
 /* What a bulk verb has to show; an error that comes with it gets a line of its own. */
 static void
 add_bulk(const struct cnt_call *c, bool error, struct cnt_buf *b)
 {
 	const struct cnt_buf *last = c->foot.n > 0 ? &c->foot : c->body.n > 0 ? &c->body : &c->head;
 
-	cnt_json_escape(b, c->head.p, c->head.n);
+	add_frame(&c->head, b);
 	cnt_json_escape(b, c->body.p, c->body.n);
-	cnt_json_escape(b, c->foot.p, c->foot.n);
+	add_frame(&c->foot, b);
 	if (error && last->p[last->n - 1] != '\n')
 		cnt_buf_adds(b, "\\n");
 }

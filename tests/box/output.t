@@ -90,6 +90,10 @@ for (['30000 bytes', 30000, 6660], ['8000, whose text alone is too long', 8000, 
 	cmp_ok $shown * ($max ? 1 : 3), '<=', $max // 20000, 'which there is not more of';
 }
 
+mkdir "$home/h\xff";
+$r = Session->new(env => { HOME => "$home/h\xff" })->tool('shell_exec', { command => 'seq 1 100000' });
+is scalar(() = $r->{text} =~ m{all in \Q$home\E/h\x{fffd}/}g), 2, 'a path of whatever bytes is named in UTF-8';
+
 # The state directory is checked, not trusted.
 system 'rm', '-rf', $state;
 mkdir "$home/elsewhere";

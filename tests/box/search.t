@@ -177,6 +177,11 @@ put('p/f00', "a match\n");
 $r = search('match', path => 'p', limit => 3, cursor => $r->{facts}{next_cursor});
 like $r->{text}, qr/changed since the page before.*: \.$/m, 'or in which there is something new before the page';
 
+put("q/n\xff\e[31m", "a match\n" x 3);
+$cursor = search('match', path => 'q', limit => 1)->{facts}{next_cursor};
+put("q/n\xff\e[31m", "a match\n" x 4);
+like search('match', path => 'q', cursor => $cursor)->{text}, qr/^n\x{fffd} changed since/m, 'whatever bytes are in its name';
+
 # find_files.
 is paths(found('*')), '.hidden a.c b b/c.h b/d.txt', 'names, sorted by path';
 is paths(found('*.{c,h}')), 'a.c b/c.h', 'a pattern without a slash is about names';

@@ -172,10 +172,12 @@ cnt_search_set_cursor(struct search *s, int64_t began)
 static void
 note(struct search *s, struct cnt_buf *to)
 {
-	if (s->changed || s->gone)
-		cnt_buf_addf(to, "%s %s since the page before%s\n", s->from.path,
+	if (s->changed || s->gone) {
+		cnt_text_add(to, s->from.path, strlen(s->from.path), false);
+		cnt_buf_addf(to, " %s since the page before%s\n",
 		    s->changed ? "changed" : "is gone", s->changed ? ": lines before this page may "
 		    "have changed too" : "");
+	}
 	if (s->inexact)
 		cnt_buf_adds(to, "bytes that are not UTF-8 are shown as U+FFFD\n");
 	cnt_walk_note(&s->walk, to);

@@ -213,10 +213,14 @@ note(const struct tail *t, bool exact, struct cnt_buf *to)
 	const struct cnt_trail *trail = &t->trail;
 
 	if (trail->lost)
-		cnt_buf_addf(to, "the log was rotated, and the rest of the old file is not beside "
-		    "it: lines are missing here%s%s%s\n", trail->packed != NULL ? " (" : "",
-		    trail->packed != NULL ? trail->packed : "",
-		    trail->packed != NULL ? " may hold them)" : "");
+		cnt_buf_adds(to, "the log was rotated, and the rest of the old file is not beside "
+		    "it: lines are missing here");
+	if (trail->lost && trail->packed != NULL) {
+		cnt_buf_adds(to, " (");
+		cnt_text_add(to, trail->packed, strlen(trail->packed), false);
+		cnt_buf_adds(to, " may hold them)");
+	}
+	cnt_buf_adds(to, trail->lost ? "\n" : "");
 	if (!trail->current)
 		cnt_buf_adds(to, "the log is gone; this is the rest of it\n");
 	if (t->first > 0)
