@@ -265,6 +265,7 @@ test_long_line(void **state CNT_UNUSED)
 	assert_int_equal(cnt_pattern_make(&p, "(a|b)*(c|dd)", false, false, &e), 0);
 	p.until = INT64_MAX;
 	assert_false(cnt_pattern_find(&p, line, n, &from, &to));
+	line[699000] = '\0';
 	line[700000] = 'c';
 	assert_true(cnt_pattern_find(&p, line, n, &from, &to));
 	assert_int_equal(to, 700001);
@@ -272,6 +273,35 @@ test_long_line(void **state CNT_UNUSED)
 	assert_false(cnt_pattern_find(&p, line, n, &from, &to));
 	assert_true(p.late);
 	cnt_pattern_free(&p);
+}
+
+/* A long line is looked at in parts, whose ends are no borders of words nor of the line. */
+static void
+test_long_borders(void **state CNT_UNUSED)
+{
+	static const struct {
+		const char *pattern;
+		size_t at;
+		char after;
+		const char *want;
+	} t[] = {
+		{ "\\bfoo", 12288, 'x', "-" },
+		{ "^foo", 12288, 'x', "-" }, { "foo\\b", 16381, 'x', "-" },
+		{ "foo\\>", 16381, 'x', "-" }, { "foo\\b", 16381, ' ', "16381-16384" },
+		{ "foo$", 16381, 'x', "-" }, { "foo$", 29997, '\0', "29997-30000" },
+		{ "x\\b|xfoo$", 29997, '\0', "29996-30000" },
+		{ "xfoo+x", 20000, 'x', "19999-20004" }, { "x\\Bfoo\\Bx", 4094, 'x', "4093-4098" },
+	};
+	char *line CNT_FREE = cnt_alloc(30001);
+
+	for (size_t i = 0; i < nitems(t); i++) {
+		memset(line, 'x', 30000);
+		line[30000] = '\0';
+		memcpy(line + t[i].at, "foo", 3);
+		line[t[i].at + 3] = t[i].after;
+		check_find(t[i].pattern, line, t[i].want);
+	}
+	check_find("[^x]foo+x", line, "-");
 }
 
 /* A literal at every place of a text, in both cases. */
@@ -309,7 +339,7 @@ main(void)
 		cmocka_unit_test(test_time), cmocka_unit_test(test_braces),
 		cmocka_unit_test(test_ignore), cmocka_unit_test(test_patterns),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_literal),
+		cmocka_unit_test(test_long_borders), cmocka_unit_test(test_literal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ allocated(void)
 static int
 compile(struct cnt_pattern *p, struct cnt_err *e)
 {
-	char *within CNT_FREE = cnt_format("\\`.*(%s)", p->ere), text[256];
+	char *within CNT_FREE = cnt_format("[^\n]*(%s)", p->ere), text[256];
 	int flags = REG_EXTENDED | (p->ignore_case ? REG_ICASE : 0);
 	int r = regcomp(&p->regex, p->ere, flags | REG_NEWLINE);
 
@@ -184,47 +184,49 @@ find_literal(const struct cnt_pattern *p, const char *s, size_t n)
 }
 
 static bool
-match(const regex_t *regex, const char *s, size_t n, int flags, size_t *from, size_t *to)
+match(const regex_t *regex, const char *s, size_t n, size_t *from, size_t *to)
 {
 	regmatch_t m = { .rm_so = 0, .rm_eo = (regoff_t)n };
 
-	if (regexec(regex, s, 1, &m, flags | REG_STARTEND) != 0)
+	if (regexec(regex, s, 1, &m, REG_STARTEND) != 0)
 		return false;
 	*from = (size_t)m.rm_so;
 	*to = (size_t)m.rm_eo;
 	return true;
 }
 
+/* Is there a match between two places of a line? What stands before and behind them is seen, but
+ * no part of it. */
 static bool
-is_within(const struct cnt_pattern *p, const char *s, size_t n, int flags)
+is_within(struct cnt_pattern *p, const char *s, size_t n, size_t from, size_t end)
 {
-	regmatch_t m = { .rm_so = 0, .rm_eo = (regoff_t)n };
-
-	return regexec(&p->within, s, 0, &m, flags | REG_STARTEND) == 0;
+	return re_match_2(&p->within, NULL, 0, s, (regoff_t)n, (regoff_t)from, NULL,
+	    (regoff_t)end) >= 0;
 }
 
 /* The match that ends first, by halves; it is then looked for in the bytes before its end. */
 static void
-locate(const struct cnt_pattern *p, const char *s, size_t n, int flags, size_t *from, size_t *to)
+locate(struct cnt_pattern *p, const char *s, size_t n, size_t low, size_t high, size_t *from,
+    size_t *to)
 {
-	size_t low = 0, high = n, start = 0;
+	size_t start = low;
+	regoff_t at = 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (is_within(p, s, middle, flags | REG_NOTEOL))
+		if (is_within(p, s, n, start, middle))
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	start = high > LINE_MAX_SQUARE ? high - LINE_MAX_SQUARE : 0;
-	if (match(&p->regex, s + start, high - start,
-	    start > 0 ? flags | REG_NOTBOL | REG_NOTEOL : flags | REG_NOTEOL, from, to)) {
-		*from += start;
-		*to += start;
-	} else {
-		*from = *to = high;
-	}
+	*from = *to = high;
+	if (high - start > LINE_MAX_SQUARE)
+		start = high - LINE_MAX_SQUARE;
+	at = re_search_2(&p->regex, NULL, 0, s, (regoff_t)n, (regoff_t)start,
+	    (regoff_t)(high - start), NULL, (regoff_t)high);
+	if (at >= 0)
+		*from = (size_t)at;
 }
 
 static bool
@@ -235,17 +237,14 @@ find_in_line(struct cnt_pattern *p, const char *s, size_t n, size_t *from, size_
 	if (++p->asked % 64 == 0)
 		forget(p);
 	if (n <= LINE_MAX_SQUARE)
-		return match(&p->regex, s, n, 0, from, to);
+		return match(&p->regex, s, n, from, to);
 	for (size_t at = 0; at < n && !p->late; at += WINDOW - LINE_MAX_SQUARE) {
-		size_t len = n - at < WINDOW ? n - at : WINDOW;
-		int flags = (at > 0 ? REG_NOTBOL : 0) | (at + len < n ? REG_NOTEOL : 0);
+		size_t end = n - at < WINDOW ? n : at + WINDOW;
 
 		forget(p);
 		p->late = cnt_ticks_us() > p->until;
-		if (!p->late && is_within(p, s + at, len, flags)) {
-			locate(p, s + at, len, flags, from, to);
-			*from += at;
-			*to += at;
+		if (!p->late && is_within(p, s, n, at, end)) {
+			locate(p, s, n, at, end, from, to);
 			return true;
 		}
 	}
@@ -299,7 +298,7 @@ find_regex(struct cnt_pattern *p, const char *s, size_t n, size_t *from, size_t 
 			forget(p);
 			if (memchr(s + at, '\n', len) == NULL)
 				line = at;
-			else if (!match(&p->regex, s + at, len, 0, from, to))
+			else if (!match(&p->regex, s + at, len, from, to))
 				continue;
 			else
 				line = at + *from;
