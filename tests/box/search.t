@@ -154,6 +154,7 @@ like search('match', path => 'w', cursor => search('match', path => 'p', limit =
     qr/invalid.*same path/, 'a cursor is of one path';
 is_deeply found("$home/p/f0*", path => "$home/p", limit => 2)->{data}{paths}, [ "$home/p/f01", "$home/p/f02" ],
     'a pattern may say the path again';
+is search('match', glob => "$home/p/**/f0*", path => "$home/p/", limit => 99)->{facts}{files_searched}, 9, 'for a search too';
 is $all, join('', map { my $n = sprintf '%02d', $_; "p/f$n:1:3 p/f$n:3:3 " } 1 .. 20), 'hold each match once';
 is search('match', path => 'p', limit => 40)->{facts}{next_cursor}, undef, 'a limit that is just met is the end';
 $r = search('y', path => 't', glob => 'huge');

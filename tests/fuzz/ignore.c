@@ -187,7 +187,7 @@ check_braces(const char *pattern, const char *path)
 	struct cnt_err e = { 0 };
 	bool any = false;
 
-	if (cnt_glob_make(&g, pattern, &e) == -1) {
+	if (cnt_glob_make(&g, pattern, ".", &e) == -1) {
 		must(e.code == CNT_INVALID && g.n == 0);
 		return;
 	}
@@ -196,7 +196,8 @@ check_braces(const char *pattern, const char *path)
 		if (strchr(g.p[i], '{') != NULL)	/* would be read once more */
 			any = any || cnt_glob_match(g.p[i] + (g.p[i][0] == '/'),
 			    strchr(g.p[i], '/') != NULL ? path : last_part(path));
-		else if (strncmp(g.p[i], "./", 2) != 0 && cnt_glob_make(&each, g.p[i], &e) == 0)
+		else if (strncmp(g.p[i], "./", 2) != 0 &&
+		    cnt_glob_make(&each, g.p[i], ".", &e) == 0)
 			any = any || cnt_glob_takes(&each, path, last_part(path));
 		else
 			any = any || cnt_glob_match(g.p[i], path);

@@ -118,7 +118,7 @@ takes(const char *pattern, const char *path)
 	const char *slash = strrchr(path, '/');
 	bool r = false;
 
-	assert_int_equal(cnt_glob_make(&g, pattern, &e), 0);
+	assert_int_equal(cnt_glob_make(&g, pattern, "/top/", &e), 0);
 	r = cnt_glob_takes(&g, path, slash != NULL ? slash + 1 : path);
 	cnt_glob_free(&g);
 	return r;
@@ -136,11 +136,15 @@ test_braces(void **state CNT_UNUSED)
 	assert_true(takes("./src/*.c", "src/a.c"));
 	assert_true(takes("/a.c", "a.c"));
 	assert_false(takes("/a.c", "b/a.c"));
+	assert_true(takes("/top/a.c", "a.c"));
+	assert_false(takes("/top/a.c", "b/a.c"));
+	assert_true(takes("/top/**/a.c", "b/a.c"));
+	assert_false(takes("/topmost/a.c", "a.c"));
 	assert_true(takes("{a}", "{a}"));
 	assert_true(takes("a{b", "a{b"));
 	assert_true(takes("\\{a,b\\}", "{a,b}"));
-	assert_int_equal(cnt_glob_make(&g, "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", &e),
-	    -1);
+	assert_int_equal(cnt_glob_make(&g, "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", ".",
+	    &e), -1);
 	assert_int_equal(e.code, CNT_INVALID);
 	assert_null(g.p);
 }

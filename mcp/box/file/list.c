@@ -9,10 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 
 #include "mcp/box/cursor.h"
 #include "mcp/box/file/stat.h"
+#include "mcp/box/search/glob.h"
 #include "mcp/box/search/names.h"
 #include "mcp/box/search/walk.h"
 #include "mcp/box/text.h"
@@ -57,7 +57,8 @@ struct walk {
 	struct cnt_buf	 entries;	/* as JSON: a tree of them would cost more than all else */
 	struct cnt_buf	 owner;		/* the name of uid, as JSON */
 	uid_t		 uid;
-	const char	*glob, *after;	/* after: the last path of the page before, or NULL */
+	const struct cnt_glob *glob;
+	const char	*after;		/* the last path of the page before, or NULL */
 	bool		 hidden;
 	int		 depth;
 	int64_t		 limit, given, total, looked, until;
@@ -162,7 +163,7 @@ give(struct walk *w, int dir, const char *name, const char *path)
 static void
 look_at(struct walk *w, int dir, const char *name, const char *path)
 {
-	if (w->glob == NULL || fnmatch(w->glob, name, 0) == 0) {
+	if (cnt_glob_takes(w->glob, path, name)) {
 		w->total++;
 		if (w->given < w->limit)
 			give(w, dir, name, path);
@@ -226,7 +227,7 @@ walk_directory(struct walk *w, int fd, const char *prefix, int depth)
 		const char *shown = path != NULL ? path : all.p[i];
 
 		if (is_before(w, shown))
-			w->total += w->glob == NULL || fnmatch(w->glob, all.p[i], 0) == 0;
+			w->total += cnt_glob_takes(w->glob, shown, all.p[i]);
 		else
 			look_at(w, dirfd(d), all.p[i], shown);
 		if (depth < w->depth && !w->stopped)
@@ -241,15 +242,17 @@ list_directory(struct cnt_call *c)
 	const char *path = cnt_json_str(c->in, "path"), *cursor = cnt_json_str(c->in, "cursor");
 	char *after CNT_FREE = NULL, *next CNT_FREE = NULL;
 	struct cnt_buf note CNT_BUF = { 0 };
-	struct walk w = { .glob = cnt_json_str(c->in, "glob"),
+	struct cnt_glob glob CNT_GLOB = { 0 };
+	struct walk w = { .glob = &glob,
 	    .hidden = cnt_json_bool(c->in, "include_hidden"),
 	    .depth = (int)cnt_json_int(c->in, "depth", 1),
 	    .limit = cnt_json_int(c->in, "limit", CNT_PAGE_USUAL),
 	    .until = cnt_ticks_us() + TIME_US };
 	int fd = -1;
 
-	if (cursor != NULL &&
-	    cnt_cursor_read(&after, cursor, c->verb->name, path, c->err) == -1)
+	if ((cursor != NULL &&
+	    cnt_cursor_read(&after, cursor, c->verb->name, path, c->err) == -1) ||
+	    cnt_glob_make(&glob, cnt_json_str(c->in, "glob"), path, c->err) == -1)
 		return -1;
 	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd == -1)

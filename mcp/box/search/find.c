@@ -24,8 +24,8 @@
 static const char *const types[] = { "file", "directory", "symlink", NULL };
 
 static const struct cnt_field find_params[] = {
-	{ .name = "glob", .type = CNT_STRING, .flags = CNT_REQUIRED, .min = 1, .max = 4096,
-	    .help = "*.c: names; src/**/*.{c,h}: paths" },
+	{ .name = "glob", .type = CNT_STRING, .flags = CNT_REQUIRED, .min = 1,
+	    .max = CNT_GLOB_MAX, .help = "*.c: names; src/**/*.{c,h}: paths" },
 	{ .name = "path", .type = CNT_STRING, .def = ".", .value = "PATH" },
 	{ .name = "type", .type = CNT_STRING, .choices = types },
 	{ .name = "newer_than", .type = CNT_STRING, .value = "WHEN",
@@ -217,16 +217,12 @@ find(struct cnt_call *c, struct find *f, struct cnt_walk *w)
 	    *newer = cnt_json_str(c->in, "newer_than");
 	struct cnt_buf note CNT_BUF = { 0 };
 	char *prefix CNT_FREE = cnt_walk_prefix(path), *text CNT_FREE = NULL;
-	const char *glob = cnt_json_str(c->in, "glob");
 	int64_t began = cnt_walk_clock();
 	int fd CNT_CLOSE = -1;
 
-	/* An absolute one that says the path again. */
-	if (prefix[0] == '/' && strncmp(glob, prefix, strlen(prefix)) == 0)
-		glob += strlen(prefix) - 1;
 	if (read_cursor(c, &text, w) == -1 ||
 	    (newer != NULL && read_newer(f, newer, c->err) == -1) ||
-	    cnt_glob_make(&f->glob, glob, c->err) == -1)
+	    cnt_glob_make(&f->glob, cnt_json_str(c->in, "glob"), path, c->err) == -1)
 		return -1;
 	fd = cnt_wall_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
 	if (fd == -1)

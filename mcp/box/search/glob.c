@@ -197,11 +197,19 @@ expand(struct cnt_glob *g, const char *pattern)
 }
 
 int
-cnt_glob_make(struct cnt_glob *g, const char *pattern, struct cnt_err *e)
+cnt_glob_make(struct cnt_glob *g, const char *pattern, const char *path, struct cnt_err *e)
 {
+	size_t n = strlen(path);
+
 	if (pattern == NULL)
 		return 0;
-	if (strncmp(pattern, "./", 2) == 0)
+	if (strlen(pattern) > CNT_GLOB_MAX)
+		return cnt_fail(e, CNT_INVALID, "glob: expected at most %d bytes", CNT_GLOB_MAX);
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	if (path[0] == '/' && strncmp(pattern, path, n) == 0 && pattern[n] == '/')
+		pattern += n;
+	else if (strncmp(pattern, "./", 2) == 0)
 		pattern++;
 	expand(g, pattern);
 	if (g->n <= ALTERNATIVES_MAX)

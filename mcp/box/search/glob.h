@@ -19,8 +19,13 @@ struct cnt_glob {
 	size_t	 n;
 };
 
-/* NULL matches everything. -1 with CNT_INVALID. */
-int	cnt_glob_make(struct cnt_glob *g, const char *pattern, struct cnt_err *e);
+#define CNT_GLOB	__attribute__((cleanup(cnt_glob_free)))
+#define CNT_GLOB_MAX	4096		/* bytes of a pattern */
+
+/* pattern: NULL matches everything. path: the directory whose entries it is about; an absolute
+ * pattern may say it again. -1 with CNT_INVALID. */
+int	cnt_glob_make(struct cnt_glob *g, const char *pattern, const char *path,
+	    struct cnt_err *e);
 bool	cnt_glob_takes(const struct cnt_glob *g, const char *path, const char *name);
 void	cnt_glob_free(struct cnt_glob *g);
 

@@ -21,7 +21,7 @@ static const struct cnt_field search_params[] = {
 	{ .name = "pattern", .type = CNT_STRING, .flags = CNT_REQUIRED, .min = 1,
 	    .max = CNT_PATTERN_MAX, .help = "POSIX extended regex, also \\d \\w \\s \\b" },
 	{ .name = "path", .type = CNT_STRING, .def = ".", .value = "PATH" },
-	{ .name = "glob", .type = CNT_STRING, .max = 4096,
+	{ .name = "glob", .type = CNT_STRING, .max = CNT_GLOB_MAX,
 	    .help = "only these: *.c, src/**/*.{c,h}" },
 	{ .name = "fixed", .type = CNT_BOOLEAN, .def = "false", .help = "pattern is plain text" },
 	{ .name = "ignore_case", .type = CNT_BOOLEAN, .def = "false" },
@@ -151,7 +151,8 @@ run(struct search *s)
 	const cJSON *in = s->call->in;
 	int64_t began = cnt_walk_clock(), start = cnt_ticks_us();
 
-	if (cnt_glob_make(&s->glob, cnt_json_str(in, "glob"), s->call->err) == -1 ||
+	if (cnt_glob_make(&s->glob, cnt_json_str(in, "glob"), cnt_json_str(in, "path"),
+	    s->call->err) == -1 ||
 	    cnt_search_read_cursor(s, cnt_json_str(in, "cursor")) == -1 ||
 	    cnt_pattern_make(&s->pattern, cnt_json_str(in, "pattern"), cnt_json_bool(in, "fixed"),
 	    cnt_json_bool(in, "ignore_case"), s->call->err) == -1)
