@@ -76,7 +76,7 @@ is search('main', path => "$home/w/b/")->{body} =~ s/^\Q$home\E//mgr,
 like $s->tool('search_files', { pattern => 'int main' })->{body}, qr{^w/a\.c\n}m, 'the home directory where none is given';
 like search('x', path => 'w/nothing')->{text}, qr/not_found.*nearest existing directory/, 'a directory that is not there';
 for ([ '(a)\\1', 'back references' ], [ '(?=a)', 'look-around' ], [ '\\p{L}', 'unknown escape' ], [ '(', 'pattern: ' ],
-    [ '((a{200}){200}){200}', 'repeats too much' ], [ '', 'pattern: expected 1 to 4096' ]) {
+    [ '((a{200}){200}){200}', 'repeats too much' ], [ '[' . 'é' x 1500 . ']{9999}', 'repeats too much' ], [ '', 'pattern: expected 1 to 4096' ]) {
 	like search($_->[0])->{text}, qr/invalid.*\Q$_->[1]\E/, "refused: '$_->[0]'";
 }
 
@@ -138,6 +138,23 @@ for (1 .. ($ENV{CNT_LONG} ? 3000 : 25)) {
 	push @differ, $re if search($re, path => 't/g', context => $context, limit => 5000)->{body} ne $want;
 }
 is "@differ", '', "expressions find what grep -E finds (seed $seed)";
+
+# A character beyond ASCII is one, as grep has it.
+@words = ('a', 'b', 'é', '日', 'é', '😀', ' ');
+@atoms = ('a', 'b', 'é', '日', '.', '.', '.', '.*', '.+', '.?', '.{2}', '.{1,3}', '[^a]', '[^ab]+', '[^b]*', '(a|é)', 'é+', 'é?b', '日*',
+    '[éb]', '[éa]+', '(.é)*', '(.|b.)+', '😀{2}', '\\é+');
+@differ = ();
+for (1 .. ($ENV{CNT_LONG} ? 3000 : 40)) {
+	put('t/g', join '', map { join('', map { pick(@words) } 1 .. rand 8) . "\n" } 1 .. 60);
+	my $re = pick('^', '') . join('', map { pick(@atoms) } 1 .. 1 + rand 4) . pick('$', '');
+	open my $f, '-|:utf8', 'sh', '-c', 'LC_ALL=C.UTF-8 exec grep -nE -e "$1" "$2"', 'sh', $re, "$home/t/g" or die;
+	my $want = join ' ', map { /^(\d+)/ ? $1 : () } <$f>;
+	push @differ, $re if join(' ', map { $_->{line} } @{ search($re, path => 't/g', limit => 5000)->{facts}{matches} }) ne $want;
+}
+is "@differ", '', "also of those (seed $seed)";
+put('t/g', join "\n", "caf\xe9s", map { utf8::encode($_); $_ } my @lines = ('cafés', 'é' x 9000 . 'cafés'));
+is lines(search($_, path => 't/g')) =~ s{t/g:}{}gr, '1:1 2:1 3:18001', "'$_': where a line is not UTF-8 its bytes count" for
+    'caf.s', 'ca\D{2}s$', 'caf[^x]s';
 
 # Pages.
 put("p/f$_", "a match\nno\na match\n") for map { sprintf '%02d', $_ } 1 .. 20;

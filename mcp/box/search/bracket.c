@@ -129,9 +129,9 @@ write_set(struct cnt_buf *to, const bool set[256], bool negated)
 }
 
 int
-cnt_bracket_read(const char **p, struct cnt_buf *to, struct cnt_err *e)
+cnt_bracket_read(const char **p, struct cnt_buf *to, bool utf8, bool *wide_set, struct cnt_err *e)
 {
-	bool set[256] = { false }, negated = (*p)[1] == '^';
+	bool set[256] = { false }, negated = (*p)[1] == '^', whole = false, grouped = false;
 	struct cnt_buf wide CNT_BUF = { 0 };
 
 	*p += negated ? 2 : 1;
@@ -144,9 +144,16 @@ cnt_bracket_read(const char **p, struct cnt_buf *to, struct cnt_err *e)
 		cnt_fail(e, CNT_INVALID, "pattern: [^...] knows ASCII characters only");
 		return cnt_hint(e, "leave out the others, or use shell_exec with grep -P");
 	}
-	cnt_buf_adds(to, wide.n > 0 ? "(" : "");
+	/* All beyond ASCII or nothing; see add_others. */
+	whole = set[0x80] != negated && **p != '*';
+	*wide_set |= whole;
+	grouped = wide.n > 0 || (whole && utf8);
+	for (int c = 0x80; whole && utf8 && c < 0xc0; c++)
+		set[c] = negated;
+	cnt_buf_adds(to, grouped ? "(" : "");
 	write_set(to, set, negated);
+	cnt_buf_adds(to, whole && utf8 ? "[\x80-\xbf]*" : "");
 	cnt_buf_adds(to, wide.n > 0 ? wide.p : "");
-	cnt_buf_adds(to, wide.n > 0 ? ")" : "");
-	return 0;
+	cnt_buf_adds(to, grouped ? ")" : "");
+	return (whole ? 2 : 1) + (int)wide.n;
 }

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 
+#include "lib/json.h"
 #include "mcp/box/search/bracket.h"
 
 #define NODES_MAX	20000		/* of a pattern with its repetitions written out */
@@ -21,7 +22,7 @@ struct reader {
 	const char	*p;
 	struct cnt_buf	 out;
 	struct cnt_buf	 run, best;	/* literals in a row; the longest that every match holds */
-	bool		 ignore_case, plain, alternatives;
+	bool		 ignore_case, plain, alternatives, utf8, wide;
 	int		 depth;
 	double		 nodes[DEPTH_MAX];	/* size of each open group */
 	double		 atom;			/* size of the last one */
@@ -49,11 +50,11 @@ end_run(struct reader *r)
 }
 
 static void
-add_atom(struct reader *r)
+add_atom(struct reader *r, int nodes)
 {
-	r->atom = 1;
+	r->atom = nodes;
 	r->absent = 0;
-	r->nodes[r->depth]++;
+	r->nodes[r->depth] += nodes;
 }
 
 static void
@@ -64,16 +65,48 @@ add_literal(struct reader *r, char c)
 	cnt_buf_add(&r->out, &c, 1);
 	if (r->depth == 0)
 		cnt_buf_add(&r->run, &c, 1);
-	add_atom(r);
+	add_atom(r, 1);
+}
+
+/* The character at p as it stands, which is one atom however many bytes it has. */
+static void
+read_literal(struct reader *r, const char *p)
+{
+	size_t n = 1;
+
+	while ((p[0] & 0x80) != 0 && cnt_utf8_continues(p[n]))
+		n++;
+	r->p = p + n;
+	if (n == 1) {
+		add_literal(r, *p);
+		return;
+	}
+	cnt_buf_addf(&r->out, "(%.*s)", (int)n, p);
+	if (r->depth == 0)
+		cnt_buf_add(&r->run, p, n);
+	add_atom(r, (int)n);
 }
 
 static void
-add_special(struct reader *r, const char *text)
+add_special(struct reader *r, const char *text, int nodes)
 {
 	r->plain = false;
 	end_run(r);
 	cnt_buf_adds(&r->out, text);
-	add_atom(r);
+	add_atom(r, nodes);
+}
+
+/* What takes all but some ASCII. Every other atom ends where a code point does and begins where one
+ * begins, so what repeats as often as it likes can take bytes. */
+static void
+add_others(struct reader *r, const char *bytes, const char *ascii)
+{
+	bool whole = *r->p != '*';
+
+	add_special(r, whole && r->utf8 ? "" : bytes, 2);
+	if (whole && r->utf8)
+		cnt_buf_addf(&r->out, "([^%s\x80-\xbf][\x80-\xbf]*)", ascii);
+	r->wide |= whole;
 }
 
 static int
@@ -82,10 +115,16 @@ read_escape(struct reader *r)
 	char c = r->p[1], known[3] = { '\\', c, '\0' };
 
 	r->p += c != '\0' ? 2 : 1;
-	if (c == 'd' || c == 'D')
-		add_special(r, c == 'd' ? "[0-9]" : "[^0-9]");
-	else if (c != '\0' && strchr("wWsSbB<>", c) != NULL)
-		add_special(r, known);
+	if (c == 'd')
+		add_special(r, "[0-9]", 1);
+	else if (c == 'D')
+		add_others(r, "[^0-9]", "0-9");
+	else if (c == 'W')
+		add_others(r, known, "a-zA-Z0-9_");
+	else if (c == 'S')
+		add_others(r, known, " \t-\r");
+	else if (c != '\0' && strchr("wsbB<>", c) != NULL)
+		add_special(r, known, 1);
 	else if (c == 't')
 		add_literal(r, '\t');
 	else if (c == '\0')
@@ -98,7 +137,7 @@ read_escape(struct reader *r)
 	else if (isalpha((unsigned char)c))
 		return refuse(r, "an unknown escape", "POSIX extended, and \\d \\w \\s \\b \\t");
 	else
-		add_literal(r, c);
+		read_literal(r, r->p - 1);
 	return 0;
 }
 
@@ -144,8 +183,8 @@ static void
 end_optional(struct reader *r)
 {
 	r->plain = false;
-	if (r->depth == 0 && r->run.n > 0)
-		r->run.n--;
+	while (r->run.n > 0 && cnt_utf8_continues(r->run.p[--r->run.n]))
+		continue;
 	end_run(r);
 }
 
@@ -195,13 +234,17 @@ static int
 read_one(struct reader *r)
 {
 	char c = *r->p;
+	int nodes = 0;
 
 	switch (c) {
 	case '\\':
 		return read_escape(r);
 	case '[':
-		add_special(r, "");
-		return cnt_bracket_read(&r->p, &r->out, r->e);
+		nodes = cnt_bracket_read(&r->p, &r->out, r->utf8, &r->wide, r->e);
+		if (nodes == -1)
+			return -1;
+		add_special(r, "", nodes);
+		return 0;
 	case '(':
 		return open_group(r);
 	case ')':
@@ -222,16 +265,19 @@ read_one(struct reader *r)
 	case '|':
 		r->alternatives |= r->depth == 0;
 		__attribute__((fallthrough));
-	case '.': case '^': case '$':
+	case '^': case '$':
 		r->plain = false;
 		end_run(r);
-		add_atom(r);
+		add_atom(r, 1);
 		break;
+	case '.':
+		r->p++;
+		add_others(r, ".", "");
+		return 0;
 	case '\n':
 		return refuse(r, "a match lies within one line", "search for a part of it");
 	default:
-		add_literal(r, c);
-		r->p++;
+		read_literal(r, r->p);
 		return 0;
 	}
 	cnt_buf_add(&r->out, &c, 1);
@@ -240,9 +286,10 @@ read_one(struct reader *r)
 }
 
 int
-cnt_expression_read(struct cnt_expression *x, const char *text, struct cnt_err *e)
+cnt_expression_read(struct cnt_expression *x, const char *text, bool utf8, struct cnt_err *e)
 {
-	struct reader r = { .p = text, .plain = true, .ignore_case = x->ignore_case, .e = e };
+	struct reader r = { .p = text, .plain = true, .ignore_case = x->ignore_case, .utf8 = utf8,
+	    .e = e };
 	int bad = 0;
 
 	while (bad == 0 && *r.p != '\0')
@@ -255,6 +302,7 @@ cnt_expression_read(struct cnt_expression *x, const char *text, struct cnt_err *
 	}
 	x->plain = r.plain && x->literal.n > 0;
 	x->ignore_case = r.ignore_case;
+	x->wide = r.wide;
 	cnt_buf_adds(&r.out, "");
 	x->ere = r.out.p;
 	cnt_buf_free(&r.run);

@@ -13,9 +13,12 @@ struct cnt_expression {
 	struct cnt_buf	 literal;	/* every match holds it; empty: none is known */
 	bool		 plain;		/* the literal is all there is */
 	bool		 ignore_case;	/* (?i) sets it */
+	bool		 wide;		/* with utf8 it would be another one */
 };
 
-/* -1 with CNT_INVALID and a hint. The caller frees ere and literal. */
-int	cnt_expression_read(struct cnt_expression *x, const char *text, struct cnt_err *e);
+/* utf8: for lines that are valid UTF-8, where `.` is a code point; without, it is a byte. -1 with
+ * CNT_INVALID and a hint. The caller frees ere and literal. */
+int	cnt_expression_read(struct cnt_expression *x, const char *text, bool utf8,
+	    struct cnt_err *e);
 
 #endif

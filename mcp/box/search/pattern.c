@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <malloc.h>
 
+#include "lib/json.h"
 #include "mcp/box/search/expression.h"
 
 #define LINE_MAX_SQUARE	4096		/* a line up to this is searched from every byte */
@@ -48,38 +49,80 @@ allocated(void)
 }
 
 static int
-compile(struct cnt_pattern *p, struct cnt_err *e)
+compile(struct cnt_pattern *p, struct cnt_regex *x, struct cnt_err *e)
 {
-	char *within CNT_FREE = cnt_format("[^\n]*(%s)", p->ere), text[256];
+	char *within CNT_FREE = cnt_format("[^\n]*(%s)", x->ere), text[256];
 	int flags = REG_EXTENDED | (p->ignore_case ? REG_ICASE : 0);
-	int r = regcomp(&p->regex, p->ere, flags | REG_NEWLINE);
+	int r = regcomp(&x->regex, x->ere, flags | REG_NEWLINE);
 
 	if (r == 0) {
-		r = regcomp(&p->within, within, flags | REG_NOSUB);
+		r = regcomp(&x->within, within, flags | REG_NOSUB);
 		if (r != 0)
-			regfree(&p->regex);
+			regfree(&x->regex);
 	}
-	p->made = r == 0;
+	x->made = r == 0;
 	p->memory = allocated();
 	if (r == 0)
 		return 0;
-	regerror(r, &p->regex, text, sizeof(text));
+	regerror(r, &x->regex, text, sizeof(text));
 	cnt_fail(e, CNT_INVALID, "pattern: %s", text);
 	return cnt_hint(e, "it is a POSIX extended regular expression: \\ before ( [ { . * + ? "
 	    "makes them plain");
 }
 
-/* The states that it remembers are given back when they have become many. */
 static void
-forget(struct cnt_pattern *p)
+drop(struct cnt_regex *x)
+{
+	if (x->made) {
+		regfree(&x->regex);
+		regfree(&x->within);
+	}
+	x->made = false;
+}
+
+/* The one to be asked next is made where it is not. The states that both remember are given back
+ * when they have become many. */
+static void
+prepare(struct cnt_pattern *p, struct cnt_regex *x)
 {
 	struct cnt_err e = { 0 };
 
-	if (allocated() < p->memory + GROWTH_MAX)
-		return;
-	regfree(&p->regex);
-	regfree(&p->within);
-	compile(p, &e);
+	if (allocated() >= p->memory + GROWTH_MAX) {
+		drop(&p->bytes);
+		drop(&p->points);
+	}
+	if (!x->made)
+		compile(p, x, &e);
+}
+
+/* Makes no difference, or is the text what `points` is for? */
+static bool
+is_whole(const struct cnt_pattern *p, const char *s, size_t n)
+{
+	return p->points.ere == NULL || cnt_utf8_valid(s, n) == n;
+}
+
+static struct cnt_regex *
+regex_for(struct cnt_pattern *p, const char *s, size_t n)
+{
+	return p->points.ere != NULL && is_whole(p, s, n) ? &p->points : &p->bytes;
+}
+
+/* Both forms, or the first error. */
+static int
+read_expression(struct cnt_pattern *p, struct cnt_expression *x, const char *text,
+    struct cnt_err *e)
+{
+	struct cnt_expression points = { 0 };
+
+	if (cnt_expression_read(x, text, false, e) == -1)
+		return -1;
+	if (!x->wide)
+		return 0;
+	cnt_expression_read(&points, text, true, e);
+	cnt_buf_free(&points.literal);
+	p->points.ere = points.ere;
+	return 0;
 }
 
 int
@@ -97,13 +140,13 @@ cnt_pattern_make(struct cnt_pattern *p, const char *text, bool fixed, bool ignor
 	if (fixed)
 		cnt_buf_adds(&x.literal, text);
 	else
-		bad = cnt_expression_read(&x, text, e);
+		bad = read_expression(p, &x, text, e);
 	p->literal = x.literal;
-	p->ere = x.ere;
+	p->bytes.ere = x.ere;
 	p->ignore_case = x.ignore_case;
 	p->fixed = fixed || x.plain;
 	if (bad == 0 && !p->fixed)
-		bad = compile(p, e);
+		bad = compile(p, &p->bytes, e);
 	if (bad == -1)
 		cnt_pattern_free(p);
 	else
@@ -114,12 +157,11 @@ cnt_pattern_make(struct cnt_pattern *p, const char *text, bool fixed, bool ignor
 void
 cnt_pattern_free(struct cnt_pattern *p)
 {
-	if (p->made) {
-		regfree(&p->regex);
-		regfree(&p->within);
-	}
+	drop(&p->bytes);
+	drop(&p->points);
 	cnt_buf_free(&p->literal);
-	free(p->ere);
+	free(p->bytes.ere);
+	free(p->points.ere);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -198,15 +240,15 @@ match(const regex_t *regex, const char *s, size_t n, size_t *from, size_t *to)
 /* Is there a match between two places of a line? What stands before and behind them is seen, but
  * no part of it. */
 static bool
-is_within(struct cnt_pattern *p, const char *s, size_t n, size_t from, size_t end)
+is_within(struct cnt_regex *x, const char *s, size_t n, size_t from, size_t end)
 {
-	return re_match_2(&p->within, NULL, 0, s, (regoff_t)n, (regoff_t)from, NULL,
+	return re_match_2(&x->within, NULL, 0, s, (regoff_t)n, (regoff_t)from, NULL,
 	    (regoff_t)end) >= 0;
 }
 
 /* The match that ends first, by halves; it is then looked for in the bytes before its end. */
 static void
-locate(struct cnt_pattern *p, const char *s, size_t n, size_t low, size_t high, size_t *from,
+locate(struct cnt_regex *x, const char *s, size_t n, size_t low, size_t high, size_t *from,
     size_t *to)
 {
 	size_t start = low;
@@ -215,7 +257,7 @@ locate(struct cnt_pattern *p, const char *s, size_t n, size_t low, size_t high, 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (is_within(p, s, n, start, middle))
+		if (is_within(x, s, n, start, middle))
 			high = middle;
 		else
 			low = middle + 1;
@@ -223,7 +265,7 @@ locate(struct cnt_pattern *p, const char *s, size_t n, size_t low, size_t high, 
 	*from = *to = high;
 	if (high - start > LINE_MAX_SQUARE)
 		start = high - LINE_MAX_SQUARE;
-	at = re_search_2(&p->regex, NULL, 0, s, (regoff_t)n, (regoff_t)start,
+	at = re_search_2(&x->regex, NULL, 0, s, (regoff_t)n, (regoff_t)start,
 	    (regoff_t)(high - start), NULL, (regoff_t)high);
 	if (at >= 0)
 		*from = (size_t)at;
@@ -232,19 +274,22 @@ locate(struct cnt_pattern *p, const char *s, size_t n, size_t low, size_t high, 
 static bool
 find_in_line(struct cnt_pattern *p, const char *s, size_t n, size_t *from, size_t *to)
 {
+	struct cnt_regex *x = NULL;
+
 	if (n > 0 && s[n - 1] == '\r')
 		n--;
-	if (++p->asked % 64 == 0)
-		forget(p);
+	x = regex_for(p, s, n);
+	if (++p->asked % 64 == 0 || !x->made)
+		prepare(p, x);
 	if (n <= LINE_MAX_SQUARE)
-		return match(&p->regex, s, n, from, to);
+		return match(&x->regex, s, n, from, to);
 	for (size_t at = 0; at < n && !p->late; at += WINDOW - LINE_MAX_SQUARE) {
 		size_t end = n - at < WINDOW ? n : at + WINDOW;
 
-		forget(p);
+		prepare(p, x);
 		p->late = cnt_ticks_us() > p->until;
-		if (!p->late && is_within(p, s, n, at, end)) {
-			locate(p, s, n, at, end, from, to);
+		if (!p->late && is_within(x, s, n, at, end)) {
+			locate(x, s, n, at, end, from, to);
 			return true;
 		}
 	}
@@ -263,14 +308,16 @@ line_of(const char *s, size_t n, size_t at, size_t *len)
 	return from;
 }
 
-/* As many whole lines from `at` on as are searched together; one alone where it is long. */
+/* As many whole lines from `at` on as are searched together; one alone where it is long, or what
+ * asks it is not what asks the others. */
 static size_t
-chunk_of(const char *s, size_t n, size_t at)
+chunk_of(const struct cnt_pattern *p, const char *s, size_t n, size_t at)
 {
 	size_t most = n - at < CHUNK ? n - at : CHUNK, len = 0;
 	const char *end = memrchr(s + at, '\n', most);
 
-	if (end != NULL && memchr(s + at, '\r', most) == NULL)
+	if (end != NULL && memchr(s + at, '\r', most) == NULL &&
+	    is_whole(p, s + at, (size_t)(end - s) - at))
 		return (size_t)(end - s) - at;
 	line_of(s, n, at, &len);
 	return len;
@@ -280,6 +327,7 @@ static bool
 find_regex(struct cnt_pattern *p, const char *s, size_t n, size_t *from, size_t *to)
 {
 	size_t at = 0, len = 0, line = 0;
+	struct cnt_regex *x = NULL;
 
 	for (; at < n; at += len + 1) {
 		if (p->late || cnt_ticks_us() > p->until) {
@@ -294,11 +342,12 @@ find_regex(struct cnt_pattern *p, const char *s, size_t n, size_t *from, size_t 
 				return false;
 			at = line_of(s, n, (size_t)(hit - s), &len);
 		} else {
-			len = chunk_of(s, n, at);
-			forget(p);
+			len = chunk_of(p, s, n, at);
+			x = regex_for(p, s + at, len);
+			prepare(p, x);
 			if (memchr(s + at, '\n', len) == NULL)
 				line = at;
-			else if (!match(&p->regex, s + at, len, from, to))
+			else if (!match(&x->regex, s + at, len, from, to))
 				continue;
 			else
 				line = at + *from;

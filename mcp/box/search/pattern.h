@@ -12,16 +12,23 @@
 
 #define CNT_PATTERN_MAX	4096		/* bytes of a pattern */
 
+/* An expression as regcomp(3) takes it. */
+struct cnt_regex {
+	char		*ere;		/* NULL: there is none */
+	regex_t		 regex, within;	/* within: does a long line hold one? */
+	bool		 made;
+};
+
 struct cnt_pattern {
 	/* Every match holds this string; is the whole pattern when fixed. The rarest of its bytes
 	 * is what is looked for. */
 	struct cnt_buf	 literal;
 	size_t		 rare;
 	bool		 fixed, ignore_case;
-	char		*ere;
-	regex_t		 regex, within;	/* within: does a long line hold one? */
-	bool		 made;
-	size_t		 memory;	/* allocated when it was made */
+	/* In points `.` is a code point, for lines that are valid UTF-8; in bytes a byte, for all
+	 * others. points has none where that makes no difference. */
+	struct cnt_regex bytes, points;
+	size_t		 memory;	/* allocated when they were made */
 	unsigned	 asked;
 	int64_t		 until;		/* of cnt_ticks_us; set by the caller */
 	bool		 late;
