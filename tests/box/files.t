@@ -123,6 +123,9 @@ like writef('fifo', 'x')->{text}, qr/is a fifo/, 'nor are they written to';
 ok -p "$home/fifo", 'or replaced';
 is readf('/proc/self/status', limit => 6)->{body}, "Name:\t\n[more follows: next_offset 6]\n", 'a file of /proc is read';
 is readf('/proc/version')->{error}, 0, 'whole';
+$r = readf('/proc/version', offset => 99999);
+is $r->{facts}{size}, undef, 'which has no size, behind its end either';
+like $r->{head}, qr/^bytes 99999-99999 of an unknown number/, 'and the first line says so';
 is_deeply [ @{ readf('/sys/class/net/lo/mtu', tail => 1, limit => 100)->{facts} }{qw(size bytes truncated)} ],
     [ undef, length `cat /sys/class/net/lo/mtu`, $false ], 'one that says too great a size';
 my @last = `tail -n 1 /proc/kallsyms`;

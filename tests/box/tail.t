@@ -258,6 +258,11 @@ ok $s->{progress}{6}, 'reports as it waits';
 $s->say(sprintf '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}', $id);
 ok Client::until(10, sub { !running() }), 'cancelled, it ends';
 
+# A file of the kernel's has no size, and other bytes each time: none of it was rotated away.
+$r = tail_of(path => '/proc/loadavg', until => 'never', follow_seconds => 0.3);
+like lines($r), qr/\A[^\n]+\n\z/, 'a file of the kernel\'s is given once';
+is truth($r->{facts}{rotated}) . ($r->{facts}{note} // ''), 'no', 'and no lines of it are missing';
+
 # Below the wall, and without a /proc to name descriptors by.
 my $wall = Session->new(env => { HOME => $home, AGENTBOX_ROOT => "$home/d" });
 like $wall->tool('tail_log', { path => '/etc/passwd', follow_seconds => 0 })->{text}, qr/denied/, 'the wall holds';

@@ -242,8 +242,9 @@ state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part
 {
 	int64_t offset = p->start + (int64_t)p->from, next = offset + (int64_t)p->n;
 	int64_t lines = count_lines(p);
-	bool whole = offset == 0 && !p->more, sized = st->st_size > 0 || p->bytes.n == 0;
-	char sha[65] = "", time[32];
+	char sha[65] = "", time[32], first = 0;
+	bool whole = offset == 0 && !p->more, empty = p->bytes.n == 0;
+	bool sized = st->st_size > 0 || (empty && pread(fd, &first, 1, 0) == 0);
 
 	if (whole && p->start == 0)
 		cnt_sha256_hex(p->bytes.p, p->n, sha);
@@ -251,7 +252,7 @@ state_facts(struct cnt_call *c, int fd, const struct stat *st, const struct part
 		sha[0] = '\0';
 	cnt_text_time(st->st_mtim, time);
 	cnt_buf_addf(&c->head, "bytes %lld-%lld of ", (long long)offset, (long long)next);
-	if (sized || !p->more)
+	if (sized || (!p->more && !empty))
 		cnt_buf_addf(&c->head, "%lld", (long long)(sized ? st->st_size : next));
 	else
 		cnt_buf_adds(&c->head, "an unknown number");
