@@ -54,18 +54,15 @@ send_line(struct cnt_buf *b)
 		_exit(0);
 }
 
-/* A result that says what went wrong. */
+/* A result that says what went wrong: as short as errors are, for the box's words may go to every
+ * call that is under way. */
 static void
-add_error(struct cnt_buf *b, const char *code, const char *message, const char *hint)
+add_error(struct cnt_buf *b, const struct cnt_err *e)
 {
 	cJSON *j CNT_JSON = cJSON_CreateObject();
-	cJSON *error = cJSON_AddObjectToObject(j, "error");
 	char *text CNT_FREE = NULL;
 
-	cnt_json_set_str(error, "code", code);
-	cnt_json_set_str(error, "message", message);
-	if (hint != NULL)
-		cnt_json_set_str(error, "hint", hint);
+	cnt_json_set(j, "error", cnt_err_json(e));
 	text = cnt_json_print(j);
 	cnt_buf_adds(b, "{\"content\":[{\"type\":\"text\",\"text\":");
 	cnt_json_quote(b, text, strlen(text));
@@ -73,12 +70,12 @@ add_error(struct cnt_buf *b, const char *code, const char *message, const char *
 }
 
 CNT_NORETURN static void
-finish(const char *code, const char *message, const char *hint)
+finish(const struct cnt_err *e)
 {
 	struct cnt_buf b CNT_BUF = { 0 };
 
 	cnt_buf_adds(&b, "F ");
-	add_error(&b, code, message, hint);
+	add_error(&b, e);
 	send_line(&b);
 	_exit(0);
 }
@@ -86,9 +83,11 @@ finish(const char *code, const char *message, const char *hint)
 CNT_NORETURN static void
 babble(const struct relay *y, const char *what)
 {
-	char *text CNT_FREE = cnt_format("%s: its agent-box sent %s", y->box, what);
+	struct cnt_err e = { 0 };
 
-	finish("no", text, "the next call starts a new one");
+	cnt_fail(&e, CNT_NO, "%s: its agent-box sent %s", y->box, what);
+	cnt_hint(&e, "the next call starts a new one");
+	finish(&e);
 }
 
 /* As agent-box answers: text alone. Clients throw away what is no result of a call. */
@@ -115,13 +114,15 @@ answer(struct relay *y, struct call *c, const cJSON *msg)
 	const char *message = cnt_json_str(error, "message");
 	struct cnt_buf b CNT_BUF = { 0 };
 	char *text CNT_FREE = NULL;
+	struct cnt_err e = { 0 };
 
 	cnt_buf_addf(&b, "R %lld ", c->number);
 	if (is_result(result)) {
 		text = cnt_json_print(result);
 		cnt_buf_adds(&b, text);
 	} else if (message != NULL) {
-		add_error(&b, "no", message, NULL);
+		cnt_fail(&e, CNT_NO, "%s", message);
+		add_error(&b, &e);
 	} else {
 		babble(y, "neither a result nor an error");
 	}
@@ -159,9 +160,14 @@ own_error(const cJSON *msg)
 {
 	const cJSON *error = cnt_json_get(msg, "error");
 	const char *code = cnt_json_str(error, "code"), *message = cnt_json_str(error, "message");
+	const char *hint = cnt_json_str(error, "hint");
+	struct cnt_err e = { 0 };
 
-	if (cnt_json_get(msg, "jsonrpc") == NULL && code != NULL && message != NULL)
-		finish(code, message, cnt_json_str(error, "hint"));
+	if (cnt_json_get(msg, "jsonrpc") != NULL || code == NULL || message == NULL)
+		return;
+	cnt_fail(&e, cnt_code_named(code), "%s", message);
+	cnt_hint(&e, "%s", hint != NULL ? hint : "");
+	finish(&e);
 }
 
 /* The tree of a line costs many times its text: NULL for one that would be too large as well. */
@@ -299,7 +305,7 @@ cnt_relay(const char *box)
 	struct cnt_err e = { 0 };
 
 	if (cnt_relay_confine(&e) == -1)
-		finish(cnt_code_name(e.code), e.text, NULL);
+		finish(&e);
 	for (;;) {
 		if (poll(p, 2, -1) == -1)
 			_exit(1);

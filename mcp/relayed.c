@@ -8,6 +8,7 @@
 
 #define DIGITS_MAX	40			/* of a number; the relay's have 17 */
 #define EXPONENT_MAX	308
+#define ENDED_MAX	16384			/* bytes, copied to each call; the relay has 7000 */
 
 /* Digits and a space, from *at on; -1 when it is something else. */
 static long long
@@ -90,7 +91,7 @@ on_line(struct session *s, struct cnt_span line)
 		return false;
 	if (*line.p == 'F') {
 		rest = (struct cnt_span){ line.p + 2, line.n - 2 };
-		if (is_as_written(rest))
+		if (rest.n <= ENDED_MAX && is_as_written(rest))
 			cnt_session_end(s, rest, true);
 		return s->over;
 	}

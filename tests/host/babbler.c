@@ -206,6 +206,17 @@ forged(void)
 	say("{\"error\":{\"code\":\"denied\",\"message\":\"forged\\u001b[2J\",\"hint\":\"h\"}}\n");
 }
 
+/* Each call that is under way is answered with it. */
+static void
+forged_long(void)
+{
+	say("{\"error\":{\"code\":\"denied\",\"message\":\"long ");
+	repeat("y", 1, 3000000);
+	say("\",\"hint\":\"");
+	repeat("y", 1, 900000);
+	say("\"}}\n");
+}
+
 /* Another process of the box holds the pipe and writes on. */
 static void
 heir(void)
@@ -252,9 +263,9 @@ static const struct {
 	{ "twice", twice }, { "requests", requests }, { "foreign-progress", foreign_progress },
 	{ "progress-flood", progress_flood }, { "silent", silent }, { "half", half },
 	{ "huge", huge }, { "many-values", many_values }, { "largest", largest },
-	{ "deep", deep }, { "forged", forged }, { "leave", leave }, { "die", die },
-	{ "shut", shut }, { "heir", heir }, { "deaf", deaf }, { "stubborn", stubborn },
-	{ "slow", slow }, { "wide", wide },
+	{ "deep", deep }, { "forged", forged }, { "forged-long", forged_long },
+	{ "leave", leave }, { "die", die }, { "shut", shut }, { "heir", heir }, { "deaf", deaf },
+	{ "stubborn", stubborn }, { "slow", slow }, { "wide", wide },
 };
 
 /* The bytes of a member's value up to its end, in place. */

@@ -165,6 +165,16 @@ subtest 'calls that pile up' => sub {
 	$c->cancel($_) for @calls;
 };
 
+# One line ends all calls in its box.
+subtest 'an error that comes to many calls' => sub {
+	my @calls = ((map { call($bad, 'silent', 30) } 1 .. 100), call($bad, 'forged-long', 30));
+	my @long = grep { my $e = error(answer($_, 20)); $e->{message} !~ /^long y+\.\.\.y+$/ || length $e->{message} > 1023 ||
+	    length $e->{hint} > 511 } @calls;
+	is("@long", '', 'is cut');
+	measure();
+	neighbour();
+};
+
 # What the client does not take stays in the box.
 subtest 'answers that nobody reads' => sub {
 	my @calls = map { call($bad, 'wide', 3) } 1 .. 24;
@@ -221,7 +231,8 @@ sub relays { return grep { slurp("/proc/$_/cmdline") =~ /^cnt-mcp-relay\0$bad\0/
 
 subtest 'a relay taken over' => sub {
 	for my $said ('hello', 'R x {}', 'R 1 {"a":"\ud800"}', 'R 1 {"resultT\u0079pe":"x"}', "R 1 {\t}", "R 1 {\"a\":\"\xff\"}",
-		'R 1 {"a":1E+0999}', 'R 1 {"a":' . 9 x 400 . '}', 'R 1 {"a":' . '[' x 500 . ']' x 500 . '}', 'F {"a":"\u00') {
+		'R 1 {"a":1E+0999}', 'R 1 {"a":' . 9 x 400 . '}', 'R 1 {"a":' . '[' x 500 . ']' x 500 . '}', 'F {"a":"\u00',
+		'F {"a":"' . 'x' x 20000 . '"}') {
 		my %before = map { $_ => 1 } relays();
 		answer(call($bad, 'sudo pkill -KILL -xf agent-box', 30), 20);
 		my $call = call($bad, 'sleep 5', 30);
