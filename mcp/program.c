@@ -138,6 +138,6 @@ cnt_program_free(struct cnt_program *p)
 		cnt_loop_untimer(p->timer);
 	kill(-p->pid, SIGKILL);
 	close(p->pidfd);
-	waitpid(p->pid, NULL, p->exited ? 0 : WNOHANG);
+	waitpid(p->pid, NULL, 0);
 	*p = (struct cnt_program){ .pidfd = -1 };
 }
