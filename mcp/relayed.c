@@ -7,7 +7,7 @@
 #include "mcp/session-own.h"
 
 #define DIGITS_MAX	40			/* of a number; the relay's have 17 */
-#define EXPONENT_MAX	308
+#define EXPONENT_MAX	(308 - DIGITS_MAX)	/* with so many digits before it, too */
 #define ENDED_MAX	16384			/* bytes, copied to each call; the relay has 7000 */
 
 /* Digits and a space, from *at on; -1 when it is something else. */

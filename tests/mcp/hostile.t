@@ -231,8 +231,8 @@ sub relays { return grep { slurp("/proc/$_/cmdline") =~ /^cnt-mcp-relay\0$bad\0/
 
 subtest 'a relay taken over' => sub {
 	for my $said ('hello', 'R x {}', 'R 1 {"a":"\ud800"}', 'R 1 {"resultT\u0079pe":"x"}', "R 1 {\t}", "R 1 {\"a\":\"\xff\"}",
-		'R 1 {"a":1E+0999}', 'R 1 {"a":' . 9 x 400 . '}', 'R 1 {"a":' . '[' x 500 . ']' x 500 . '}', 'F {"a":"\u00',
-		'F {"a":"' . 'x' x 20000 . '"}') {
+		'R 1 {"a":1E+0999}', 'R 1 {"a":99999e307}', 'R 1 {"a":' . 9 x 40 . 'e269}', 'R 1 {"a":' . 9 x 400 . '}',
+		'R 1 {"a":' . '[' x 500 . ']' x 500 . '}', 'F {"a":"\u00', 'F {"a":"' . 'x' x 20000 . '"}') {
 		my %before = map { $_ => 1 } relays();
 		answer(call($bad, 'sudo pkill -KILL -xf agent-box', 30), 20);
 		my $call = call($bad, 'sleep 5', 30);
