@@ -140,6 +140,16 @@ context=$(context)
 is "$(members '.platform,.repo,.pr_number,.commit_sha,.branch,.run_id')" \
     "[\"git\",\"https://example.org/o/r.git\",null,\"$(git rev-parse HEAD)\",\"topic\",null]" 'a repository, without the account in its address'
 
+# What its programs say is run by nobody, and has an end.
+lie() { in_box "printf '#!/bin/sh\n%s\n' '$2' | sudo tee /usr/local/bin/$1 >/dev/null; sudo chmod 755 /usr/local/bin/$1"; }
+lie id 'echo "-oProxyCommand=x y"'
+run "$keep" "$box" -- false
+like "$err" "ssh $box@[0-9.]+\$" 'its id does not say who logs in'
+is "$(context | jq -r .failing_command)" false 'nor whose the context is'
+lie pwd 'exec yes y'
+exits 125 'nor is its pwd listened to for ever' timeout 20 "$keep" "$box" -- true
+in_box 'sudo rm /usr/local/bin/id /usr/local/bin/pwd'
+
 # A long log.
 run "$keep" "$box" -- sh -c 'seq 1 400000; echo " --- FAIL: TestIt (0.0s)"; exit 1'
 is "$(printf '%s\n' "$out" | wc -l)" 400001 'a long log passes whole'
