@@ -5,6 +5,8 @@
  */
 #include "mcp/script-own.h"
 
+#include <sys/ioctl.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +18,7 @@
 
 #define ERROR_KEPT	((size_t)1024)
 #define LINE_LONGEST	((size_t)4096)		/* of progress */
+#define CHUNK		16384			/* a read takes so much, if it is there */
 #define KILL_US		1500000			/* after TERM; whoever cancels us waits 2 s */
 
 char *const *
@@ -85,7 +88,7 @@ static bool
 read_some(struct script *s, int i, bool *more)
 {
 	struct cnt_reader *lines = i == 2 ? &s->told : i == 0 && s->mcp ? &s->lines : NULL;
-	char chunk[16384];
+	char chunk[CHUNK];
 	ssize_t n = lines != NULL ? cnt_reader_fill(lines, s->fd[i]) :
 	    read(s->fd[i], chunk, sizeof(chunk));
 
@@ -113,16 +116,20 @@ on_output(int fd, short revents CNT_UNUSED, void *arg)
 		cnt_loop_unwatch(take(&s->watch[i]));
 }
 
-/* What it wrote before is still in the pipes, which others may hold open. */
+/* What it wrote before is still in the pipes, into which others may write on without end. */
 static void
 on_ended(void *arg)
 {
 	struct script *s = arg;
 	bool more;
 
-	for (int i = 0; i < 3; i++)
-		while (s->watch[i] != NULL && read_some(s, i, &more))
-			continue;
+	for (int i = 0; i < 3; i++) {
+		int left = 0;
+
+		(void)ioctl(s->fd[i], FIONREAD, &left);
+		while (s->watch[i] != NULL && left > 0 && read_some(s, i, &more))
+			left -= CHUNK;
+	}
 	cnt_loop_stop(s->loop);
 }
 

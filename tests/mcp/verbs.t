@@ -468,6 +468,7 @@ subtest 'its end' => sub {
 	script('undo', "trap 'sleep 0.1; echo \"1 2 back\" >&3; sleep 0.1; echo undone >>$log; exit' TERM\n"
 	    . "sh -c 'trap \"\" TERM; exec sleep $long' &\necho '1 2 on' >&3; wait");
 	script('leaves', "sleep $long & echo done");
+	script('babbles', "yes '1 2 $long' >&3 & sleep 0.2; echo done");
 	for my $name (qw(stay deaf undo)) {
 		$mcp->call(++$id, $name, '{}', '"progressToken":1');
 		ok(progress(qr/^on/), "$name runs");
@@ -480,6 +481,10 @@ subtest 'its end' => sub {
 	is(get($log), "told\nundone\n", 'it was asked to end, and what takes back may tell of it when nobody hears it any more');
 	is((result('leaves'))[2], "done\n", 'what it leaves behind holds nobody up');
 	ok(Client::until(2, sub { !left() }), 'and ends with it');
+	my $began = time;
+	is((result('babbles', {}, '"progressToken":1'))[2] // '', "done\n", 'nor does what talks on') for 1 .. 3;
+	cmp_ok(time - $began, '<', Client::allowed(1.5), 'for a moment');
+	ok(Client::until(2, sub { !`pgrep -xf 'yes 1 2 $long'` }), 'which ends, too');
 	my $pid = fork // die;
 	if ($pid == 0) { open STDOUT, '>', '/dev/null'; open STDERR, '>&', \*STDOUT; exec 'cnt', 'stay' or POSIX::_exit(127) }
 	ok(Client::until(5, sub { left() }), 'a person runs it');
