@@ -49,21 +49,21 @@ cnt_level_of(const cJSON *v)
 static int
 check_modern(struct cnt_incoming *a, const cJSON *meta)
 {
-	const cJSON *version = cnt_json_get(meta, CNT_META "protocolVersion");
+	const char *version = cnt_json_str(meta, CNT_META "protocolVersion");
 	const cJSON *level = cnt_json_get(meta, CNT_META "logLevel");
 	struct cnt_buf data CNT_BUF = { 0 };
 
-	if (!cJSON_IsString(version) ||
+	if (version != NULL && strcmp(version, CNT_MODERN) != 0) {
+		cnt_buf_adds(&data, "{\"supported\":[\"" CNT_MODERN "\"],\"requested\":");
+		cnt_json_quote(&data, version, strlen(version));
+		cnt_buf_adds(&data, "}");
+		cnt_incoming_refuse(a, CNT_RPC_VERSION, "Unsupported protocol version", data.p);
+		return -1;
+	}
+	if (version == NULL ||
 	    !cJSON_IsObject(cnt_json_get(meta, CNT_META "clientCapabilities"))) {
 		cnt_incoming_refuse(a, CNT_RPC_PARAMS, "Invalid params: _meta must carry " CNT_META
 		    "protocolVersion (string) and " CNT_META "clientCapabilities (object)", NULL);
-		return -1;
-	}
-	if (strcmp(version->valuestring, CNT_MODERN) != 0) {
-		cnt_buf_adds(&data, "{\"supported\":[\"" CNT_MODERN "\"],\"requested\":");
-		cnt_json_quote(&data, version->valuestring, strlen(version->valuestring));
-		cnt_buf_adds(&data, "}");
-		cnt_incoming_refuse(a, CNT_RPC_VERSION, "Unsupported protocol version", data.p);
 		return -1;
 	}
 	if (a->batch != NULL) {

@@ -142,7 +142,9 @@ subtest 'what is judged first' => sub {
 	is($code->(qq(1,"method":"x/y","params":{$M})), -32601, 'an unknown method');
 	is($code->(qq(1,"method":"$_","params":{$old})), -32022, "$_ of an older revision") for qw(tools/list initialize x/y);
 	is($code->(qq(1,"method":"tools/list","params":{"_meta":{$version:$_}})), -32602, "version $_ without capabilities")
-	    for '7', 'null', '"2026-07-28"', '"2099-01-01"';
+	    for '7', 'null', '"2026-07-28"';
+	is_deeply($c->ask(qq({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{$version:"2027-03-01"}}}))->{error}{data},
+	    { supported => ['2026-07-28'], requested => '2027-03-01' }, 'a later version, whatever else it has');
 	is($code->(qq(1,"method":"tools/list","params":{"_meta":{$version:"2026-07-28","io.modelcontextprotocol/clientCapabilities":$_}})),
 	    -32602, "capabilities $_") for '7', 'null', '[]';
 	is($code->('1,"method":"tools/list","params":{"_meta":7}'), -32602, '_meta 7 is no _meta');
