@@ -35,24 +35,12 @@ cnt_older_tools(cJSON *tools, enum cnt_revision revision)
 	}
 }
 
-static struct cnt_span
-member(struct cnt_span object, const char *name)
-{
-	struct cnt_raw it;
-
-	if (cnt_raw_walk(&it, object) && it.close == '}')
-		while (cnt_raw_next(&it) == 1)
-			if (cnt_raw_is(it.name, name))
-				return it.value;
-	return (struct cnt_span){ 0 };
-}
-
 /* One content block, or what stands for it. */
 static void
 add_block(struct cnt_buf *b, struct cnt_span block, enum cnt_revision revision)
 {
-	struct cnt_span type = member(block, "type");
-	struct cnt_span uri = member(block, "uri");
+	struct cnt_span type = cnt_raw_member(block, "type");
+	struct cnt_span uri = cnt_raw_member(block, "uri");
 
 	if (type.p != NULL && revision < CNT_R_2025_03_26 && cnt_raw_is(type, "audio")) {
 		cnt_buf_adds(b, "{\"type\":\"text\",\"text\":\"[audio]\"}");
@@ -69,7 +57,8 @@ add_block(struct cnt_buf *b, struct cnt_span block, enum cnt_revision revision)
 static void
 add_message(struct cnt_buf *b, struct cnt_span message, enum cnt_revision revision)
 {
-	struct cnt_span role = member(message, "role"), content = member(message, "content");
+	struct cnt_span role = cnt_raw_member(message, "role");
+	struct cnt_span content = cnt_raw_member(message, "content");
 
 	if (role.p == NULL || content.p == NULL) {
 		cnt_buf_add(b, message.p, message.n);

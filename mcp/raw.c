@@ -213,6 +213,18 @@ cnt_raw_nth(struct cnt_span text, int index)
 	return it.value;
 }
 
+struct cnt_span
+cnt_raw_member(struct cnt_span object, const char *name)
+{
+	struct cnt_raw it;
+
+	if (cnt_raw_walk(&it, object) && it.close == '}')
+		while (cnt_raw_next(&it) == 1)
+			if (cnt_raw_is(it.name, name))
+				return it.value;
+	return (struct cnt_span){ 0 };
+}
+
 bool
 cnt_raw_is(struct cnt_span s, const char *name)
 {

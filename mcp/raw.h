@@ -40,6 +40,9 @@ int	cnt_raw_next(struct cnt_raw *it);
 /* The value of the index-th member; .p NULL when there is none. */
 struct cnt_span cnt_raw_nth(struct cnt_span text, int index);
 
+/* The value of an object's first member of that name, as cnt_raw_is has it; .p NULL: none. */
+struct cnt_span cnt_raw_member(struct cnt_span object, const char *name);
+
 /* Is this span the JSON string `name`, written without escapes? */
 bool	cnt_raw_is(struct cnt_span s, const char *name);
 

@@ -49,25 +49,35 @@ may_echo(struct cnt_span id)
 	return memchr("-0123456789", *id.p, 11) != NULL && strcspn(id.p, ".eE,}") >= id.n;
 }
 
-/* The id of a request that is JSON, but that the strict door did not take. */
-static struct cnt_span
-refused_id(struct cnt_span line)
+/* What is JSON, but what the strict door did not take: a request's id, or what a notification
+ * cancels. A client may have cut its reason in the middle of a character. */
+static void
+refused(struct cnt_rpc *m)
 {
 	struct cnt_raw it;
-	struct cnt_span id = { 0 };
-	bool called = false, once = false;
+	struct cnt_span id = { 0 }, method = { 0 };
+	bool once = false;
 
-	if (!cnt_raw_walk(&it, line) || it.close != '}')
-		return id;
+	bad(m, CNT_RPC_INVALID, "Refused: a name twice in one object, \\u0000, half a surrogate "
+	    "pair, a number out of range, too many values, or nested too deeply");
+	if (!cnt_raw_walk(&it, m->raw) || it.close != '}')
+		return;
 	while (cnt_raw_next(&it) == 1) {
 		if (cnt_raw_is(it.name, "id")) {
 			once = id.p == NULL;
 			id = it.value;
 		} else if (cnt_raw_is(it.name, "method")) {
-			called = true;
+			method = it.value;
 		}
 	}
-	return called && once && may_echo(id) ? id : (struct cnt_span){ 0 };
+	if (method.p != NULL && id.p == NULL) {
+		m->kind = CNT_RPC_IGNORED;
+		if (cnt_raw_is(method, "notifications/cancelled"))
+			m->cancels = cnt_raw_member(cnt_raw_member(m->raw, "params"), "requestId");
+	} else if (method.p != NULL && once && may_echo(id)) {
+		m->id = id;
+		m->code = CNT_RPC_PARAMS;
+	}
 }
 
 cJSON *
@@ -80,12 +90,8 @@ cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m)
 	if (j != NULL)
 		return j;
 	bad(m, CNT_RPC_PARSE, "Parse error");
-	if (cnt_utf8_valid(line.p, line.n) == line.n && cnt_raw_check(line)) {
-		m->id = refused_id(line);
-		bad(m, m->id.p != NULL ? CNT_RPC_PARAMS : CNT_RPC_INVALID, "Refused: a name "
-		    "twice in one object, \\u0000, half a surrogate pair, a number out of range, "
-		    "too many values, or nested too deeply");
-	}
+	if (cnt_utf8_valid(line.p, line.n) == line.n && cnt_raw_check(line))
+		refused(m);
 	return NULL;
 }
 

@@ -27,7 +27,7 @@ enum cnt_rpc_kind {
 	CNT_RPC_REQUEST,
 	CNT_RPC_NOTIFICATION,
 	CNT_RPC_RESPONSE,
-	CNT_RPC_IGNORED,	/* a malformed notification */
+	CNT_RPC_IGNORED,	/* a malformed notification, or one that is not taken */
 };
 
 struct cnt_rpc {
@@ -36,12 +36,14 @@ struct cnt_rpc {
 	struct cnt_span		 raw;		/* the whole message */
 	const cJSON		*msg, *params;	/* params: an object or NULL */
 	const char		*method;
+	struct cnt_span		 cancels;	/* CNT_RPC_IGNORED: a request's id, or .p NULL */
 	int			 code;		/* CNT_RPC_BAD */
 	const char		*text;
 };
 
 /* The tree of one line, owned by the caller. NULL: *m says what to answer; text that is JSON
- * but not taken (a name twice, \u0000, too deep) is answered with its id, anything else without. */
+ * but not taken (a name twice, \u0000, too deep) is answered with its id, anything else without; a
+ * notification is not answered, but what it cancels is known. */
 cJSON	*cnt_rpc_parse(struct cnt_span line, struct cnt_rpc *m);
 
 /* Judges one message, msg and its bytes; everything in *m points into them. */

@@ -83,13 +83,24 @@ one_batch(struct cnt_server *s, const cJSON *array, struct cnt_span raw)
 }
 
 static void
+not_taken(struct cnt_server *s, const struct cnt_rpc *m)
+{
+	struct cnt_request *r = cnt_request_find(s, m->cancels);
+
+	if (r != NULL)
+		cnt_request_cancel(r);
+	if (m->kind == CNT_RPC_BAD)
+		cnt_server_error(s, NULL, m->id, m->code, m->text, NULL);
+}
+
+static void
 one_line(struct cnt_server *s, struct cnt_span line)
 {
-	struct cnt_rpc bad;
-	cJSON *j CNT_JSON = cnt_rpc_parse(line, &bad);
+	struct cnt_rpc m;
+	cJSON *j CNT_JSON = cnt_rpc_parse(line, &m);
 
 	if (j == NULL)
-		cnt_server_error(s, NULL, bad.id, bad.code, bad.text, NULL);
+		not_taken(s, &m);
 	else if (cJSON_IsArray(j))
 		one_batch(s, j, line);
 	else

@@ -179,6 +179,8 @@ line_sent(struct cnt_span line)
 	if (j == NULL) {
 		if (m.id.p != NULL)
 			find(m.id)->asked++;
+		if (m.cancels.p != NULL)
+			find(m.cancels)->cancelled++;
 	} else if (!cJSON_IsArray(j)) {
 		message_sent(j, line, false);
 	} else if (cnt_raw_walk(&it, line)) {

@@ -240,6 +240,11 @@ subtest 'cancel' => sub {
 	is(scalar @{ $c->{before} }, 0, 'at all');
 	$c->cancel(1);
 	ok($c->ping, 'after the answer');
+	$c->call(3, 'sleep', '{"seconds":60}');
+	$c->say(qq({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"reason":"half \\ud83d","requestId":3}}));
+	$c->say(qq({"jsonrpc":"2.0","method":"x/y","params":{"reason":"half \\ud83d"}}));
+	ok($c->ping && !@{ $c->{before} }, 'a reason that is cut in the middle of a character is no reason to answer');
+	ok(Client::until(2, sub { $c->processes == 1 }), 'nor to go on');
 	$c->call(2, 'sleep', '{"seconds":60,"stubborn":true,"child":true}');
 	ok(Client::until(2, sub { $c->processes == 3 }), 'one that stays, with a child');
 	$c->cancel(2);
