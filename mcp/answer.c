@@ -7,7 +7,7 @@
 #include "mcp/serving.h"
 
 #define SERVER_INFO	CNT_META "serverInfo"
-#define BATCH_BYTES	((size_t)64 << 20)	/* of answers to one; they wait here */
+#define BATCH_BYTES	((size_t)64 << 20)	/* of answers to batches; they wait here */
 
 void
 cnt_server_send(struct cnt_server *s, struct cnt_batch *batch, struct cnt_buf *b)
@@ -19,8 +19,10 @@ cnt_server_send(struct cnt_server *s, struct cnt_batch *batch, struct cnt_buf *b
 			cnt_writer_flush(s->out);
 		return;
 	}
+	s->batched -= batch->out.n;
 	cnt_buf_adds(&batch->out, batch->out.n == 0 ? "[" : ",");
 	cnt_buf_add(&batch->out, b->p, b->n);
+	s->batched += batch->out.n;
 	cnt_buf_free(b);
 }
 
@@ -29,6 +31,7 @@ cnt_batch_done(struct cnt_batch *batch)
 {
 	if (batch == NULL || --batch->open > 0)
 		return;
+	batch->server->batched -= batch->out.n;
 	if (batch->out.n > 0) {
 		cnt_buf_add(&batch->out, "]", 1);
 		cnt_server_send(batch->server, NULL, &batch->out);
@@ -147,9 +150,9 @@ send_result(struct cnt_server *s, struct cnt_batch *batch, struct cnt_span id,
 {
 	struct cnt_buf b = { 0 };
 
-	if (batch != NULL && batch->out.n + result.n > BATCH_BYTES) {
+	if (batch != NULL && s->batched + result.n > BATCH_BYTES) {
 		cnt_server_error(s, batch, id, CNT_RPC_INTERNAL,
-		    "The answers to this batch are more than 64 MiB", NULL);
+		    "The answers to batches that wait are more than 64 MiB", NULL);
 		return;
 	}
 	cnt_buf_room(&b, result.n + id.n + 384);

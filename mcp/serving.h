@@ -101,6 +101,7 @@ struct cnt_server {
 	int			 in_fd;
 	struct cnt_request	*requests;	/* in flight */
 	size_t			 in_flight, bytes_in_flight;
+	size_t			 batched;	/* bytes of answers in batches that are open */
 	enum cnt_revision	 revision;	/* by initialize */
 	bool			 ready;		/* notifications/initialized has come */
 	const cJSON		*params;	/* of the request that begins now */

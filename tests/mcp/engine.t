@@ -91,6 +91,13 @@ subtest 'batches' => sub {
 	my $all = $c->line(60) // '';
 	is(scalar(() = $all =~ /"id":\d,"result"/g), 2, 'two answers of 30 MB');
 	like($all, qr/"id":\d,"error":\{"code":-32603/, 'and a third that is too much for one line');
+	my $one = '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s","arguments":{%s}}}';
+	$c->say(sprintf "[$one,$one]", $_, 'sleep', '"seconds":60', 10 + $_, 'big', '"bytes":30000000') for 1 .. 3;
+	ok(Client::until(20, sub { $c->ping && $c->processes == 4 }), 'three that wait for one answer each');
+	$c->cancel($_) for 1 .. 3;
+	$all = join '', map { $c->line(20) // '' } 1 .. 3;
+	is(join(' ', scalar(() = $all =~ /"id":\d+,"result"/g), scalar(() = $all =~ /"id":\d+,"error":\{"code":-32603/g)), '2 1',
+	    'their answers of 90 MB are too much together');
 	$c->initialize('2025-06-18');
 	refused($c, '[{"jsonrpc":"2.0","id":1,"method":"ping"}]', -32600, 'not after another revision');
 };
