@@ -57,29 +57,42 @@ one_message(struct cnt_server *s, struct cnt_batch *batch, const cJSON *msg, str
 		cnt_server_message(s, batch, &m);
 }
 
+/* From here to its end, lines wait. */
 static void
-one_batch(struct cnt_server *s, const cJSON *array, struct cnt_span raw)
+begin_batch(struct cnt_server *s, cJSON *array, struct cnt_span raw)
 {
 	int n = cJSON_GetArraySize(array);
-	struct cnt_batch *batch;
-	const cJSON *msg = NULL;
-	struct cnt_raw it;
 
-	if (s->revision != CNT_R_2025_03_26 || n == 0 || n > BATCH_MAX || !cnt_raw_walk(&it, raw)) {
+	if (s->revision != CNT_R_2025_03_26 || n == 0 || n > BATCH_MAX ||
+	    !cnt_raw_walk(&s->items, raw)) {
 		cnt_server_error(s, NULL, (struct cnt_span){ 0 }, CNT_RPC_INVALID,
 		    n == 0 ? "Invalid request: empty batch" : n > BATCH_MAX ?
 		    "Invalid request: batch too large" : "Invalid request: no batches here", NULL);
+		cJSON_Delete(array);
 		return;
 	}
-	batch = cnt_alloc(sizeof(*batch));
-	batch->server = s;
-	batch->open = 1;
-	cJSON_ArrayForEach(msg, array) {
-		if (cnt_raw_next(&it) != 1)
-			break;
-		one_message(s, batch, msg, it.value);
-	}
-	cnt_batch_done(batch);
+	s->array = array;
+	s->batch = cnt_alloc(sizeof(*s->batch));
+	s->batch->server = s;
+	s->batch->open = 1;
+}
+
+static void
+end_batch(struct cnt_server *s)
+{
+	cJSON_Delete(take(&s->array));
+	cnt_batch_done(take(&s->batch));
+}
+
+static void
+one_of_batch(struct cnt_server *s)
+{
+	cJSON *msg CNT_JSON = cJSON_DetachItemFromArray(s->array, 0);
+
+	if (msg != NULL && cnt_raw_next(&s->items) == 1)
+		one_message(s, s->batch, msg, s->items.value);
+	else
+		end_batch(s);
 }
 
 static void
@@ -102,25 +115,27 @@ one_line(struct cnt_server *s, struct cnt_span line)
 	if (j == NULL)
 		not_taken(s, &m);
 	else if (cJSON_IsArray(j))
-		one_batch(s, j, line);
+		begin_batch(s, take(&j), line);
 	else
 		one_message(s, NULL, j, line);
 }
 
-/* false: too many answers are unread, or it has been a long turn; the lines that are left wait. */
+/* false: too many answers are unread, or it has been a long turn; what is left waits. */
 static bool
 lines(struct cnt_server *s, bool last)
 {
 	int64_t until = cnt_ticks_us() + TURN_US;
 	struct cnt_span line;
-	enum cnt_got got;
+	enum cnt_got got = CNT_LINE_READY;
 	bool full = false;
 
 	s->corked = true;
 	while (!(full = !last && (cnt_writer_queued(s->out) > QUEUE_MAX ||
-	    cnt_ticks_us() > until)) &&
-	    (got = cnt_reader_next(&s->reader, last, &line)) != CNT_LINE_MORE) {
-		if (got == CNT_LINE_READY)
+	    cnt_ticks_us() > until)) && (s->batch != NULL ||
+	    (got = cnt_reader_next(&s->reader, last, &line)) != CNT_LINE_MORE)) {
+		if (s->batch != NULL)
+			one_of_batch(s);
+		else if (got == CNT_LINE_READY)
 			one_line(s, line);
 		else
 			cnt_server_error(s, NULL, (struct cnt_span){ 0 }, CNT_RPC_INVALID,
@@ -254,6 +269,7 @@ end(struct cnt_server *s, int64_t finish_us)
 	s->reader_until = finish_us > 0 ? at + READER_US : 0;
 	if (s->in_watch != NULL)
 		cnt_loop_unwatch(take(&s->in_watch));
+	end_batch(s);
 	end_subjects(s);
 	tick(s);
 }

@@ -99,6 +99,9 @@ struct cnt_server {
 	struct cnt_reader	 reader;
 	struct cnt_watch	*in_watch;	/* NULL: not reading */
 	int			 in_fd;
+	struct cnt_batch	*batch;		/* that is being read, or NULL; and of it what */
+	cJSON			*array;		/* is left, in the reader's last line */
+	struct cnt_raw		 items;
 	struct cnt_request	*requests;	/* in flight */
 	size_t			 in_flight, bytes_in_flight;
 	size_t			 batched;	/* bytes of answers in batches that are open */

@@ -68,6 +68,22 @@ for my $how (qw(input TERM)) {
 	cmp_ok($took, '<', Servers::allowed($at_once, $began), 'within 100 ms');
 }
 
+# Nor does a batch, be it one of many that are quick.
+{
+	my $c = Servers::start($Servers::all[2]);
+	open my $f, '>', "$Servers::home/text" or die;
+	print $f 'x' x (1 << 20);
+	close $f;
+	$c->initialize('2025-03-26');
+	$c->say('[' . join(',', map { qq({"jsonrpc":"2.0","id":$_,"method":"tools/call","params":{"name":"read_file",)
+	    . qq("arguments":{"path":"$Servers::home/text","limit":1048576}}}) } 1 .. 900) . ']');
+	my $read = sub { open my $io, '<', "/proc/$c->{pid}/io" or die; return <$io> =~ /^rchar: (\d+)/ ? $1 : 0 };
+	ok(Client::until(5, sub { $read->() > 20 << 20 }), 'a batch of 900 reads is under way');
+	my ($began, $took, $status) = end($c, 'TERM');
+	is($status, 0, 'TERM meanwhile: exit 0');
+	cmp_ok($took, '<', Servers::allowed($at_once, $began), 'within 100 ms');
+}
+
 # Work that is all but done is answered, where its start alone does not take longer; and a second signal changes nothing.
 for my $server (@Servers::all) {
 	my $c = Servers::start($server);
