@@ -131,5 +131,6 @@ cnt_session_read(struct session *s)
 			s->how = s->how != NULL ? s->how : cnt_strdup(CNT_UNREADABLE);
 			cnt_session_end(s, (struct cnt_span){ 0 }, true);
 		}
+	cnt_reader_rest(&s->reader);
 	return n > 0;
 }

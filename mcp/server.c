@@ -141,6 +141,8 @@ lines(struct cnt_server *s, bool last)
 			cnt_server_error(s, NULL, (struct cnt_span){ 0 }, CNT_RPC_INVALID,
 			    "Invalid request: message too large", NULL);
 	}
+	if (!full)
+		cnt_reader_rest(&s->reader);
 	s->corked = false;
 	cnt_writer_flush(s->out);
 	return !full;

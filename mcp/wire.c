@@ -41,15 +41,24 @@ cnt_reader_free(struct cnt_reader *r)
 	*r = (struct cnt_reader){ .max = r->max };
 }
 
+void
+cnt_reader_rest(struct cnt_reader *r)
+{
+	bool skip = r->skip;
+
+	if (r->start != r->end)
+		return;
+	r->start = r->end = r->scan = 0;
+	if (r->cap > 16 * CHUNK)
+		cnt_reader_free(r);
+	r->skip = skip;
+}
+
 /* Room for a read: what is left of a line moves to the front, and the space grows by doubling. */
 static void
 reader_room(struct cnt_reader *r)
 {
-	if (r->start == r->end) {
-		r->start = r->end = r->scan = 0;
-		if (r->cap > 16 * CHUNK)
-			cnt_reader_free(r);
-	}
+	cnt_reader_rest(r);
 	if (r->cap - r->end >= CHUNK)
 		return;
 	if (r->start >= r->cap / 2 && r->start >= CHUNK) {
@@ -66,11 +75,9 @@ reader_room(struct cnt_reader *r)
 ssize_t
 cnt_reader_fill(struct cnt_reader *r, int fd)
 {
-	bool skip = r->skip;
 	ssize_t n;
 
 	reader_room(r);
-	r->skip = skip;
 	n = read(fd, r->p + r->end, r->cap - r->end);
 	if (n > 0)
 		r->end += (size_t)n;

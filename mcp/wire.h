@@ -35,6 +35,9 @@ ssize_t	cnt_reader_fill(struct cnt_reader *r, int fd);
  * fill. last: input has ended, so what is left is a line too. */
 enum cnt_got cnt_reader_next(struct cnt_reader *r, bool last, struct cnt_span *line);
 
+/* When all lines are done with: the room of a large one is given back. */
+void	cnt_reader_rest(struct cnt_reader *r);
+
 struct cnt_writer;
 
 /* broken is called once, from the loop, when nobody reads any more. */

@@ -310,6 +310,16 @@ subtest 'a client that does not read' => sub {
 	is("$big $pings $other", '8 20000 0', 'every line comes whole');
 };
 
+subtest 'a large line' => sub {
+	my $c = start();
+	delete $c->{record};
+	my $held = sub { open my $f, '<', "/proc/$c->{pid}/status" or die; return join('', <$f>) =~ /^VmRSS:\s+(\d+)/m ? $1 : 0 };
+	$c->ping;
+	my $before = $held->();
+	$c->ask('{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":"' . 'x' x 15_000_000 . '"}}');
+	ok($ENV{SAN} || Client::until(2, sub { $held->() < $before + 4096 }), 'is not kept') or diag $held->();
+};
+
 subtest 'large results' => sub {
 	my $c = start();
 	delete $c->{record};
