@@ -23,7 +23,8 @@ void	cnt_json_free(cJSON **j);
  * not finite, \u0000, anything after the value. Returns an owned value or NULL. */
 cJSON	*cnt_json_parse(const char *text, size_t n, struct cnt_err *e);
 
-/* One line, malloc'd; integers up to 2^53 print exactly. */
+/* One line, malloc'd. cJSON 1.7.15 prints 15 digits of a number where they are close to it: exact
+ * are integers below 10^15, and what cnt_json_set_int set. */
 char	*cnt_json_print(const cJSON *j);
 
 /* Members, by exact name; NULL, def or false when missing or of another type. Borrowed. */

@@ -97,8 +97,8 @@ bool	cnt_request_wants_progress(const struct cnt_request *r);
 void	cnt_request_set(struct cnt_request *r, void *data);
 void	*cnt_request_get(const struct cnt_request *r);
 struct cnt_loop	*cnt_request_loop(struct cnt_request *r);
-/* Bytes of answers, to any request, that the client has not taken yet. Above CNT_UNREAD_MAX the
- * makers of large ones are left to wait, and CNT_UNREAD_US later it is looked at again. */
+/* Bytes of answers, to any request, that the client has not taken yet. Above CNT_UNREAD_MAX cnt mcp
+ * lets boxes and verbs wait with theirs, and CNT_UNREAD_US later it looks again. */
 #define CNT_UNREAD_MAX	((size_t)16 << 20)
 #define CNT_UNREAD_US	5000
 size_t	cnt_request_unread(const struct cnt_request *r);
