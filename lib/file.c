@@ -45,6 +45,16 @@ open_parent(int root_fd, const char *path, const char **base)
 	return cnt_file_open_in(root_fd, dir, O_PATH | O_DIRECTORY);
 }
 
+/* The owner is given last, and no tree that is to be another's has a directory of the host root's:
+ * whoever made that one was killed. */
+static bool
+is_half_made(int dir, uid_t uid)
+{
+	struct stat st;
+
+	return uid != 0 && fstat(dir, &st) == 0 && st.st_uid == 0;
+}
+
 int
 cnt_file_mkdirs_in(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid,
     struct cnt_err *e)
@@ -56,19 +66,20 @@ cnt_file_mkdirs_in(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t 
 		CNT_CLOSE int parent = -1;
 		CNT_CLOSE int fd = -1;
 		const char *base = NULL;
+		bool made = false;
 
 		n += strcspn(path + n, "/");
 		part[n] = '\0';
 		parent = open_parent(root_fd, part, &base);
 		if (parent == -1)
 			return cnt_fail_sys(e, "%s", part);
-		if (mkdirat(parent, base, 0700) == 0) {
-			fd = openat(parent, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-			if (fd == -1 || fchown(fd, uid, gid) == -1 || fchmod(fd, mode) == -1)
-				return cnt_fail_sys(e, "%s", part);
-		} else if (errno != EEXIST) {
+		made = mkdirat(parent, base, 0700) == 0;
+		if (!made && errno != EEXIST)
 			return cnt_fail_sys(e, "%s", part);
-		}
+		fd = openat(parent, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if ((made || is_half_made(fd, uid)) && (fd == -1 || fchmod(fd, mode) == -1 ||
+		    fchown(fd, uid, gid) == -1))
+			return cnt_fail_sys(e, "%s", part);
 		part[n] = path[n];
 		n += strspn(path + n, "/");
 	}

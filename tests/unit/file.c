@@ -159,6 +159,32 @@ a_link_for_a_tree_is_refused(void **state)
 	assert_int_equal(remove_tree("nothing"), 0);
 }
 
+/* What is the host root's there was left on the way by a process that was killed. */
+static void
+a_directory_half_made_gets_its_owner_and_mode(void **state)
+{
+	struct cnt_err e = { 0 };
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkdirat(root, "tree/left", 0700), 0);
+	assert_int_equal(mkdirat(root, "tree/own", 0700), 0);
+	assert_int_equal(fchownat(root, "tree/own", 70000, 70000, 0), 0);
+	assert_int_equal(cnt_file_mkdirs_in(root, "tree/left/new", 0755, 70000, 70001, &e), 0);
+	assert_int_equal(cnt_file_mkdirs_in(root, "tree/own", 0755, 70000, 70001, &e), 0);
+	assert_int_equal(fstatat(root, "tree/left", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0755);
+	assert_true(st.st_uid == 70000 && st.st_gid == 70001);
+	assert_int_equal(fstatat(root, "tree/own", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0700);
+	assert_int_equal(st.st_gid, 70000);
+	assert_int_equal(mkdirat(root, "tree/linked", 0700), 0);
+	assert_int_equal(symlinkat("linked", root, "tree/to"), 0);
+	assert_int_equal(cnt_file_mkdirs_in(root, "tree/to", 0755, 70000, 70001, &e), 0);
+	assert_int_equal(fstatat(root, "tree/linked", &st, 0), 0);
+	assert_int_equal(st.st_uid, 0);
+}
+
 int
 main(void)
 {
@@ -169,6 +195,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_deep_tree_goes, make, unmake),
 		cmocka_unit_test_setup_teardown(names_of_our_own_making_may_be_taken, make, unmake),
 		cmocka_unit_test_setup_teardown(a_link_for_a_tree_is_refused, make, unmake),
+		cmocka_unit_test_setup_teardown(a_directory_half_made_gets_its_owner_and_mode,
+		    make, unmake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
