@@ -303,9 +303,7 @@ cnt_image_build(struct cnt_store *s, const char *name, const char *recipe, const
 	    cnt_recipe_start(recipe, suite, work.path, &source, e) == -1)
 		return -1;
 	r = CNT_STEP("the recipe runs", e) == -1 ? -1 : import(s, name, &source, i, c, e);
-	close(source.archive);
-	if (source.lines != -1)
-		close(source.lines);
+	cnt_unpack_end(&source);
 	return r;
 }
 

@@ -322,17 +322,24 @@ end_child(pid_t pid, int signo)
 		cnt_proc_reap(pid);
 }
 
-/* A source that is contained has a process which ends all there is of it. */
 static void
 end_flow(struct flow *f)
 {
 	if (f->tar != -1)
 		close(f->tar);
 	end_child(f->pid, SIGKILL);
-	end_child(f->source->pid, SIGTERM);
-	f->source->pid = 0;
 	if (f->error_fd != -1)
 		close(f->error_fd);
+}
+
+/* A source that is contained has a process which ends all there is of it. */
+void
+cnt_unpack_end(struct cnt_source *s)
+{
+	end_child(s->pid, SIGTERM);
+	close(s->archive);
+	if (s->lines != -1)
+		close(s->lines);
 }
 
 int

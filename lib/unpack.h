@@ -22,8 +22,12 @@ struct cnt_source {
  * stays so until then. A program that cannot be executed ends with status 127. */
 pid_t	cnt_unpack_start(char *const argv[], char *const env[], const int fds[3], bool contained);
 
+/* Ends the program that writes the archive, if it runs, and closes both descriptors. */
+void	cnt_unpack_end(struct cnt_source *s);
+
 /* Extracts into the directory, whole, with numeric owners. Gives the sha256 of the archive and its
- * size. An error, and cancelling, leaves what was extracted, and no process. c may be NULL. */
+ * size. An error, and cancelling, leaves what was extracted, and the source as it is. c may be
+ * NULL. */
 int	cnt_unpack(struct cnt_source *s, const char *dir, uint8_t digest[32], int64_t *bytes,
 	    struct cnt_call *c, struct cnt_err *e);
 

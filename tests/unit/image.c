@@ -353,6 +353,24 @@ half_made_rows_are_removed_with_their_files(void **state CNT_UNUSED)
 	holds(1);
 }
 
+/* Its place to unpack in cannot be made: no process of the recipe's is left. */
+static void
+a_recipe_ends_with_its_build(void **state CNT_UNUSED)
+{
+	struct cnt_store *s CNT_STORE = opened();
+	char *dir CNT_FREE = cnt_path_beside("../share/cnt/image");
+	char *recipe CNT_FREE = cnt_format("%s/unit", dir), *line CNT_FREE = NULL;
+	struct cnt_image i;
+
+	line = cnt_format("mkdir -p %s; printf '#!/bin/sh\\nexec sleep 60\\n' > %s; chmod 755 %s;"
+	    "mkdir -p var/lib/cnt; rm -rf var/lib/cnt/images", dir, recipe, recipe);
+	sh(line);
+	assert_int_equal(cnt_image_build(s, "built", "unit", NULL, &i, NULL, &e), -1);
+	assert_non_null(strstr(e.text, "images"));
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(unlink(recipe), 0);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, fresh_root, remove_root)
 
 int
@@ -371,6 +389,7 @@ main(void)
 		TEST(what_tar_says_of_an_enemys_archive_fills_nothing),
 		TEST(what_tar_only_notes_of_an_archive_is_no_reason_to_refuse_it),
 		TEST(half_made_rows_are_removed_with_their_files),
+		TEST(a_recipe_ends_with_its_build),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
