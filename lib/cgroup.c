@@ -29,9 +29,11 @@ add_hierarchy(const char *name)
 	struct cnt_hierarchy *h = &host.list[host.n];
 	struct statfs f = { 0 };
 	struct stat st = { 0 };
-	int n = snprintf(h->dir, sizeof(h->dir), ROOT "%s%s", *name != '\0' ? "/" : "", name);
+	int n = -1;
 
-	if (host.n == HIERARCHIES || n < 0 || (size_t)n >= sizeof(h->dir))
+	if (host.n < HIERARCHIES)
+		n = snprintf(h->dir, sizeof(h->dir), ROOT "%s%s", *name != '\0' ? "/" : "", name);
+	if (n < 0 || (size_t)n >= sizeof(h->dir))
 		return;
 	if (lstat(h->dir, &st) == -1 || !S_ISDIR(st.st_mode) || statfs(h->dir, &f) == -1)
 		return;			/* cpu -> cpu,cpuacct: once is enough */

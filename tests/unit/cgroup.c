@@ -30,28 +30,62 @@ share_directory(void)
 	    MOVE_MOUNT_F_EMPTY_PATH) == 0;
 }
 
-/* Where the hierarchies are is found once a process: a child looks, before anything here has. */
+/* Where the hierarchies are is found once a process: a child looks, before anything here has. Its
+ * mounts are its own; what it returns is 0. */
 static void
-a_controller_shares_its_directory(void **state CNT_UNUSED)
+in_a_child(int (*looks)(void))
 {
-	const struct cnt_limits l = { .cpu = 1, .swap = -1 };
-	CNT_BUF struct cnt_buf script = { 0 };
 	int status = -1;
 	pid_t pid = fork();
 
-	if (pid == 0) {
-		bool v1 = access("/sys/fs/cgroup/cpu", F_OK) == 0;
-
-		if (unshare(CLONE_NEWNS) == -1 ||
-		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
-		    (v1 && !share_directory()))
-			_exit(2);
-		cnt_limits_script("t", "b", &l, &script);
-		_exit(strstr(script.p, v1 ? ">/sys/fs/cgroup/cpu,cpuacct/t/b/cpu.cfs_quota_us" :
-		    ">/sys/fs/cgroup/t/b/cpu.max") == NULL);
-	}
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) == -1 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ? 255 : looks());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static int
+finds_shared(void)
+{
+	const struct cnt_limits l = { .cpu = 1, .swap = -1 };
+	CNT_BUF struct cnt_buf script = { 0 };
+	bool v1 = access("/sys/fs/cgroup/cpu", F_OK) == 0;
+
+	if (v1 && !share_directory())
+		return 2;
+	cnt_limits_script("t", "b", &l, &script);
+	return strstr(script.p, v1 ? ">/sys/fs/cgroup/cpu,cpuacct/t/b/cpu.cfs_quota_us" :
+	    ">/sys/fs/cgroup/t/b/cpu.max") == NULL;
+}
+
+static void
+a_controller_shares_its_directory(void **state CNT_UNUSED)
+{
+	in_a_child(finds_shared);
+}
+
+static int
+finds_many(void)
+{
+	char dir[32];
+	size_t n = 0;
+
+	if (mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL) == -1)
+		return 2;
+	for (int k = 0; k < 30; k++) {
+		snprintf(dir, sizeof(dir), "/sys/fs/cgroup/%d", k);
+		if (mkdir(dir, 0755) == -1 || mount("none", dir, "cgroup2", 0, NULL) == -1)
+			return 3;
+	}
+	cnt_cgroup_hierarchies(&n);
+	return n != 24;
+}
+
+static void
+more_hierarchies_than_there_can_be(void **state CNT_UNUSED)
+{
+	in_a_child(finds_many);
 }
 
 /* All keys on one line: "memory:memory.max=1 pids:pids.max=2". */
@@ -141,6 +175,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_controller_shares_its_directory),
+		cmocka_unit_test(more_hierarchies_than_there_can_be),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(nothing),
 		cmocka_unit_test(one_at_a_time),
