@@ -177,7 +177,17 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 	return cnt_limits_check(tag, box, l, e);
 }
 
-/* The kernel rounds bytes to whole pages. */
+/* Is now, one line, what was set? The kernel rounds bytes down to whole pages, of 64 KiB at most. */
+static bool
+is_set(const struct cnt_cgroup_key *k, const char *now)
+{
+	char *end = NULL;
+	unsigned long long is = strtoull(now, &end, 10), set = strtoull(k->value, NULL, 10);
+
+	return strcmp(now, k->value) == 0 || (strcmp(k->controller, "memory") == 0 && end != now &&
+	    *end == '\0' && is <= set && set - is < 65536);
+}
+
 int
 cnt_limits_check(const char *tag, const char *box, const struct cnt_limits *l, struct cnt_err *e)
 {
@@ -187,18 +197,15 @@ cnt_limits_check(const char *tag, const char *box, const struct cnt_limits *l, s
 	for (size_t k = 0; k < n; k++) {
 		char path[192];
 		CNT_BUF struct cnt_buf now = { 0 };
-		char *end_now = NULL, *end_set = NULL;
-		unsigned long long is, set = strtoull(keys[k].value, &end_set, 10);
 
 		path_of(&keys[k], tag, box, "", path);
 		if (cnt_file_read(path, 64, &now, e) == -1)
 			return -1;
-		is = now.n > 0 ? strtoull(now.p, &end_now, 10) : 0;
-		if (now.n == 0 || is > set || set - is >= 65536 || strncmp(end_now, end_set,
-		    strlen(end_set)) != 0)
-			return cnt_fail(e, CNT_SYSTEM, "%s: limit %s is %.*s, not %s", box,
-			    keys[k].file, now.n > 0 ? (int)strcspn(now.p, "\n") : 0,
-			    now.n > 0 ? now.p : "", keys[k].value);
+		cnt_buf_adds(&now, "");
+		now.p[strcspn(now.p, "\n")] = '\0';
+		if (!is_set(&keys[k], now.p))
+			return cnt_fail(e, CNT_SYSTEM, "%s: limit %s is %s, not %s", box,
+			    keys[k].file, now.p, keys[k].value);
 	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Limits as keys of cgroup v2 and of v1, in the order in which they must be written, and where.
+ * Limits as keys of cgroup v2 and of v1, in the order in which they must be written, and where; and
+ * as the kernel has them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,8 @@
 #include "lib/cgroup.h"
 #include "lib/limits.h"
 
-#define GIB (INT64_C(1) << 30)
+#define GIB	(INT64_C(1) << 30)
+#define BYTES	"memory.limit_in_bytes"
 
 /* A host of v1 that mounts two controllers as one and has no link for each of them. */
 static bool
@@ -86,6 +88,58 @@ static void
 more_hierarchies_than_there_can_be(void **state CNT_UNUSED)
 {
 	in_a_child(finds_many);
+}
+
+static bool
+put(const char *file, const char *text)
+{
+	char path[64];
+	CNT_FILE FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/t/b/%s", file);
+	f = fopen(path, "we");
+	return f != NULL && fputs(text, f) != EOF;
+}
+
+/* Returns the number of the case that is judged wrong. Without any hierarchy keys are those of v1,
+ * below the one directory. */
+static int
+judges(void)
+{
+	static const struct {
+		struct cnt_limits	 l;
+		const char		*file, *now;
+		bool			 right;
+	} cases[] = {
+		{ { .pids = 4096, .swap = -1 }, "pids.max", "4096\n", true },
+		{ { .pids = 4096, .swap = -1 }, "pids.max", "max\n", false },
+		{ { .pids = 4096, .swap = -1 }, "pids.max", "16\n", false },
+		{ { .pids = 4096, .swap = -1 }, "pids.max", "40960\n", false },
+		{ { .pids = 4096, .swap = -1 }, "pids.max", "", false },
+		{ { .cpu = 0.5, .swap = -1 }, "cpu.cfs_quota_us", "50000\n", true },
+		{ { .cpu = 0.5, .swap = -1 }, "cpu.cfs_quota_us", "49999\n", false },
+		{ { .memory = GIB + 1, .swap = -1 }, BYTES, "1073741824\n", true },
+		{ { .memory = GIB, .swap = -1 }, BYTES, "1073745920\n", false },
+		{ { .memory = GIB, .swap = -1 }, BYTES, "16777216\n", false },
+		{ { .memory = 4096, .swap = -1 }, BYTES, "max\n", false },
+	};
+	struct cnt_err e = { 0 };
+
+	if (mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL) == -1 ||
+	    mkdir("/sys/fs/cgroup/t", 0755) == -1 || mkdir("/sys/fs/cgroup/t/b", 0755) == -1 ||
+	    !put("cpu.cfs_period_us", "100000\n"))
+		return 254;
+	for (size_t k = 0; k < nitems(cases); k++)
+		if (!put(cases[k].file, cases[k].now) ||
+		    (cnt_limits_check("t", "b", &cases[k].l, &e) == 0) != cases[k].right)
+			return (int)k + 1;
+	return 0;
+}
+
+static void
+what_the_kernel_has_is_what_was_set(void **state CNT_UNUSED)
+{
+	in_a_child(judges);
 }
 
 /* All keys on one line: "memory:memory.max=1 pids:pids.max=2". */
@@ -176,6 +230,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_controller_shares_its_directory),
 		cmocka_unit_test(more_hierarchies_than_there_can_be),
+		cmocka_unit_test(what_the_kernel_has_is_what_was_set),
 		cmocka_unit_test(everything),
 		cmocka_unit_test(nothing),
 		cmocka_unit_test(one_at_a_time),
