@@ -97,9 +97,9 @@ sweep(const char *dir, struct cnt_err *e)
 		if (fd == -1)
 			continue;
 		if (flock(fd, LOCK_EX | LOCK_NB) == -1)
-			r = 1;
+			r |= 1;
 		else if (cnt_file_remove_tree(path, e) == -1)
-			return -1;
+			r = -1;
 	}
 	return r;
 }
@@ -168,8 +168,8 @@ cnt_image_recover(struct cnt_store *s, struct cnt_err *e)
 			return -1;
 	}
 	close(take_fd(&lock));
-	int here = sweep(dir, e), there = here == -1 ? -1 : sweep(state, e);
-	return there == -1 ? -1 : here | there;
+	int here = sweep(dir, e), there = sweep(state, e);
+	return here | there;
 }
 
 /* Under the lock: the unpacked tree becomes images/ID. */

@@ -4,6 +4,8 @@
  */
 #include "lib/life.h"
 
+#include "lib/recover.h"
+
 void
 cnt_life_end(struct cnt_life *l)
 {
@@ -21,14 +23,17 @@ cnt_life_begin_named(struct cnt_call *c, struct cnt_life *l, const char *name, i
 	/* Looked up first, so that a name which is no box's leaves no lock file. */
 	if (cnt_store_box_get(c->store, name, &l->box, c->err) == -1)
 		return -1;
-	if (wait_ms >= 0 &&
-	    (cnt_box_hold(c->store, name, wait_ms, &l->lock, &l->box, c->err) == -1 ||
-	    cnt_box_settle(l->instance.tag, name, c->err) == -1))
+	if (wait_ms < 0 && l->box.state == CNT_READY)
+		return 0;
+	if (cnt_box_hold(c->store, name, wait_ms, &l->lock, &l->box, c->err) == -1)
 		return -1;
-	if (l->box.state != CNT_READY) {
-		cnt_fail(c->err, CNT_BUSY, "%s: is being made or deleted", name);
-		return cnt_hint(c->err, "try again in a moment");
-	}
+	/* Who makes or deletes it holds the lock, so that this one is gone. */
+	if (l->box.state != CNT_READY)
+		return cnt_recover_box(c->store, &l->instance, name, c->err) == -1 ? -1 :
+		    cnt_store_box_get(c->store, name, &l->box, c->err);
+	if (wait_ms >= 0)
+		return cnt_box_settle(l->instance.tag, name, c->err);
+	close(take_fd(&l->lock));
 	return 0;
 }
 

@@ -21,7 +21,7 @@ void	cnt_life_end(struct cnt_life *l);
 #define CNT_LIFE	__attribute__((cleanup(cnt_life_end)))
 
 /* The box that the call names. wait_ms >= 0: locked, waiting so long for another verb that holds
- * it. */
+ * it. One that a dead process was making or deleting is removed first, and is none. */
 int	cnt_life_begin(struct cnt_call *c, struct cnt_life *l, int wait_ms);
 
 /* The same for a box by its name. */

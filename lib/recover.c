@@ -41,19 +41,27 @@ remove_box(struct cnt_store *s, const struct cnt_instance *i, const char *name)
 
 /* The firewall knows a removed box until it is rendered again; without a bridge there is none. */
 static int
-render_firewall(struct cnt_store *s, const struct cnt_instance *i)
+render_firewall(struct cnt_store *s, const struct cnt_instance *i, struct cnt_err *e)
 {
 	struct cnt_err ignored = { 0 };
 	struct cnt_slot place;
 
 	return cnt_box_slot(i, 0, &place, &ignored) == -1 || if_nametoindex(place.bridge) == 0 ?
-	    0 : cnt_net_ensure(s, i, &ignored);
+	    0 : cnt_net_ensure(s, i, e);
+}
+
+int
+cnt_recover_box(struct cnt_store *s, const struct cnt_instance *i, const char *name,
+    struct cnt_err *e)
+{
+	return cnt_box_remove(s, i, name, e) == -1 ? -1 : render_firewall(s, i, e);
 }
 
 static int
 recover_boxes(struct cnt_store *s, struct cnt_err *e)
 {
 	struct cnt_box *boxes CNT_FREE = NULL;
+	struct cnt_err ignored = { 0 };
 	struct cnt_instance i;
 	size_t n = 0, removed = 0;
 
@@ -68,16 +76,16 @@ recover_boxes(struct cnt_store *s, struct cnt_err *e)
 			removed++;
 	}
 	if (removed > 0)
-		(void)render_firewall(s, &i);
+		(void)render_firewall(s, &i, &ignored);
 	return 0;
 }
 
 /* What a dead process left of a start or a session in a box that stays, of a box that was still in
  * its children's hands, or of one whose row it removed: its lock's file, which the attempt to hold
- * it takes away, and its place in the firewall. False: somebody is at work on it, so that later is
- * soon enough. */
-static bool
-sweep_box(struct cnt_store *s, const char *name)
+ * it takes away, and its place in the firewall. -1 with CNT_BUSY: somebody is at work on it, so
+ * that later is soon enough. */
+static int
+sweep_box(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
 	struct cnt_err ignored = { 0 };
 	struct cnt_instance i;
@@ -85,35 +93,42 @@ sweep_box(struct cnt_store *s, const char *name)
 	int lock CNT_CLOSE = -1;
 
 	if (cnt_store_instance(s, &i, &ignored) == -1)
-		return true;
+		return 0;
 	cnt_leaf_sweep(i.tag, name);
-	if (cnt_box_hold(s, name, DYING_MS, &lock, &b, &ignored) == -1)
-		return ignored.code == CNT_NOTFOUND && render_firewall(s, &i) == 0;
+	if (cnt_box_hold(s, name, DYING_MS, &lock, &b, e) == -1)
+		return e->code == CNT_NOTFOUND ? render_firewall(s, &i, e) : -1;
 	if (b.state != CNT_READY)
-		return cnt_box_remove(s, &i, name, &ignored) == 0 && render_firewall(s, &i) == 0;
-	if (cnt_box_sweep(i.tag, name, &ignored) == -1)
-		return false;
+		return cnt_recover_box(s, &i, name, e);
+	if (cnt_box_sweep(i.tag, name, e) == -1)
+		return -1;
 	/* A resize may have been cut short; what cannot be set now is set at the next start. */
 	(void)cnt_limits_set(&i, name, &b.limits, &ignored);
-	return true;
+	return 0;
 }
 
-/* No name: all boxes. `cnt boot` names none and starts many. */
-static bool
-sweep(struct cnt_store *s, const char *name)
+/* No name: all boxes. `cnt boot` names none and starts many. That somebody is at work on one is
+ * said when nothing worse is. */
+static int
+sweep(struct cnt_store *s, const char *name, struct cnt_err *e)
 {
 	struct cnt_box *boxes CNT_FREE = NULL;
-	struct cnt_err ignored = { 0 };
-	bool swept = true;
 	size_t n = 0;
+	int r = 0;
 
 	if (*name != '\0')
-		return sweep_box(s, name);
-	if (cnt_store_boxes(s, &boxes, &n, &ignored) == -1)
-		return false;
-	for (size_t k = 0; k < n; k++)
-		swept = sweep_box(s, boxes[k].name) && swept;
-	return swept;
+		return sweep_box(s, name, e);
+	if (cnt_store_boxes(s, &boxes, &n, e) == -1)
+		return -1;
+	for (size_t k = 0; k < n; k++) {
+		struct cnt_err its = { 0 };
+
+		if (sweep_box(s, boxes[k].name, &its) == 0)
+			continue;
+		if (r == 0 || e->code == CNT_BUSY)
+			*e = its;
+		r = -1;
+	}
+	return r;
 }
 
 /* Is what a restart left in this state to be started? 1, 0, or -1: later, its init may have been
@@ -160,6 +175,7 @@ static int
 close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 {
 	struct cnt_pending *p CNT_FREE = NULL;
+	struct cnt_err ignored = { 0 };
 	size_t n = 0;
 	int down;
 
@@ -169,7 +185,8 @@ close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 		if (cnt_proc_start(p[k].pid) == p[k].start)
 			continue;
 		/* One that has ended well since it was read left nothing. */
-		if (cnt_store_is_pending(s, p[k].seq, e) != 1 || !sweep(s, p[k].box) ||
+		if (cnt_store_is_pending(s, p[k].seq, e) != 1 ||
+		    sweep(s, p[k].box, &ignored) == -1 ||
 		    (are_images_used && p[k].box[0] == '\0') ||
 		    (down = is_down(s, &p[k])) == -1)
 			continue;
@@ -195,15 +212,21 @@ cnt_recover(struct cnt_store *s, struct cnt_err *e)
 }
 
 /* What no open intent tells of, left by a verb that failed and could not undo all: control groups
- * of boxes that do not run, lock files of no box. */
-static void
-recover_rest(struct cnt_store *s)
+ * of boxes that do not run, lock files of no box. What could not be taken away before is tried once
+ * more, and told. */
+static int
+recover_rest(struct cnt_store *s, struct cnt_err *e)
 {
 	char *path CNT_FREE = cnt_path(CNT_LOCKS);
 	DIR *d CNT_DIR = opendir(path);
 	const struct dirent *entry = NULL;
+	struct cnt_err its = { 0 };
+	int r = cnt_image_recover(s, e) == -1 ? -1 : 0;
 
-	(void)sweep(s, "");
+	if (sweep(s, "", &its) == -1 && its.code != CNT_BUSY) {
+		*e = its;
+		r = -1;
+	}
 	while (d != NULL && (entry = readdir(d)) != NULL) {
 		CNT_CLOSE int lock = -1;
 		struct cnt_err ignored = { 0 };
@@ -212,19 +235,26 @@ recover_rest(struct cnt_store *s)
 		if (entry->d_name[0] != '.')
 			(void)cnt_box_hold(s, entry->d_name, 0, &lock, &b, &ignored);
 	}
+	return r;
 }
 
 int
 cnt_recover_all(struct cnt_store *s, struct cnt_err *e)
 {
 	struct cnt_instance i;
+	struct cnt_err left = { 0 };
+	int r;
 
 	if (cnt_paths_make(e) == -1 || cnt_recover(s, e) != 0 ||
 	    cnt_store_instance(s, &i, e) == -1)
 		return -1;
-	recover_rest(s);
-	return cnt_instance_lines(&i, true, NULL, e) == -1 || cnt_net_repair(s, &i, e) == -1 ?
-	    -1 : cnt_unit_set(true, NULL, e);
+	r = recover_rest(s, &left);
+	if (cnt_instance_lines(&i, true, NULL, e) == -1 || cnt_net_repair(s, &i, e) == -1 ||
+	    cnt_unit_set(true, NULL, e) == -1)
+		return -1;
+	if (r == -1)
+		*e = left;
+	return r;
 }
 
 /* A row is there before the directory, and until that is gone. */

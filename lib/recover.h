@@ -5,7 +5,7 @@
 #ifndef CNT_RECOVER_H
 #define CNT_RECOVER_H
 
-#include "lib/store.h"
+#include "lib/box.h"
 
 /* Boxes and images that are not READY and in nobody's hands are removed with all they have; open
  * intents of processes that are gone get the outcome "interrupted", once what they left of a start
@@ -16,8 +16,12 @@ int	cnt_recover(struct cnt_store *s, struct cnt_err *e);
 
 /* The same, and what verbs that failed have left without an open intent; what a set-up does is done
  * again: the lines of the id range, the network, the service. 0, or -1 when something could not be
- * finished. */
+ * finished, after all else. */
 int	cnt_recover_all(struct cnt_store *s, struct cnt_err *e);
+
+/* Removes a box that is not READY and whose lock the caller holds: its maker or deleter is gone. */
+int	cnt_recover_box(struct cnt_store *s, const struct cnt_instance *i, const char *name,
+	    struct cnt_err *e);
 
 /* Adds the names of the boxes, with ", " between them, whose files are there and whose row is not:
  * the database is older than they are. */

@@ -68,4 +68,32 @@ ok 'a right one' cnt create "$me-b" --image tiny --no-start --json
 is "$(printf '%s' "$out" | jq .memory)" 1073741824 'is followed'
 rm "$CNT_ROOT/etc/cnt/cnt.conf"
 
-ok 'delete' cnt delete --force "$me-a" "$me-b"
+# What cannot be taken away: a file of a box's and what an import left, made immutable.
+state=$CNT_ROOT/var/lib/cnt
+repair() { run cnt doctor --repair --json; printf '%s' "$out" | jq -r '.checks[] | select(.name == "repair") | .state + " " + (.detail // "")'; }
+mkdir "$state/images/.tmp-0"
+for file in "$state/boxes/$me-a/disk/upper/held" "$state/images/.tmp-0/held"; do
+	touch "$file" && chattr +i "$file"
+	on_exit "chattr -i $file 2>/dev/null"
+done
+why="boxes/$me-a: cannot be removed: Operation not permitted"
+exits 71 'a box that cannot go' cnt delete --force "$me-a"
+like "$err" "$why" 'says why'
+is "$(repair)" "fail $state/$why" 'and so does repair'
+for words in "delete $me-a" "start $me-a" "exec $me-a -- true" "info $me-a"; do
+	# shellcheck disable=SC2086
+	run cnt $words
+	like "$err" "$why" "and ${words%% *}"
+done
+exec 8>"$CNT_ROOT/run/cnt/lock/$me-a"
+flock 8
+refused 75 busy 'at work on this box' 'one that somebody deletes' cnt info "$me-a"
+is "$(repair | cut -d ' ' -f 1)" fail 'repair leaves it to him, and fails of the image'
+exec 8>&-
+chattr -i "$state/boxes/$me-a/disk/upper/held"
+like "$(repair)" '^fail .*images/.tmp-0: cannot be removed: Operation not permitted' 'which it says'
+chattr -i "$state/images/.tmp-0/held"
+is "$(repair)" 'ok ' 'it takes away what can go'
+is "$(find "$state" -name "$me-a" -o -name '.tmp-*')" '' 'and leaves nothing'
+
+ok 'delete' cnt delete --force "$me-b"
