@@ -148,11 +148,14 @@ is_down(struct cnt_store *s, const struct cnt_pending *p)
 	return cnt_now_us() - p->time_us < DOWN_US ? -1 : 0;
 }
 
-/* By `cnt start`, which is recorded as what it is, in a session of its own. */
+/* By `cnt start`, which is recorded as what it is, in a session of its own. We may be cnt-dropin,
+ * which does not lie beside it. */
 static void
 start(const char *box)
 {
-	char *program CNT_FREE = cnt_path_beside("cnt-start");
+	char *beside CNT_FREE = cnt_path_beside("cnt-start");
+	char *program CNT_FREE = access(beside, X_OK) == 0 ? take(&beside) :
+	    cnt_path_beside("../../bin/cnt-start");
 	char *argv[] = { program, (char *)(uintptr_t)box, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -177,7 +180,7 @@ close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 	struct cnt_pending *p CNT_FREE = NULL;
 	struct cnt_err ignored = { 0 };
 	size_t n = 0;
-	int down;
+	int down, closed;
 
 	if (cnt_store_pending(s, &p, &n, e) == -1)
 		return -1;
@@ -190,9 +193,9 @@ close_intents(struct cnt_store *s, bool are_images_used, struct cnt_err *e)
 		    (are_images_used && p[k].box[0] == '\0') ||
 		    (down = is_down(s, &p[k])) == -1)
 			continue;
-		if (cnt_store_audit_interrupted(s, p[k].seq, e) == -1)
+		if ((closed = cnt_store_audit_interrupted(s, p[k].seq, e)) == -1)
 			return 1;
-		if (down == 1)
+		if (down == 1 && closed == 1)	/* another verb may have, and starts it */
 			start(p[k].box);
 	}
 	return 0;

@@ -83,7 +83,7 @@ cnt_store_audit_interrupted(struct cnt_store *s, int64_t seq, struct cnt_err *e)
 	r.args = "";
 	r.result = "interrupted";
 	r.text = "the process ended without an outcome";
-	return append(s, &r, e) == -1 ? -1 : cnt_sql_commit(s, e);
+	return append(s, &r, e) == -1 || cnt_sql_commit(s, e) == -1 ? -1 : 1;
 }
 
 static void

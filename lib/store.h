@@ -124,7 +124,7 @@ int	cnt_store_pending(struct cnt_store *s, struct cnt_pending **p, size_t *n,
 	    struct cnt_err *e);
 /* Is this intent still open? 1, 0, or -1. */
 int	cnt_store_is_pending(struct cnt_store *s, int64_t seq, struct cnt_err *e);
-/* Appends the outcome "interrupted" to an intent that is still open; else does nothing. */
+/* Appends the outcome "interrupted" to an intent that is still open: 1. Else it does nothing: 0. */
 int	cnt_store_audit_interrupted(struct cnt_store *s, int64_t seq, struct cnt_err *e);
 
 /* Is there a box or an image that is not READY, or an open intent? 1, 0, or -1. */

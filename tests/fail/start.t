@@ -86,19 +86,34 @@ for verb in start 'restart --force'; do
 done
 ok 'it runs' cnt exec "$box" -- true
 
-# Killed while init is on its way down: whoever comes then leaves it alone, the next one starts it.
+# Killed while init is on its way down: whoever comes then leaves it alone, the next one starts it, also
+# one that an operator dropped in.
 root() { cnt exec --user root --cwd / "$box" -- "$@"; }
-ok 'a service that takes a second to end' wait_for 30 root systemd-run -p ExecStop='sh -c "touch /run/down; sleep 1"' sleep 600
 began() { root cut -d ' ' -f 22 /proc/1/stat; }
-before=$(began)
-cnt restart "$box" & p=$!
-ok 'a restart waits for it' wait_for 10 root test -e /run/down
-kill -KILL $p
-wait $p 2>/dev/null
-ok 'and is killed: the next verb' cnt list
-is "$(began)" "$before" 'lets the box go down'
-again() { cnt list && now=$(began) && [ "$now" != "$before" ]; }
-ok 'and one that comes later starts it' wait_for 20 again
+drop=$CNT_ROOT/etc/cnt/verbs.d
+mkdir -p "$drop"
+on_exit 'rm "$drop/look"'
+cat >"$drop/look" <<'EOF'
+#!/bin/sh
+[ "${1-}" != --describe ] || echo '{"verbs":[{"name":"look", "summary":"do nothing", "scope":"system:read",
+    "tool":{"description":"Does nothing.", "inputSchema":{"type":"object", "properties":{}}}}]}'
+EOF
+chmod 755 "$drop/look"
+is_up() { find /sys/fs/cgroup -path "*/$tag/$box.mon/cgroup.procs" -exec cat {} + | grep -q .; }
+is_down() { ! is_up; }
+for next in list look; do
+	ok 'a service that takes a second to end' wait_for 30 root systemd-run -p ExecStop='sh -c "touch /run/down; sleep 1"' sleep 600
+	before=$(began)
+	cnt restart "$box" & p=$!
+	ok 'a restart waits for it' wait_for 10 root test -e /run/down
+	kill -KILL $p
+	wait $p 2>/dev/null
+	ok "and is killed: the next verb, cnt $next" cnt $next
+	is "$(began)" "$before" 'lets the box go down'
+	ok 'and when it is down' wait_for 20 is_down
+	ok 'one that comes later' cnt $next
+	ok 'starts it' wait_for 20 is_up
+done
 
 # A process in the start's group that the start knows nothing of: it is ended, not the box later.
 cnt stop --force "$box" >/dev/null
