@@ -204,20 +204,26 @@ has_executed(const struct cnt_running *r, bool to_its_end)
 	    !cnt_running_has_ended(r->init_fd);
 }
 
+/* While the box reboots there is only the monitor: 2. */
+static int
+find_rebooting(const char *tag, const char *name, struct cnt_running *r, struct cnt_err *e)
+{
+	char list[1024];
+	int found = cnt_running_find(tag, name, r, e);
+
+	return found == 0 &&
+	    *cnt_running_monitors(tag, name, &r->error, list, sizeof(list)) != '\0' ? 2 : found;
+}
+
 int
 cnt_running_await(const char *tag, const char *name, bool to_enter, int64_t until,
     struct cnt_running *r, struct cnt_err *e)
 {
 	for (;;) {
-		char list[1024];
-		int found = cnt_running_find(tag, name, r, e);
+		int found = find_rebooting(tag, name, r, e);
 
-		if (found == -1 || (found == 1 && has_executed(r, to_enter)))
+		if (found <= 0 || (found == 1 && has_executed(r, to_enter)))
 			return found;
-		/* While the box reboots there is only the monitor. */
-		if (found == 0 &&
-		    *cnt_running_monitors(tag, name, &r->error, list, sizeof(list)) == '\0')
-			return 0;
 		if (cnt_cancel_check(e) == -1)
 			return -1;
 		if (cnt_ticks_us() >= until) {
@@ -287,13 +293,14 @@ cnt_box_wait(const struct cnt_instance *i, const struct cnt_box *b, const char *
 	for (;;) {
 		CNT_RUNNING struct cnt_running r = { .init_fd = -1, .monitor_fd = -1 };
 
-		int found = cnt_running_find(i->tag, b->name, &r, e);
+		int found = find_rebooting(i->tag, b->name, &r, e);
 
 		if (found == -1 || cnt_cancel_check(e) == -1)
 			return -1;
 		if (found == 0)
 			return cnt_fail(e, CNT_NO, "%s: not running", b->name);
-		if (has_executed(&r, true) && (!wants_ssh || answers_ssh(p.address, end)))
+		if (found == 1 && has_executed(&r, true) &&
+		    (!wants_ssh || answers_ssh(p.address, end)))
 			return 0;
 		if (cnt_ticks_us() >= end)
 			return cnt_fail(e, CNT_TIMEOUT, "%s: %s after %g s", b->name,

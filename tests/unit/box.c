@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What follows from a slot, what a key must look like, what liblxc is told, what a box may call.
+ * What follows from a slot, what a key must look like, what liblxc is told, what a box may call;
+ * and for which box one waits.
  */
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
+#include "lib/cgroup.h"
+#include "lib/file.h"
 #include "lib/filter.h"
 #include "lib/lxc.h"
 #include "lib/ssh-key.h"
@@ -176,6 +183,34 @@ both_forms_of_the_filter_come_from_one_list(void **state)
 	assert_int_equal(program.n % 8, 0);
 }
 
+/* While it reboots there is its monitor and no init: here a process that has no child. */
+static void
+a_box_that_reboots_is_waited_for(void **state)
+{
+	const struct cnt_box b = { .name = "reboots" };
+	char *tag CNT_FREE = cnt_cgroup_path("%s", instance.tag);
+	char *monitor CNT_FREE = cnt_cgroup_path("%s/%s.mon", instance.tag, b.name);
+	char *procs CNT_FREE = cnt_format("%s/cgroup.procs", monitor), number[16];
+	struct cnt_err reboots = { 0 }, ended = { 0 };
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		pause();
+	}
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	assert_true(mkdir(tag, 0755) == 0 && mkdir(monitor, 0755) == 0);
+	assert_int_equal(cnt_file_put(procs, number), 0);
+	assert_int_equal(cnt_box_wait(&instance, &b, "exec", 0.05, &reboots), -1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(cnt_box_wait(&instance, &b, "exec", 0.05, &ended), -1);
+	assert_true(rmdir(monitor) == 0 && rmdir(tag) == 0);
+	assert_int_equal(reboots.code, CNT_TIMEOUT);
+	assert_int_equal(ended.code, CNT_NO);
+}
+
 int
 main(void)
 {
@@ -186,6 +221,7 @@ main(void)
 		cmocka_unit_test(liblxc_is_told_all_of_it),
 		cmocka_unit_test(what_reaches_deep_into_the_kernel_is_not_allowed),
 		cmocka_unit_test(both_forms_of_the_filter_come_from_one_list),
+		cmocka_unit_test(a_box_that_reboots_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
