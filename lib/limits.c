@@ -16,6 +16,7 @@
 
 #define MEMORY_V1	"memory.limit_in_bytes"
 #define SUM_V1		"memory.memsw.limit_in_bytes"
+#define QUOTA_V1	"cpu.cfs_quota_us"
 #define STEPS		(4 * CNT_CGROUP_KEYS)
 
 struct step {
@@ -121,6 +122,14 @@ no_room(const char *box, struct cnt_err *e, const struct cnt_limits *l, int64_t 
 	    "changed");
 }
 
+/* Of version 1 no group may have more than the one above it, and a box's root makes groups. */
+static int
+no_less(const char *box, struct cnt_err *e, const struct cnt_limits *l)
+{
+	cnt_fail(e, CNT_NO, "%s: a group in it has more than %g of cpu", box, l->cpu);
+	return cnt_hint(e, "stop it first, or give it more; nothing was changed");
+}
+
 int
 cnt_limits_fit(const char *tag, const char *box, const struct cnt_limits *l, struct cnt_err *e)
 {
@@ -155,12 +164,9 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 {
 	struct steps *all CNT_FREE = cnt_alloc(sizeof(*all));
 	const char *tag = i->tag;
-	int running = cnt_box_await(tag, box, NULL, e);
+	int running;
 
-	/* A start writes the script. A reboot that begins now may have read the one that was: it is
-	 * waited for. */
-	if (running != 1)
-		return running;
+	/* A reboot that is under way may have read the script that was: it is waited for. */
 	if (write_script(tag, box, l, e) == -1)
 		return -1;
 	if ((running = cnt_box_await(tag, box, NULL, e)) != 1)
@@ -172,12 +178,13 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 		if (cnt_file_put(s->path, s->value) == 0 || s->may_fail)
 			continue;
 		return errno == EBUSY ? no_room(box, e, l, cnt_cgroup_use(tag, box, "memory")) :
+		    errno == EINVAL && strstr(s->path, QUOTA_V1) != NULL ? no_less(box, e, l) :
 		    cnt_fail_sys(e, "%s", s->path);
 	}
 	return cnt_limits_check(tag, box, l, e);
 }
 
-/* Is now, one line, what was set? The kernel rounds bytes down to whole pages, of 64 KiB at most. */
+/* Is this line what was set? The kernel rounds bytes down to whole pages, of 64 KiB at most. */
 static bool
 is_set(const struct cnt_cgroup_key *k, const char *now)
 {

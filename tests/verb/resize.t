@@ -5,6 +5,7 @@
 
 . "$(dirname "$0")/../tap.sh"
 . "$tests/reboot.sh"
+. "$(dirname "$0")/refused.sh"
 
 box=$me-a
 field() { cnt info "$box" --json | jq -r ".$1"; }
@@ -58,6 +59,18 @@ ok 'resize while it reboots' rebooting "$box" cnt resize "$box" --pids 301
 wait "$stays" "$holds"
 ok 'a reboot from inside keeps them' wait_for 20 is_up '402653184 301'
 is "$(kernel)" '402653184 301' 'in the kernel too'
+rebooting "$box" timeout 0.1 cnt resize "$box" --pids 302
+is $? 124 'resize is cancelled while it reboots'
+ok 'which goes on' wait_for 20 is_up '402653184 301'
+is "$(kernel) $(field pids)" '402653184 301 301' 'with the limits as they were'
+
+# Of version 1 no group has more than the one above it, and groups in the box are its root's to make.
+if [ -d "/sys/fs/cgroup/cpu/$tag/$box" ]; then
+	ok 'a group in the box has 0.4 of a processor' cnt exec --user root --cwd / "$box" -- \
+	    sh -c 'mount -t cgroup -o cpu none /mnt && mkdir /mnt/more && echo 40000 >/mnt/more/cpu.cfs_quota_us'
+	refused 1 no "$box: a group in it has more than 0.3 of cpu" 'less for the box' cnt resize "$box" --cpu 0.3 --pids 303
+	is "$(group cpu.cfs_quota_us cpu.max) $(group pids.max pids.max) $(field cpu) $(field pids)" '50000 301 0.5 301' 'changes nothing'
+fi
 cnt stop --force "$box" >/dev/null
 ok 'resize of a stopped box' cnt resize "$box" --memory 320m
 is "$(field state) $(field memory)" 'stopped 335544320' 'leaves it stopped'
