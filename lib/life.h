@@ -34,7 +34,8 @@ int	cnt_life_autostart(struct cnt_call *c, struct cnt_life *l, bool autostart);
  * it to be started again? Recorded first, and taken back only when its end has not begun. */
 int	cnt_life_stop(struct cnt_call *c, struct cnt_life *l, bool autostart, bool *killed);
 
-/* lib/life-start.c: network and start; the box's members into c->out. */
+/* lib/life-start.c: network and start; the box's members into c->out. Recorded first that it is to
+ * run, and taken back when the start is cancelled. */
 int	cnt_life_start(struct cnt_call *c, struct cnt_life *l);
 
 #endif

@@ -93,6 +93,7 @@ for call in "start $web" "create $me-new"; do
 	wait $p
 	is $? 143 'by the signal'
 done
+is "$(cnt info "$web" --json | jq .autostart)" false 'the box is not to be started with the host'
 is "$(cnt list | grep "^$me-new"; find "$CNT_ROOT/run/cnt" "$CNT_ROOT/var/lib/cnt" -path '*/rootfs/*' -prune -o -name "$me-new" -print)" '' 'nothing is left of it'
 ok 'start' cnt start "$web"
 ok 'a command can run when start returns' cnt exec "$web" -- true
