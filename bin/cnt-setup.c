@@ -43,12 +43,15 @@ leave(void *arg, struct cnt_err *e)
 	return cnt_instance_lines(&l->instance, false, l->changed, e);
 }
 
-/* The service goes first: it is stopped by a verb that writes to the store too. */
+/* The service goes first: it is stopped by a verb that writes to the store too. It comes back when
+ * the rest cannot go. */
 static int
 undo(struct cnt_call *c, cJSON *changed)
 {
 	struct leaving l = { .changed = changed };
 	struct cnt_box *boxes CNT_FREE = NULL;
+	struct cnt_err later = { 0 };
+	bool was_on = false;
 	size_t n = 0;
 
 	if (c->store == NULL)
@@ -58,7 +61,12 @@ undo(struct cnt_call *c, cJSON *changed)
 	if (cnt_store_boxes(c->store, &boxes, &n, c->err) == -1 ||
 	    (n == 0 && cnt_unit_set(false, changed, c->err) == -1))
 		return -1;
-	return cnt_store_leave(c->store, leave, &l, NULL, c->err);
+	was_on = cJSON_GetArraySize(changed) > 0;
+	if (cnt_store_leave(c->store, leave, &l, NULL, c->err) == 0)
+		return 0;
+	if (was_on)
+		(void)cnt_unit_set(true, NULL, &later);
+	return -1;
 }
 
 static bool

@@ -107,6 +107,27 @@ ok 'set-up on a host that does not forward, twice' unshare --net --mount sh -c '
     echo 0 >/proc/sys/net/ipv4/ip_forward && cnt setup && cnt setup && cnt setup --undo'
 is "$(printf '%s\n' "$out" | grep -c '^net.ipv4.ip_forward: 1$')" 1 'lists forwarding once'
 
+# The service is that of the instance without CNT_ROOT: in namespaces where it has nothing of the host's.
+mkdir -p "$tmp/sbin" "$tmp/whole/etc" "$tmp/whole/bin" "$tmp/whole/lib/systemd/system"
+cp /etc/passwd /etc/group /etc/nsswitch.conf /etc/subuid /etc/subgid "$tmp/whole/etc"
+cp "$BUILD/bin/cnt" "$BUILD/bin/cnt-setup" "$tmp/whole/bin"
+touch "$tmp/whole/lib/systemd/system/cnt-boot.service"
+cat >"$tmp/sbin/systemctl" <<'EOF'
+#!/bin/sh
+case $1 in
+enable|disable)	echo "$1" >/run/service ;;
+is-*)		grep -q enable /run/service ;;
+esac
+EOF
+chmod 755 "$tmp/sbin/systemctl"
+# shellcheck disable=SC2016
+ok 'taking it back, as far as the second line' unshare --net --mount --pid --fork --mount-proc sh -ec '
+    mount -t sysfs sysfs /sys; mount -t tmpfs none /run; mount -t tmpfs none /var/lib
+    mount --bind "$1/whole/etc" /etc; mount --bind "$1/sbin" /usr/local/sbin
+    mkdir -p /run/systemd/system; unset CNT_ROOT; PATH=$1/whole/bin:$PATH
+    cnt setup; mount --bind /etc/subgid /etc/subgid; ! cnt setup --undo; cat /run/service' - "$tmp"
+is "$(printf '%s\n' "$out" | tail -n 1)" enable 'leaves the service on'
+
 never=$tmp/never && mkdir "$never"
 ok 'taking back what was never made' env CNT_ROOT="$never" cnt setup --undo
 is "$(ls -A "$never")" '' 'makes nothing'
