@@ -102,7 +102,8 @@ finish(struct session *s)
 static void
 add_pump(struct session *s, int from, int to)
 {
-	s->pumps[s->pumps_n++] = (struct cnt_pump){ .from = from, .to = to };
+	s->pumps[s->pumps_n++] = (struct cnt_pump){ .from = from, .to = to,
+	    .input = from == s->en->in };
 }
 
 /* A pipe instead of the caller's terminal. `theirs` is the end for the box. */
@@ -277,7 +278,7 @@ turn(struct session *s, struct pollfd w[W_PUMPS + 3], struct cnt_ended *ended)
 		pass_signal(s);
 	for (size_t k = 0; k < s->pumps_n; k++) {
 		cnt_pump_move(&s->pumps[k], w[W_PUMPS + k].revents);
-		lost = lost || (s->pumps[k].lost && s->pumps[k].from != s->en->in);
+		lost = lost || (s->pumps[k].lost && !s->pumps[k].input);
 	}
 	if (lost || (w[W_OUT].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
 		w[W_OUT].fd = -1;
@@ -304,7 +305,7 @@ drain(struct session *s)
 		struct cnt_pump *p = &s->pumps[k];
 		struct pollfd w = cnt_pump_wait(p);
 
-		if (p->from == s->en->in)
+		if (p->input)
 			continue;
 		while (w.fd != -1 && cnt_ticks_us() < deadline &&
 		    poll(&w, 1, p->n > 0 ? DRAIN_US / 1000 : 0) == 1) {

@@ -32,6 +32,7 @@ int	cnt_terminal_open(const struct cnt_terminal *like, int *master, int *slave,
 /* One direction of a relay. */
 struct cnt_pump {
 	int	from, to;	/* -1: ended */
+	bool	input;		/* of the session, which goes on without it */
 	bool	typed;		/* to is a terminal's master: end of input is typed there */
 	enum { CNT_PUMP_NONE, CNT_PUMP_FROM, CNT_PUMP_TO } ours;	/* closed at the end */
 	bool	lost;		/* nobody takes what comes */

@@ -55,6 +55,17 @@ is "$(recorded 'count(*)' "AND (args LIKE '%hunter2-of-the-record%' OR text LIKE
 script -qec "cnt exec $box -- tty" "$tmp/typescript" </dev/null >"$tmp/said" 2>&1
 like "$(cat "$tmp/said")" '^not a tty' 'exec on a terminal gives the box a pipe'
 
+mkfifo "$tmp/typing"
+script -qfec "cnt exec $box -- sh -c 'exec </dev/null; echo ready; sleep 0.5; echo through; exit 3'" \
+    "$tmp/typescript" <"$tmp/typing" >"$tmp/said" 2>&1 & p=$!
+exec 9>"$tmp/typing"
+wait_for 10 grep -q ready "$tmp/said"
+echo >&9
+wait $p
+is $? 3 'what is typed at a command without input does not end it'
+exec 9>&-
+like "$(cat "$tmp/said")" '^through' 'nor its output'
+
 # How it ends.
 
 exits 3 'a command that left something behind' cnt exec "$box" -- sh -c 'setsid sleep 2718201 & exit 3'
