@@ -100,10 +100,12 @@ finish(struct session *s)
 }
 
 static void
-add_pump(struct session *s, int from, int to)
+add_pump(struct session *s, int from, int to, unsigned ours)
 {
-	s->pumps[s->pumps_n++] = (struct cnt_pump){ .from = from, .to = to,
-	    .input = from == s->en->in };
+	int own = cnt_terminal_reopen(to);
+
+	s->pumps[s->pumps_n++] = (struct cnt_pump){ .from = from, .to = own != -1 ? own : to,
+	    .ours = own != -1 ? ours | CNT_PUMP_TO : ours, .input = from == s->en->in };
 }
 
 /* A pipe instead of the caller's terminal. `theirs` is the end for the box. */
@@ -118,8 +120,10 @@ add_pipe(struct session *s, int fd, bool input, int *theirs, struct cnt_err *e)
 	if (pipe2(p, O_CLOEXEC) == -1)
 		return cnt_fail_sys(e, "pipe");
 	*theirs = p[input ? 0 : 1];
-	add_pump(s, input ? fd : p[0], input ? p[1] : fd);
-	s->pumps[s->pumps_n - 1].ours = input ? CNT_PUMP_TO : CNT_PUMP_FROM;
+	if (input)
+		add_pump(s, fd, p[1], CNT_PUMP_TO);
+	else
+		add_pump(s, p[0], fd, CNT_PUMP_FROM);
 	return 0;
 }
 
@@ -331,9 +335,9 @@ run(struct session *s, struct cnt_ended *ended, struct cnt_err *e)
 		return cnt_fail_sys(e, "pidfd");
 	w[W_CHILD] = (struct pollfd){ .fd = s->pidfd, .events = POLLIN };
 	if (en->terminal) {
-		add_pump(s, en->in, s->master);
+		add_pump(s, en->in, s->master, 0);
 		s->pumps[0].typed = true;
-		add_pump(s, s->master, en->out);
+		add_pump(s, s->master, en->out, 0);
 		if (cnt_terminal_raw(&s->like, e) == -1)
 			return -1;
 	}

@@ -76,6 +76,18 @@ cnt_terminal_open(const struct cnt_terminal *like, int *master, int *slave, stru
 	return 0;
 }
 
+int
+cnt_terminal_reopen(int fd)
+{
+	char path[32];
+	unsigned number;
+
+	if (!isatty(fd) || ioctl(fd, TIOCGPTN, &number) == 0)
+		return -1;	/* the name of a master opens another terminal */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
 struct pollfd
 cnt_pump_wait(const struct cnt_pump *p)
 {
@@ -87,9 +99,9 @@ cnt_pump_wait(const struct cnt_pump *p)
 void
 cnt_pump_end(struct cnt_pump *p)
 {
-	if (p->ours == CNT_PUMP_FROM)
+	if ((p->ours & CNT_PUMP_FROM) != 0)
 		cnt_cleanup_close(&p->from);
-	if (p->ours == CNT_PUMP_TO)
+	if ((p->ours & CNT_PUMP_TO) != 0)
 		cnt_cleanup_close(&p->to);
 	p->from = p->to = -1;
 	p->n = 0;

@@ -29,15 +29,19 @@ void	cnt_terminal_resize(struct cnt_terminal *t, int master);
 int	cnt_terminal_open(const struct cnt_terminal *like, int *master, int *slave,
 	    struct cnt_err *e);
 
+/* A description of our own of a terminal to write to, where no write waits; the caller's flags stay
+ * as they are. -1: it is none, or cannot be opened. */
+int	cnt_terminal_reopen(int fd);
+
 /* One direction of a relay. */
 struct cnt_pump {
 	int	from, to;	/* -1: ended */
 	bool	input;		/* of the session, which goes on without it */
 	bool	typed;		/* to is a terminal's master: end of input is typed there */
-	enum { CNT_PUMP_NONE, CNT_PUMP_FROM, CNT_PUMP_TO } ours;	/* closed at the end */
+	enum { CNT_PUMP_FROM = 1, CNT_PUMP_TO = 2 } ours;	/* flags: closed at the end */
 	bool	lost;		/* nobody takes what comes */
 	size_t	at, n;
-	char	buf[4096];	/* PIPE_BUF: what poll(2) promises to take without blocking */
+	char	buf[4096];	/* PIPE_BUF: poll(2) promises that a pipe takes it at once */
 };
 
 /* What to wait for next; fd -1 when the pump has ended. */

@@ -83,6 +83,9 @@ ok "after two seconds ($ms ms)" [ $ms -ge 2000 ]
 ok 'and not much later' [ $ms -lt 5000 ]
 exits 124 'a timeout' cnt exec "$box" --timeout 0.2 -- sleep 2718203
 ok 'which ends the command' gone 'sleep 2718203'
+script -qec "cnt exec --timeout 0.5 $box -- yes 2>/dev/null; echo \$? >$tmp/unread" /dev/null </dev/null 2>&1 |
+	wait_for 9 grep -qx 124 "$tmp/unread"
+is $? 0 'and one that fills a terminal which nobody reads'
 
 cnt exec "$box" -- sleep 2718204 & p=$!
 wait_for 10 running 'sleep 2718204'
