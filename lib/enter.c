@@ -362,6 +362,7 @@ static int
 enter(struct session *s, struct cnt_entrant *x, struct cnt_ended *ended, struct cnt_err *e)
 {
 	struct cnt_err ignored;
+	bool over;
 	int r;
 
 	cnt_leaf_sweep(s->en->tag, s->en->box);
@@ -376,10 +377,12 @@ enter(struct session *s, struct cnt_entrant *x, struct cnt_ended *ended, struct 
 		r = await(s, e);
 	if (r == 0)
 		r = run(s, ended, e);
-	if (r == -1)
-		cnt_leaf_end(&s->leaf, 0, &ignored);
-	cnt_proc_reap(s->helper);
-	cnt_proc_reap(s->pid);
+	/* A leaf that is closed after a failure did not end, and what the box holds may never. */
+	over = r == 0 || (s->leaf.v2_fd != -1 && cnt_leaf_end(&s->leaf, 0, &ignored) == 0);
+	if (over) {
+		cnt_proc_reap(s->helper);
+		cnt_proc_reap(s->pid);
+	}
 	finish(s);
 	return r;
 }

@@ -20,6 +20,7 @@
 
 #define KILL_MS		2000	/* from KILL to empty; a loaded machine takes milliseconds */
 #define SWEEP_MS	100
+#define THAW_MS		20	/* between two thaws: the box may freeze again what was thawed */
 #define DYING_MS	20	/* what was killed just before, and needs no later sweep then */
 #define KEPT		"trusted.cnt.kept"
 
@@ -173,12 +174,15 @@ static bool
 kill_all(const struct cnt_leaf *leaf, int ms)
 {
 	char *path CNT_FREE = cnt_cgroup_path("%s/cgroup.kill", leaf->path);
+	int64_t deadline = cnt_ticks_us() + (int64_t)ms * 1000;
 
 	cnt_file_put(path, "1");
-	if (wait_empty(leaf, ms / 10))
-		return true;
-	thaw(leaf);
-	return wait_empty(leaf, ms);
+	while (!wait_empty(leaf, THAW_MS)) {
+		if (cnt_ticks_us() > deadline)
+			return false;
+		thaw(leaf);
+	}
+	return true;
 }
 
 /* Empty is not yet removable: the last process may be on its way out. */

@@ -218,6 +218,22 @@ script -qec "cnt enter $box true" "$tmp/typescript" </dev/null >"$tmp/said" 2>&1
 is $? 125 'a terminal that is none'
 root 'umount /dev/pts'
 
+# A tracer holds what is to die, on its last step.
+cnt exec --user root "$box" -- sh -c 'cat >/usr/local/bin/holder && chmod 755 /usr/local/bin/holder' <"$BUILD/tests/host/holder"
+mkfifo "$tmp/read"
+cnt exec --user root "$box" -- sleep 2718214 >"$tmp/read" 2>"$tmp/said" & q=$!
+exec 7<"$tmp/read"
+wait_for 10 running 'sleep 2718214'
+root 'p=$(pgrep -xf "sleep 2718214"); holder $p & holder=$!; until grep -q "^TracerPid:.*[1-9]" /proc/$p/status; do sleep 0.02; done'
+exec 7<&-
+ok 'a command is held at its end' wait_for 10 grep -q holds "$tmp/done"
+ok 'nobody waits for it without end' wait_for 10 grep -q 'processes of the session do not end' "$tmp/said"
+root 'kill $holder'
+wait $q
+is $? 125 'which is a failure'
+ok 'the next session' cnt exec "$box" -- true
+ok 'takes it away' wait_for 5 gone 'sleep 2718214'
+
 # A v1 freezer holds what is to die; on v2 there is none to do it with.
 if [ -d /sys/fs/cgroup/freezer ]; then
 	root 'cd /sys/fs/cgroup/freezer && mkdir -p ice && cd /'
