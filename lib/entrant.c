@@ -175,6 +175,7 @@ helper(const struct cnt_entrant *x, char **label, struct cnt_err *e)
 		return cnt_fail_sys(e, "close_range");
 	if (arrange_descriptors(x, e) == -1)
 		return -1;
+	cnt_proc_precedence(x->init);
 	if (cnt_leaf_join(x->leaf, e) == -1 || cnt_apparmor_label(x->init, label, e) == -1 ||
 	    take_limits(x->init, e) == -1 || change_namespaces(x, e) == -1) {
 		check_alive(x, DYING_MS, e);	/* of a dying box this says more */

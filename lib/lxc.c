@@ -8,7 +8,6 @@
 #include "lib/lxc.h"
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -194,7 +193,7 @@ become_starter(const struct cnt_box *b, const struct cnt_slot *p, const char *di
 	umask(022);
 	/* A box has the limits of the host's init and not those of whoever happened to start it. */
 	cnt_proc_limits(1);
-	setpriority(PRIO_PROCESS, 0, 0);
+	cnt_proc_precedence(1);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	if (dup2(caller, 3) == -1 || fcntl(3, F_SETFD, FD_CLOEXEC) == -1)

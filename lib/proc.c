@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A process from /proc (its name stands in the same line, in parentheses, and is the process's own
- * to choose: what counts begins after the last one), and its resource limits.
+ * to choose: what counts begins after the last one), its resource limits and its precedence.
  */
 #include "lib/proc.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ioprio.h>
 #include <sched.h>
 
 static int64_t
@@ -89,4 +91,12 @@ cnt_proc_limits(pid_t like)
 			return -1;
 	}
 	return 0;
+}
+
+void
+cnt_proc_precedence(pid_t like)
+{
+	sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 });
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, (id_t)like));
+	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_NONE, 0));
 }

@@ -33,4 +33,9 @@ int	cnt_proc_reap(pid_t pid);
  * lowers some, and root of a host that is itself a container lacks the capability. */
 int	cnt_proc_limits(pid_t like);
 
+/* Gives the calling process the nice value of another one and the usual classes of scheduling and
+ * of input and output, as far as that can be: a box's share of the processors does not hold a
+ * real-time class, and a v1 cgroup may refuse it. */
+void	cnt_proc_precedence(pid_t like);
+
 #endif

@@ -132,13 +132,18 @@ ok 'a lowered hard limit does not shut anyone out' sh -c 'ulimit -c 0 && cnt exe
 is "$(sh -c 'ulimit -n 512 && cnt exec "$1" -- sh -c "ulimit -Hn"' - "$box" | grep -c .)" 1 \
 	'nor does a low one of descriptors'
 
-# Nor does a box stay on the processor of whoever happened to start it.
+# Nor does a box stay on the processor of whoever happened to start it, or run before others.
 processors() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$1"; }
-taskset 1 cnt restart "$box" >/dev/null
+precedence='p=${1:-$$}; ps -o ni=,cls= -p "$p"; ionice -p "$p"'
+nice -n 5 ionice -c 3 chrt -b 0 taskset 1 cnt restart "$box" >/dev/null
 is "$(cnt exec "$box" -- cat /proc/1/status | processors /dev/stdin)" "$(processors /proc/1/status)" \
 	'a box has the processors of the host'\''s init'
 is "$(taskset 1 cnt exec "$box" -- cat /proc/self/status | processors /dev/stdin)" "$(processors /proc/1/status)" \
 	'and so has what enters it'
+of_init=$(cnt exec --user root "$box" -- sh -c "$precedence" - 1)
+is "$of_init" "$(ps -o ni=,cls= -p 1; ionice -p 1)" 'and has its precedence'
+is "$(nice -n 5 ionice -c 3 chrt -r 1 cnt exec "$box" -- sh -c "$precedence" 2>&1)" "$of_init" \
+	'and so has what enters it from a real-time class'
 
 # agent-box: end of input first; its unnatural end is everything's.
 
