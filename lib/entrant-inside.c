@@ -156,6 +156,7 @@ execute(const struct cnt_entry *en, const struct cnt_account *a)
 	char *login[] = { cnt_format("-%s", slash + 1), NULL };
 	char *box[] = { cnt_strdup("agent-box"), NULL };
 	char *const *argv = en->argv != NULL ? en->argv : en->memfd != -1 ? box : login;
+	int error;
 
 	environ = make_env(en, a);
 	unblock_signals();
@@ -166,8 +167,10 @@ execute(const struct cnt_entry *en, const struct cnt_account *a)
 		execve(a->shell, argv, environ);
 	else
 		execvp(argv[0], argv);
-	dprintf(STDERR_FILENO, "cnt: %s: %s\n", argv[0], strerror(errno));
-	_exit(errno == ENOENT || errno == ENOTDIR ? 127 : 126);
+	error = errno;
+	signal(SIGPIPE, SIG_IGN);	/* the status says it too */
+	dprintf(STDERR_FILENO, "cnt: %s: %s\n", argv[0], strerror(error));
+	_exit(error == ENOENT || error == ENOTDIR ? 127 : 126);
 }
 
 static int

@@ -24,6 +24,13 @@ exits 7 'the exit status' cnt exec "$box" -- sh -c 'exit 7'
 exits 137 'a signal as 128 + n' cnt exec "$box" -- sh -c 'kill -9 $$'
 exits 127 'not found' cnt exec "$box" -- no-such-program
 like "$err" 'no-such-program: No such file' 'which is said'
+mkfifo "$tmp/unheard"
+exec 8<>"$tmp/unheard"
+exec 9>"$tmp/unheard" 8>&-
+for where in /dev/full '&-' '&9'; do
+	exits 127 "which 2>$where cannot take" sh -c "cnt exec $box -- no-such-program 2>$where"
+done
+exec 9>&-
 exits 126 'cannot be executed' cnt exec "$box" -- /etc/passwd
 exits 125 'a working directory that is not there' cnt exec "$box" --cwd /nowhere -- true
 like "$err" '/nowhere: cannot be the working directory' 'which is said'
