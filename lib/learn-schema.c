@@ -4,8 +4,6 @@
  * calls to it: a keyword that it does not know would promise what nobody keeps, and is refused by
  * name. Text goes to terminals and to models, so it has no control characters.
  */
-#include <ctype.h>
-
 #include "lib/learn-own.h"
 
 #define FIELDS_MAX	32
@@ -13,11 +11,19 @@
 #define LETTERS		"abcdefghijklmnopqrstuvwxyz"
 #define DIGITS		"0123456789"
 
-static const char *const input_words[] = { "type", "description", "default", "enum", "items",
-	"minimum", "maximum", NULL };
-static const char *const output_words[] = { "type", "description", "items", "properties",
-	"required", "additionalProperties", NULL };
-static const char *const items_words[] = { "type", "properties", "required",
+/* Of arguments. */
+static const char *const string_words[] = { "type", "description", "default", "enum", NULL };
+static const char *const number_words[] = { "type", "description", "default", "minimum",
+	"maximum", NULL };
+static const char *const other_words[] = { "type", "description", "default", NULL };
+/* Of results, and of both. */
+static const char *const result_words[] = { "type", "description", NULL };
+static const char *const object_words[] = { "type", "description", "properties", "required",
+	"additionalProperties", NULL };
+static const char *const array_words[] = { "type", "description", "items", NULL };
+/* Of items. */
+static const char *const plain_words[] = { "type", NULL };
+static const char *const row_words[] = { "type", "properties", "required",
 	"additionalProperties", NULL };
 
 void *
@@ -60,7 +66,7 @@ cnt_learn_text(const cJSON *object, const char *name, size_t max, const char **s
 	if (!cJSON_IsString(m) || strlen(m->valuestring) > max)
 		return cnt_fail(e, CNT_BUG, "%s: not a string of at most %zu bytes", name, max);
 	for (const char *p = m->valuestring; *p != '\0'; p++)
-		if (iscntrl((unsigned char)*p) && (*p != '\n' || max == CNT_LEARN_LINE))
+		if (cnt_utf8_control(p) > 0 && (*p != '\n' || max == CNT_LEARN_LINE))
 			return cnt_fail(e, CNT_BUG, "%s: has a control character", name);
 	*s = m->valuestring;
 	return 0;
@@ -100,14 +106,28 @@ learn_type(const cJSON *schema, bool result, struct cnt_field *f, struct cnt_err
 	return 0;
 }
 
+static const char *const *
+words_of(const struct cnt_field *f, bool result)
+{
+	if (f->type == CNT_STRINGS)
+		return array_words;
+	if (f->type == CNT_OBJECT)
+		return object_words;
+	if (result)
+		return result_words;
+	return f->type == CNT_STRING ? string_words :
+	    f->type == CNT_INTEGER || f->type == CNT_NUMBER ? number_words : other_words;
+}
+
 static int
 learn_items(struct cnt_learned *l, const cJSON *schema, bool result, struct cnt_field *f,
     struct cnt_err *e)
 {
 	const cJSON *items = cnt_json_get(schema, "items");
 	const char *type = cnt_json_str(items, "type");
+	bool rows = result && type != NULL && strcmp(type, "object") == 0;
 
-	if (cnt_learn_only(items, items_words, f->name, e) == -1)
+	if (cnt_learn_only(items, rows ? row_words : plain_words, f->name, e) == -1)
 		return -1;
 	if (type != NULL && strcmp(type, "string") == 0)
 		return 0;
@@ -115,7 +135,7 @@ learn_items(struct cnt_learned *l, const cJSON *schema, bool result, struct cnt_
 		f->type = CNT_INTEGERS;
 		return 0;
 	}
-	if (!result || type == NULL || strcmp(type, "object") != 0)
+	if (!rows)
 		return cnt_fail(e, CNT_BUG, "%s: items: expected strings%s", f->name,
 		    result ? ", integers or objects" : "");
 	f->type = CNT_OBJECTS;
@@ -132,7 +152,7 @@ learn_choices(struct cnt_learned *l, const cJSON *all, struct cnt_field *f, stru
 
 	if (all == NULL)
 		return 0;
-	if (f->type != CNT_STRING || !cJSON_IsArray(all) || n == 0)
+	if (!cJSON_IsArray(all) || n == 0)
 		return cnt_fail(e, CNT_BUG, "%s: enum: expected strings for a string", f->name);
 	cJSON_ArrayForEach(m, all) {
 		if (!cJSON_IsString(m))
@@ -153,8 +173,8 @@ learn_bounds(const cJSON *schema, struct cnt_field *f, struct cnt_err *e)
 		return 0;
 	f->min = cnt_json_num(schema, "minimum", -CNT_UNBOUNDED);
 	f->max = cnt_json_num(schema, "maximum", CNT_UNBOUNDED);
-	if ((f->type == CNT_INTEGER || f->type == CNT_NUMBER) && f->min < f->max &&
-	    (least == NULL || cJSON_IsNumber(least)) && (most == NULL || cJSON_IsNumber(most)))
+	if (f->min < f->max && (least == NULL || cJSON_IsNumber(least)) &&
+	    (most == NULL || cJSON_IsNumber(most)))
 		return 0;
 	return cnt_fail(e, CNT_BUG, "%s: minimum, maximum: expected numbers that bound a number",
 	    f->name);
@@ -171,7 +191,7 @@ learn_default(struct cnt_learned *l, const cJSON *def, struct cnt_field *f, stru
 
 	if (def == NULL)
 		return 0;
-	if (f->type == CNT_STRINGS || cJSON_IsNull(def))
+	if (cJSON_IsNull(def))
 		return cnt_fail(e, CNT_BUG, "%s: default: expected one value", f->name);
 	args = cJSON_CreateObject();
 	cJSON_AddItemToObject(args, f->name, cJSON_Duplicate(def, true));
@@ -193,13 +213,12 @@ learn_field(struct cnt_learned *l, const cJSON *schema, bool result, struct cnt_
 	if (!cnt_learn_is_name(f->name, 32, "_") || (!result && cnt_learn_among(f->name, taken)))
 		return cnt_fail(e, CNT_BUG, "\"%.64s\": not a name for %s", f->name,
 		    result ? "a result" : "an argument");
-	if (cnt_learn_only(schema, result ? output_words : input_words, f->name, e) == -1 ||
-	    cnt_learn_text(schema, "description", CNT_LEARN_ABOUT, &f->help, e) == -1 ||
-	    learn_type(schema, result, f, e) == -1)
+	if (learn_type(schema, result, f, e) == -1 ||
+	    cnt_learn_only(schema, words_of(f, result), f->name, e) == -1 ||
+	    cnt_learn_text(schema, "description", CNT_LEARN_ABOUT, &f->help, e) == -1)
 		return -1;
 	if (f->type == CNT_STRINGS)
-		return learn_items(l, schema, result, f, e) == -1 ? -1 :
-		    learn_default(l, cnt_json_get(schema, "default"), f, e);
+		return learn_items(l, schema, result, f, e);
 	if (f->type == CNT_OBJECT) {
 		f->of = cnt_learn_fields(l, schema, f->name, true, e);
 		return f->of == NULL ? -1 : 0;

@@ -590,7 +590,7 @@ subtest 'refused when its description promises what nobody keeps' => sub {
 		'"help": not a name' => { in => { help => { type => 'string' } } },
 		'"A": not a name' => { in => { A => { type => 'string' } } },
 		'default' => { in => { a => { type => 'integer', maximum => 3, default => 4 } } },
-		'minimum, maximum' => { in => { a => { type => 'string', minimum => 1 } } },
+		'minimum, maximum' => { in => { a => { type => 'integer', minimum => 1, maximum => 0 } } },
 		'enum' => { in => { a => { type => 'string', enum => [] } } },
 		'scope' => { verb => { scope => 'everything' } },
 		'operands: names what there is not' => { verb => { operands => ['x'] } },

@@ -133,6 +133,44 @@ operands_come_first_and_in_order(void **state CNT_UNUSED)
 	assert_string_equal(text, "{\"c\":\"1\",\"b\":\"2\",\"a\":\"x\",\"d\":[\"3\",\"4\"]}");
 }
 
+static void
+what_nobody_holds_is_refused_by_name(void **state CNT_UNUSED)
+{
+#define STRINGS "\"type\":\"array\",\"items\":{\"type\":\"string\"}"
+	static const struct { const char *side, *schema, *why; } bad[] = {
+		{ "input", STRINGS ",\"enum\":[\"a\",\"b\"]", "\"enum\" is not understood" },
+		{ "input", STRINGS ",\"maximum\":3", "\"maximum\" is not understood" },
+		{ "input", STRINGS ",\"default\":\"a\"", "\"default\" is not understood" },
+		{ "input", "\"type\":\"string\",\"items\":{}", "\"items\" is not understood" },
+		{ "input", "\"type\":\"boolean\",\"minimum\":0", "\"minimum\" is not understood" },
+		{ "input", "\"type\":\"integer\",\"enum\":[\"1\"]", "\"enum\" is not understood" },
+		{ "input", "\"type\":\"array\",\"items\":{\"type\":\"string\",\"required\":[]}",
+		    "\"required\" is not understood" },
+		{ "output", "\"type\":\"string\",\"properties\":{}",
+		    "\"properties\" is not understood" },
+		{ "output", "\"type\":\"object\",\"properties\":{},\"items\":{}",
+		    "\"items\" is not understood" },
+		{ "output", STRINGS ",\"required\":[]", "\"required\" is not understood" },
+		{ "output", "\"type\":\"array\",\"items\":{\"type\":\"integer\",\"properties\":{}}",
+		    "\"properties\" is not understood" },
+		{ "input", "\"type\":\"string\",\"description\":\"a\\u009bb\"",
+		    "description: has a control character" },
+	};
+
+	for (size_t i = 0; i < nitems(bad); i++) {
+		struct cnt_learned l CNT_LEARNED = { 0 };
+		struct cnt_err e = { 0 };
+		char *text CNT_FREE = cnt_format("{\"verbs\":[{\"name\":\"x\",\"%s\":{\"type\":"
+		    "\"object\",\"properties\":{\"a\":{%s}}}}]}", bad[i].side, bad[i].schema);
+		cJSON *said = cnt_json_parse(text, strlen(text), &e);
+
+		assert_non_null(said);
+		if (cnt_learn(&l, said, "x", nothing, &e) == 0 ||
+		    strstr(e.text, bad[i].why) == NULL)
+			fail_msg("%s: %s", bad[i].schema, e.text);
+	}
+}
+
 int
 main(void)
 {
@@ -140,6 +178,7 @@ main(void)
 		cmocka_unit_test(what_is_described_is_learned),
 		cmocka_unit_test(what_is_not_said_gives_away_least),
 		cmocka_unit_test(operands_come_first_and_in_order),
+		cmocka_unit_test(what_nobody_holds_is_refused_by_name),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
