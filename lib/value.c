@@ -5,6 +5,7 @@
 #include "lib/verb.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <strings.h>
 
 static int
@@ -39,6 +40,8 @@ cnt_parse_size(const char *s, int64_t *bytes, struct cnt_err *e)
 		return -1;
 	if (v > 1e15)
 		return cnt_fail(e, CNT_INVALID, "\"%.80s\": size out of range", s);
+	if (v != trunc(v) && strpbrk(s, "kmgtKMGT") == NULL)
+		return cnt_fail(e, CNT_INVALID, "\"%.80s\": not whole bytes", s);
 	*bytes = (int64_t)v;
 	return 0;
 }

@@ -219,7 +219,7 @@ sizes(void **state CNT_UNUSED)
 		{ "1.5g", 1610612736 }, { "2KiB", 2048 }, { "7b", 7 }, { "1t", 1099511627776 },
 	};
 	static const char *const bad[] = { "", "-1", "1e", "0x10", "1kk", "1bb", "k", " 1",
-	    "1 k", "inf" };
+	    "1 k", "inf", "16777216.5", "7.5b" };
 	struct cnt_err e = { 0 };
 	int64_t n = 0;
 	double s = 0;

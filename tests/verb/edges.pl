@@ -20,7 +20,7 @@ my ($box, $other) = ("$me-edge", "$me-more");
 my @texts = ('', 'a', 'x' x 31, 'x' x 32, 'x' x 33, 'x' x 64, 'x' x 65, 'x' x 4096, 'a b', "a\nb", "a\x{1}",
     '../x', '-', "\x{c4}\x{e9}", '"', 'null', 'true', '0', '-1', '1.5');
 my @numbers = ('', 'x', '-', 'NaN', 'inf', '0', '-0', '1', '01', '-1', '0.5', '.5', '1e3', '1e99', '1e400', '0x10',
-    '99999999999999999999', ' 1', '1 ', '1k', '1kk', '16777215', '16777216', '1g', '4GB', '2KiB', '100t', '1e15', '5s',
+    '99999999999999999999', ' 1', '1 ', '1k', '1kk', '16777215', '16777216', '16777216.5', '1g', '4GB', '2KiB', '100t', '1e15', '5s',
     '3600', '3601', '1.5h', '1d');
 # A size may be a number, too.
 my %wrong = (string => [JSON::PP::true, [], {}], integer => ['x', 1.5, [], {}, JSON::PP::true],
@@ -167,6 +167,20 @@ sub same {
 	return $misfit;
 }
 
+# Digits mean the same to a client that sends them as a number.
+sub same_as_number {
+	my ($v, $arguments, $name) = @_;
+	return '' unless is_counted($v, $name) && $arguments->{$name} =~ /^(0|-?[1-9]\d{0,14})(\.\d+)?$/;
+	my @codes;
+	for my $value ("$arguments->{$name}", $arguments->{$name} + 0) {
+		my %given = (%$arguments, $name => $value);
+		$begin{ $v->{name} }->(\%given) if $begin{ $v->{name} };
+		push @codes, (over_mcp($v->{tool}{name}, \%given)->{error} // {})->{code} // 'taken';
+	}
+	$begin{create}->($arguments) if $v->{name} eq 'create';
+	return $codes[0] eq $codes[1] ? '' : "as a string $codes[0], as a number $codes[1]";
+}
+
 sub report {
 	my ($name, @wrong) = @_;
 	print @wrong ? 1 : 0, " $name\n";
@@ -202,7 +216,7 @@ sub try_parameter {
 	my @bad;
 	for my $value (@list) {
 		my $given = JSON::PP::is_bool($value) ? $value : "$value";
-		my $why = same($v, { %$base, $name => $given });
+		my $why = same($v, { %$base, $name => $given }) || same_as_number($v, { %$base, $name => $given }, $name);
 		push @bad, $json->allow_nonref->encode(substr($given, 0, 40)) . ": $why" if $why;
 	}
 	report("$v->{name}: $name: " . @list . ' values, argv and MCP agree', @bad);
