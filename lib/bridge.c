@@ -32,6 +32,8 @@ static const struct {
 	/* A box learns no other address of the host's by asking for its MAC. */
 	{ "/proc/sys/net/ipv4/conf/%s/arp_ignore", "1", "the host's addresses are told by ARP" },
 	{ "/proc/sys/net/ipv6/conf/%s/disable_ipv6", "1", "IPv6 is on" },
+	/* 01:80:c2:00:00:0e: what is sent there would pass no rule of table `bridge`. */
+	{ "/sys/class/net/%s/bridge/group_fwd_mask", "0x4000", "LLDP frames pass no firewall" },
 };
 
 static int

@@ -227,6 +227,7 @@ rule(const struct ruleset *r, const char *chain_name, cJSON *first, ...)
 static void
 render_routed(const struct ruleset *r, const struct cnt_instance *i, const struct cnt_slot *p)
 {
+	char *ours CNT_FREE = cnt_format("%s-*", r->tag);
 	const char *br = p->bridge;
 	char net[16];
 
@@ -245,6 +246,8 @@ render_routed(const struct ruleset *r, const struct cnt_instance *i, const struc
 	rule(r, "refuse", is(meta("l4proto"), "tcp"), reject("tcp reset", NULL), NULL);
 	rule(r, "refuse", reject("icmpx", "admin-prohibited"), NULL);
 
+	/* A port that has lost its bridge: what crosses one comes from the bridge. */
+	rule(r, "prerouting", is(meta("iifname"), ours), verdict("drop"), NULL);
 	/* Before what is established, so that no state can open a way to these; and before routing,
 	 * which would advise a box to reach its neighbour directly. */
 	rule(r, "prerouting", is(meta("iifname"), br), is(meta("nfproto"), "ipv6"), refuse(), NULL);
@@ -290,6 +293,7 @@ render_bridged(const struct ruleset *r)
 	replace_table(r);
 	set(r, r->boxes, list(str("ifname"), str("ether_addr"), str("ipv4_addr")));
 	chain(r, "prerouting", "filter", "prerouting", -300);
+	chain(r, "input", "filter", "input", -200);
 	chain(r, "forward", "filter", "forward", -200);
 
 	rule(r, "prerouting", match("!=", meta("iifname"), str(ours)), verdict("accept"), NULL);
@@ -300,6 +304,10 @@ render_bridged(const struct ruleset *r)
 	    known(r, payload("arp", "saddr ether"), payload("arp", "saddr ip")),
 	    verdict("accept"), NULL);
 	rule(r, "prerouting", verdict("drop"), NULL);
+
+	/* 802.1D's reserved addresses: most come here alone, and go on as if from the port. */
+	rule(r, "input", is(meta("iifname"), ours), match("==", payload("ether", "daddr"),
+	    prefix("01:80:c2:00:00:00", 44)), verdict("drop"), NULL);
 
 	rule(r, "forward", is(meta("iifname"), ours), verdict("drop"), NULL);
 	rule(r, "forward", is(meta("oifname"), ours), verdict("drop"), NULL);

@@ -150,12 +150,12 @@ ip -n world route add "$a/32" via 10.9.9.2
 run ip netns exec world "$probe" tcp "$a" 80
 like "$out" '^timeout ' 'the world does not reach a box'
 
-# forge NAME MAC SOURCE DESTINATION-MAC DESTINATION: whether the server that could hear it did
+# forge NAME MAC SOURCE DESTINATION-MAC DESTINATION heard|lost [PORT]: whether the server that could hear it did
 heard_more() { [ "$(heard "$2" "$3")" -gt "$1" ]; }
 forge() {
-	before=$(heard "$5" 80)
-	ip netns exec a "$probe" send eth0 "$2" "$4" "$3" "$5" 80
-	if wait_for 1 heard_more "$before" "$5" 80; then out=heard; else out=lost; fi
+	before=$(heard "$5" "${7-80}")
+	ip netns exec a "$probe" send eth0 "$2" "$4" "$3" "$5" "${7-80}"
+	if wait_for 1 heard_more "$before" "$5" "${7-80}"; then out=heard; else out=lost; fi
 	is "$out" "$6" "$1"
 }
 forge 'a raw frame with the right addresses is heard' "$a_mac" "$a" "$bridge_mac" 198.51.100.7 heard
@@ -166,8 +166,19 @@ forge 'with both of the neighbour'\''s' "$b_mac" "$b" "$bridge_mac" 198.51.100.7
 # Where br_netfilter is loaded (Docker does), bridged packets pass the routed ones' chains as well.
 for call in 1 0; do
 	[ ! -e /proc/sys/net/bridge ] || sysctl -q net.bridge.bridge-nf-call-iptables=$call
+	forge "to the world it is heard (bridge-nf $call)" "$a_mac" "$a" "$bridge_mac" 198.51.100.7 heard
 	forge "sent to the neighbour directly (bridge-nf $call)" "$a_mac" "$a" "$b_mac" "$b" lost
 	forge "sent to everyone (bridge-nf $call)" "$a_mac" "$a" ff:ff:ff:ff:ff:ff "$b" lost
+done
+
+# What a bridge keeps for itself (802.1D's reserved group addresses) it hands to the host as its port's.
+from_port() { bridge fdb show brport "$1" | grep -c "^$2 "; }
+for last in 00 02 03 0e; do
+	group=01:80:c2:00:00:$last
+	ip netns exec a "$probe" arp eth0 "$a_mac" "$a_mac" "$a" 10.9.9.2 "$group" 1
+	forge "nor sent to $group" "$a_mac" "$a" "$group" 10.9.9.2 lost 22
+	forge "nor with the neighbour's MAC" "$b_mac" "$b" "$group" 10.9.9.2 lost 22
+	is "$(ip neigh show dev "$a_if"; from_port "$a_if" "$b_mac")" 0 "$group: no question is heard, no address learned"
 done
 
 neighbour() { ip neigh show dev "$bridge" "$1" | awk '{ print $3 }'; }
@@ -251,6 +262,7 @@ is "$(on_bridge)" "$there" 'with all who were on it'
 web
 is "$out" 10.9.9.2 'so that the box reaches the world'
 ip link set "$a_if" nomaster
+forge 'and the host hears nothing from there' "$a_mac" "$a" "$(cat "/sys/class/net/$a_if/address")" 10.9.9.2 lost 22
 is "$(failing)" bridge 'one box that is not on it: doctor says so'
 like "$(cnt doctor)" "box $me-a is not on it" 'and which'
 ip link add other type bridge
