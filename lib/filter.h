@@ -13,7 +13,8 @@
 
 #include "lib/err.h"
 
-/* The system calls that are allowed; a name that this architecture does not have is skipped. */
+/* The system calls that are allowed whatever their arguments; socket is by its family. A name that
+ * this architecture does not have is skipped. */
 extern const char *const	cnt_filter_calls[];
 extern const size_t		cnt_filter_calls_n;
 

@@ -153,6 +153,17 @@ if [ -z "${SAN-}" ]; then
 	ok 'shell_exec answers when its command was ended' answered
 fi
 
+# What a socket may be is the filter's to say, for what init starts and for what enters. The kernel
+# looks at the lower half of a family alone; one that it does not have is refused by itself (97).
+# shellcheck disable=SC2016
+families='print join " ", grep { syscall(41, $_, $_ == 16 || $_ == 17 ? 3 : 1, 0) >= 0 || $! != 38 && $! != 97 }
+    0 .. 49, 2 ** 32 + 38, 2 ** 32 + 40, -1'
+up() { cnt exec --user root "$box" -- systemd-run -q --wait true; }
+wait_for 30 up
+is "$(cnt exec --user root "$box" -- systemd-run -q --wait --pipe perl -e "$families")" '1 2 10 16 17' \
+    'the children of init have sockets of UNIX, IPv4 and IPv6, netlink and packets, no others'
+is "$(cnt exec --user root "$box" -- perl -e "$families")" '1 2 10 16 17' 'what enters has them too, no others'
+
 # Limits: the same three attacks by both ways. What counts is read from the box's own cgroup.
 oom_kills() { sed -n 's/^oom_kill //p' "$(cgroup memory.oom_control memory.events)"; }
 # Forks that were refused; with a number it waits for more. On v2 a kernel before 6.11 counts them

@@ -155,11 +155,11 @@ what_reaches_deep_into_the_kernel_is_not_allowed(void **state)
 		"kexec_file_load", "init_module", "finit_module", "delete_module",
 		"open_by_handle_at", "move_pages", "mbind", "iopl", "ioperm", "swapon", "swapoff",
 		"settimeofday", "clock_settime", "quotactl", "acct", "lookup_dcookie",
-		"nfsservctl", "vm86", "uselib", "modify_ldt",
+		"nfsservctl", "vm86", "uselib", "modify_ldt", "socket",
 	};
 
 	(void)state;
-	assert_int_equal(cnt_filter_calls_n, 319);
+	assert_int_equal(cnt_filter_calls_n, 318);
 	for (size_t i = 0; i < nitems(denied); i++)
 		if (may_call(denied[i]))
 			fail_msg("%s is allowed", denied[i]);
@@ -170,6 +170,7 @@ both_forms_of_the_filter_come_from_one_list(void **state)
 {
 	CNT_BUF struct cnt_buf profile = { 0 }, program = { 0 };
 	struct cnt_err e = { 0 };
+	const size_t families = 2;
 	size_t lines = 0;
 
 	(void)state;
@@ -177,7 +178,8 @@ both_forms_of_the_filter_come_from_one_list(void **state)
 	assert_int_equal(strncmp(profile.p, "2\nallowlist errno 38\n", 21), 0);
 	for (size_t i = 0; i < profile.n; i++)
 		lines += profile.p[i] == '\n';
-	assert_in_range(lines, cnt_filter_calls_n + 3, cnt_filter_calls_n + 5);
+	assert_in_range(lines, cnt_filter_calls_n + families + 3,
+	    cnt_filter_calls_n + families + 5);
 	assert_int_equal(cnt_filter_build(&program, &e), 0);
 	assert_in_range(program.n, 8 * cnt_filter_calls_n, 8 * 4096);
 	assert_int_equal(program.n % 8, 0);
