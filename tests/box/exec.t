@@ -18,6 +18,7 @@ use Session;
 my $home = tempdir('/var/tmp/cnt-tap.XXXXXX', CLEANUP => 1);
 my $tag = 100000 + $$;			# seconds that only our sleeps sleep
 my @env = (env => { HOME => $home });
+Client::watch();
 my $s = Session->new(@env);
 
 sub run { my ($command, %o) = @_; return $s->tool('shell_exec', { command => $command, %o }); }
@@ -84,7 +85,7 @@ is "$r->{facts}{signal} $r->{head}" =~ s/ \xb7.*//r, 'RTMIN+3 signal RTMIN+3', '
 # Ends.
 my $t = time;
 $r = run("sleep $tag & echo hi");
-cmp_ok time - $t, '<', Client::allowed(0.2), 'a call ends when its command ends';
+cmp_ok time - $t, '<', Client::allowed(0.2, $t), 'a call ends when its command ends';
 is scalar @{ $r->{facts}{left_running} }, 1, 'and says what runs on';
 ok kill(0, $r->{facts}{left_running}[0]), 'which does run on';
 $r = run("(while echo a line of noise; do echo >>$home/beat; done) & echo hi");
@@ -94,7 +95,7 @@ run("kill -9 $r->{facts}{left_running}[0]");
 
 $t = time;
 $r = run("echo before; " . nasty($tag . 1), timeout_seconds => 0.3);
-cmp_ok time - $t, '<', Client::allowed(1.3), 'a timeout answers at once';
+cmp_ok time - $t, '<', Client::allowed(1.3, $t), 'a timeout answers at once';
 is $r->{error}, 1, 'as an error';
 like $r->{head}, qr/^timed out after 0.3 s, killed/, 'its first line says so';
 like $r->{body}, qr/^before/, 'with what was written so far';
@@ -119,12 +120,12 @@ like $r->{text}, qr/supervisor was killed/, 'a command that kills its supervisor
 is scalar Session::matching(qr/sleep ${tag}3/), 0, 'and is killed';
 $t = time;
 $r = run('kill -STOP $PPID; sleep ' . $tag . 7, timeout_seconds => 0.3);
-cmp_ok time - $t, '<', Client::allowed(4), 'one that stops its supervisor gains no time';
+cmp_ok time - $t, '<', Client::allowed(4, $t), 'one that stops its supervisor gains no time';
 is scalar Session::matching(qr/sleep ${tag}7/), 0, 'and is killed';
 
 $t = time;
 $r = run('b() { [ $1 -gt 7 ] || { b $(($1+1)) & b $(($1+1)) & }; sleep ' . $tag . '4; }; b 1', timeout_seconds => 1);
-cmp_ok time - $t, '<', Client::allowed(5), 'a bush of 255 processes is killed';
+cmp_ok time - $t, '<', Client::allowed(5, $t), 'a bush of 255 processes is killed';
 is scalar Session::matching(qr/sleep ${tag}4/), 0, 'whole';
 
 # Cancel: nothing is answered, the server goes on, TERM at once and KILL after two seconds.
@@ -135,9 +136,9 @@ $s->pump(0.3);
 $t = time;
 $s->cancel($_) for @ids, $gentle;
 is $s->tool('read_file', { path => '/etc/hostname' }, 2)->{error}, 0, 'the server answers while it ends them';
-cmp_ok time - $t, '<', Client::allowed(1.5), 'without waiting';
+cmp_ok time - $t, '<', Client::allowed(1.5, $t), 'without waiting';
 my $took = Session::gone(qr/sleep ${tag}[56]/);
-cmp_ok $took, '<', Client::allowed(3.5), 'a hundred cancelled trees are gone';
+cmp_ok $took, '<', Client::allowed(3.5, $t), 'a hundred cancelled trees are gone';
 ok -e "$home/term", 'a command hears TERM first';
 ok !(grep { $s->{answers}{$_} } @ids, $gentle), 'a cancelled call is not answered';
 
@@ -146,13 +147,14 @@ my @stopped = map { $s->begin('shell_exec', { command => "kill -STOP \$PPID; tou
 Client::until(10, sub { 5 == (() = glob "$home/stop*") }) or diag 'not all have begun';
 $t = time;
 $s->cancel($_) for @stopped;
-cmp_ok Session::gone(qr/sleep ${tag}8/), '<', Client::allowed(3.5), 'cancelled, it is gone as well';
+cmp_ok Session::gone(qr/sleep ${tag}8/), '<', Client::allowed(3.5, $t), 'cancelled, it is gone as well';
 ok !(grep { $s->{answers}{$_} } @stopped), 'without an answer';
 my $cut = Session->new(@env);
 $cut->begin('shell_exec', { command => "kill -STOP \$PPID; touch $home/cut; sleep ${tag}9", timeout_seconds => 60 });
 Client::until(10, sub { -e "$home/cut" });
+$t = time;
 $cut->close_input;
-cmp_ok Session::gone(qr/sleep ${tag}9/), '<', Client::allowed(3.5), 'so is one whose connection ends';
+cmp_ok Session::gone(qr/sleep ${tag}9/), '<', Client::allowed(3.5, $t), 'so is one whose connection ends';
 $cut->leaves;
 
 # Whoever ends all processes ends a call's a moment before the server: that is no answer, unless the server stays.
@@ -204,13 +206,15 @@ like $p[-1]{message}, qr/\d B$/, 'and says how much was written';
 ok kill(0, Session::matching(qr/sleep $tag /)), 'what was left running runs until the end';
 $s->begin('shell_exec', { command => nasty($tag . 7), timeout_seconds => 60 });
 $s->pump(0.2) until Session::matching(qr/sleep ${tag}7/) > 4;
+$t = time;
 $s->close_input;
-cmp_ok $s->leaves, '<', Client::allowed(0.3), 'at end of input the server leaves at once';
+cmp_ok $s->leaves, '<', Client::allowed(0.3, $t), 'at end of input the server leaves at once';
 is $s->{status}, 0, 'with status 0';
-cmp_ok Session::gone(qr/sleep $tag/), '<', Client::allowed(2.6), 'and its commands are gone soon after';
+cmp_ok Session::gone(qr/sleep $tag/), '<', Client::allowed(2.6, $t), 'and its commands are gone soon after';
 
 for my $signal (qw(TERM KILL)) {
 	my $most = 0;
+	$t = time;
 	for my $round (1, 2) {
 		my @all = map { Session->new(@env) } 1 .. 50;
 		for (@all) {
@@ -224,7 +228,7 @@ for my $signal (qw(TERM KILL)) {
 		$most = $gone if $gone > $most;
 	}
 	is scalar Session::matching(qr/sleep ${tag}8/), 0, "a hundred servers ended by $signal leave no process";
-	cmp_ok $most, '<', Client::allowed(3.5), 'within the grace';
+	cmp_ok $most, '<', Client::allowed(3.5, $t), 'within the grace';
 }
 kill 'KILL', Session::matching(qr/sleep $tag/);
 done_testing;

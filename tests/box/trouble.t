@@ -42,11 +42,12 @@ sub control {
 	return time - $t;
 }
 sub per { my ($p, @all) = @_; @all = sort { $a <=> $b } @all; return $all[ $p * $#all / 100 ] * 1e3; }
-# A limit of time beside these: as it stands where the machine is quick.
-sub limit { my ($limit, @beside) = @_; my $worst = per(100, @beside) / 1e3; return $limit + ($worst > 0.01 ? 10 * $worst : 0); }
 sub numbers { return sprintf 'p50 %.1f, p99 %.1f, max %.1f ms', map { per($_, @_) } 50, 99, 100; }
 
+Client::watch();
+
 # Times that end.
+my $began = time;
 my ($calls, $flying, @late, @control) = (1000 * $often, 6);
 my $s = Session->new(@env);
 my (%begun, $wrong);
@@ -66,13 +67,14 @@ is $wrong // 0, 0, 'each as one that timed out';
 is "@left", '', 'no process of theirs is left';
 diag 'answers after their time: ' . numbers(@late);
 diag 'a bare fork, exec and kill beside: ' . numbers(@control);
-# Six trees at once are started and killed on as many processors as there are.
-my $allowed = limit(0.05, @control);
-cmp_ok per(100, @late) / 1e3, '<=', $allowed, sprintf 'each within its time and %.0f ms', $allowed * 1e3;
+# Six trees at once are started and killed on as many processors as there are. A burst on the machine meets a few.
+my $slow = per(100, @control) / 1e3;
+my %limit = (95 => 0.05 + ($slow > 0.01 ? 10 * $slow : 0), 100 => Client::allowed(0.05, $began));
+cmp_ok per($_, @late) / 1e3, '<=', $limit{$_}, sprintf '%d in a hundred within their time and %.0f ms', $_, $limit{$_} * 1e3 for 95, 100;
 
 # Connections and calls that are cut, one after the other.
 my (%cut, %gone, @answers);
-@control = ();
+$began = time;
 sub watch {
 	my %there;
 	for my $p (glob '/proc/[0-9]*/cmdline') {
@@ -89,7 +91,6 @@ for my $round (1 .. 20 * ($often > 1 ? 5 : 1)) {
 	my $id = $server->begin('shell_exec', { timeout_seconds => 60, command => nasty($n) =~ s/trap "" TERM; sleep $n; sleep $n $//r .
 	    "(trap 'date +%s.%N >$home/$n; exit' TERM; sleep $n & echo >$home/$n.up; wait) & trap '' TERM; sleep $n; sleep $n" });
 	Client::until(20, sub { watch(); -e "$home/$n.up" && Session::matching(qr/sleep $n/) > 4 });
-	push @control, control();
 	my $t = time;
 	if ($how eq 'cancel') {
 		$server->cancel($id);
@@ -101,20 +102,19 @@ for my $round (1 .. 20 * ($often > 1 ? 5 : 1)) {
 	push @answers, time - $t;
 	$cut{$n} = [$t, $how, $server];
 	watch();
-	push @control, control();
 }
 Client::until(10, sub { watch(); keys %gone == keys %cut });
 diag 'the server answers or is gone: ' . numbers(@answers);
-cmp_ok per(100, @answers) / 1e3, '<', limit(0.1, @control), 'cancelled, cut off or killed, the server answers or is gone';
+cmp_ok per(100, @answers) / 1e3, '<', Client::allowed(0.1, $began), 'cancelled, cut off or killed, the server answers or is gone';
 my @took = map { ($gone{$_} // $cut{$_}[0] + 99) - $cut{$_}[0] } keys %cut;
 diag 'the last of a tree is gone: ' . numbers(@took);
-cmp_ok per(100, @took) / 1e3, '<', limit(2.5, @control), '2.5 s later no process is left';
+cmp_ok per(100, @took) / 1e3, '<', Client::allowed(2.5, $began), '2.5 s later no process is left';
 my @graceful = grep { $cut{$_}[1] ne 'KILL' } keys %cut;
 cmp_ok per(50, map { $gone{$_} - $cut{$_}[0] } @graceful) / 1e3, '>', 1.5, 'who ignores TERM is killed after 2 s';
 sub heard { open my $f, '<', $_[0] or return; return <$f>; }
 my @heard = map { (heard("$home/$_") // 1e12) - $cut{$_}[0] } @graceful;
 diag 'TERM is heard: ' . numbers(@heard);
-cmp_ok per(100, @heard) / 1e3, '<', limit(0.3, @control), 'who listens hears it at once';
+cmp_ok per(100, @heard) / 1e3, '<', Client::allowed(0.3, $began), 'who listens hears it at once';
 @left = Session::matching(qr/sleep ${tag}2/);
 is "@left", '', 'in the end there is none';
 $_->[2]->close_input for grep { $_->[1] eq 'cancel' } values %cut;
@@ -196,6 +196,7 @@ open $f, '<', "/proc/$deaf->{pid}/status" or die;
 ($kib) = join('', <$f>) =~ /VmHWM:\s+(\d+)/;
 cmp_ok $kib, '<', ($ENV{SAN} ? 800_000 : 120_000), "200 MiB of them ($kib KiB)";
 unlink glob "$home/.local/state/agent-box/output-*";
+$began = time;
 $s->close_input;
-cmp_ok $s->leaves, '<', Client::allowed(0.1), 'a server that has seen all this leaves at once';
+cmp_ok $s->leaves, '<', Client::allowed(0.1, $began), 'a server that has seen all this leaves at once';
 done_testing;

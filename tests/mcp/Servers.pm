@@ -12,8 +12,6 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use IO::Handle;
-use POSIX ();
-use Time::HiRes qw(time);
 
 use lib dirname(__FILE__);
 use Client;
@@ -105,47 +103,15 @@ sub begin {
 
 	$client->ping or return 0;	# it is at work, and asks no programs what they are
 	call($server, $client, $_) for @ids;
-	return Client::until(Client::allowed(5), sub {
+	return Client::until(5, sub {
 		my @pids = $client->processes;
 		return @pids >= 1 + @ids * ($server->{pids} - 1) && !grep { !sleeps($_) } @pids;
 	});
 }
 
-# A limit of time for what lasted from `t` on, beside a process that does nothing but what each end has in it: it
-# forks, execs, waits, and makes a record durable. Where that takes more than 10 ms, ten times as much is allowed.
-my ($late, $watcher);
-
-sub watch {
-	pipe $late, my $w or die;
-	open my $record, '>', "$home/record" or die;
-	$late->blocking(0);
-	$watcher = fork // die;
-	return if $watcher;
-	for (my $t = time; getppid == $owner; $t = time) {
-		my $pid = fork // die;
-		exec '/bin/true' or POSIX::_exit(127) if $pid == 0;
-		waitpid $pid, 0;
-		syswrite $record, '.';
-		$record->sync;
-		syswrite $w, pack 'dd', $t, time - $t if time - $t > 0.01;
-		select undef, undef, undef, 0.02;
-	}
-	POSIX::_exit(0);
-}
-
-my @late;
-
-sub allowed {
-	my ($limit, $t) = @_;
-	while ((sysread $late, my $bytes, 16) // 0) { push @late, [unpack 'dd', $bytes] }
-	my ($worst) = sort { $b <=> $a } map { $_->[1] } grep { $_->[0] + $_->[1] > $t } @late;
-	return $limit + ($worst ? 10 * $worst : 0);
-}
-
 END {
 	if ($$ == $owner) {
 		local $?;
-		kill 'KILL', $watcher if $watcher;
 		release();
 		eval { cnt($run, "cnt delete --force $box") } if $box;
 		for (@made) { eval { cnt($_, "sh $tests/instance unmake"); 1 } or warn $@ }

@@ -19,7 +19,7 @@ use Time::HiRes qw(sleep time);
 
 use constant { F_SETPIPE_SZ => 1031, FIONREAD => 0x541b, BLOCKED => 5, N => 1000 };
 
-Servers::watch();
+Client::watch();
 my $box = Servers::boxed();
 my $M = $Client::META;
 my @full;
@@ -120,7 +120,7 @@ for my $server (@Servers::all) {
 		my $t = time;
 		$how eq 'TERM' ? kill('TERM', $c->{pid}) : close delete $c->{out};
 		is($c->ended, 0, "$server->{name}, $how while blocked: exit 0");
-		cmp_ok(time - $t, '<', Servers::allowed($ENV{SAN} ? 1 : 0.1, $t), 'within 100 ms');
+		cmp_ok(time - $t, '<', Client::allowed($ENV{SAN} ? 1 : 0.1, $t), 'within 100 ms');
 	}
 }
 is($left->ended(10), 0, 'nor for one that has read nothing in ten seconds, with requests that it has not read itself');

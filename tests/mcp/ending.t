@@ -19,7 +19,7 @@ my @own = (@Servers::all, Servers::boxed());
 my @servers = (@own, { name => 'stubborn work', command => ["$Servers::build/tests/mcp/echo"], pids => 3,
     slow => ['sleep', '{"seconds":600,"stubborn":true,"child":true}'] });
 my $at_once = $ENV{SAN} ? 1 : 0.1;
-Servers::watch();
+Client::watch();
 
 sub end {
 	my ($c, $how) = @_;
@@ -41,14 +41,14 @@ for my $how (qw(input TERM INT HUP output KILL)) {
 		ok(Servers::begin($server, $c, 1, 2, 3), "$server->{name}: three calls run") or diag join ' ', $c->processes;
 		my ($t, $took, $status) = end($c, $how);
 		is($status, $how eq 'KILL' ? 9 : 0, "$server->{name}, $how: exit status");
-		cmp_ok($took, '<', Servers::allowed($at_once, $t), "$server->{name}, $how: within 100 ms");
+		cmp_ok($took, '<', Client::allowed($at_once, $t), "$server->{name}, $how: within 100 ms");
 		push @ended, [$server->{name}, $c, $t];
 		push @took, $took;
 		Servers::release();
 	}
 	for (@ended) {
 		my ($name, $c, $t) = @$_;
-		ok(Client::until(Servers::allowed(2.5, $t) - (time - $t), sub { !$c->processes }), "$name, $how: no process 2.5 s later")
+		ok(Client::until(2.5, sub { !$c->processes }, $t), "$name, $how: no process 2.5 s later")
 		    or diag map { `tr '\\0' ' ' </proc/$_/cmdline` } $c->processes;
 	}
 }
@@ -61,11 +61,11 @@ for my $how (qw(input TERM)) {
 	$c->call($_, 'list_directory', '{"path":"/usr","depth":16,"include_hidden":true,"limit":10}') for 1 .. 4;
 	my $t = time;
 	ok($c->ping, 'a ping behind the listing of a tree');
-	cmp_ok(time - $t, '<', Servers::allowed($at_once, $t), 'is answered within 100 ms');
+	cmp_ok(time - $t, '<', Client::allowed($at_once, $t), 'is answered within 100 ms');
 	$c->call($_, 'list_directory', '{"path":"/usr","depth":16,"include_hidden":true,"limit":10}') for 5 .. 8;
 	my ($began, $took, $status) = end($c, $how);
 	is($status, 0, "$how meanwhile: exit 0");
-	cmp_ok($took, '<', Servers::allowed($at_once, $began), 'within 100 ms');
+	cmp_ok($took, '<', Client::allowed($at_once, $began), 'within 100 ms');
 }
 
 # Nor does a batch, be it one of many that are quick.

@@ -16,6 +16,7 @@ use List::Util qw(min);
 use Test::More;
 use Time::HiRes qw(time);
 
+Client::watch();
 my $build = $ENV{BUILD} // "$FindBin::Bin/../../build";
 my $man = "$FindBin::Bin/../../man/cnt-verbs.7.in";
 chomp(my $root = `sh $FindBin::Bin/../instance make bare 2>/dev/null`);
@@ -226,7 +227,7 @@ subtest 'who describes itself badly has no tool' => sub {
 	my $took = time - $t;
 	like($c->said, qr/^cnt: stall: --describe: no answer in 2 s$/m, 'one that was dropped in is named');
 	is(join(' ', sort keys %got), 'tool_one tool_two', 'the others are there');
-	cmp_ok($took, '<', Client::allowed(4), 'three that hang cost one deadline');
+	cmp_ok($took, '<', Client::allowed(4, $t), 'three that hang cost one deadline');
 	my $asked = asked($dir);
 	%got = tools_of($dir);
 	is(join(' ', sort keys %got), 'tool_one tool_two', 'again');
@@ -256,7 +257,7 @@ subtest 'whoever asks is ended' => sub {
 		my $t = time;
 		kill 'TERM', $c->{pid};
 		is($c->ended(5), $program eq 'cnt-mcp' ? 0 : 15, 'ended');
-		cmp_ok(time - $t, '<', Client::allowed(0.5), 'at once');
+		cmp_ok(time - $t, '<', Client::allowed(0.5, $t), 'at once');
 		ok(Client::until(1, sub { !left() }), 'nothing of what it asked is left');
 	}
 	my $c = Client->start("$dir/cnt-mcp", '--tools', 'platform');
@@ -474,8 +475,8 @@ subtest 'its end' => sub {
 		ok(progress(qr/^on/), "$name runs");
 		my $t = time;
 		$mcp->cancel($id);
-		ok(Client::until(2.5, sub { $mcp->processes == 1 && !left() }), 'cancelled, nothing of it is left');
-		cmp_ok(time - $t, '<', Client::allowed(1), 'at once') if $name eq 'stay';
+		ok(Client::until(2.5, sub { $mcp->processes == 1 && !left() }, $t), 'cancelled, nothing of it is left');
+		cmp_ok(time - $t, '<', Client::allowed(1, $t), 'at once') if $name eq 'stay';
 		is((audit($name))[-1]{result}, 'cancelled', 'its outcome is recorded');
 	}
 	is(get($log), "told\nundone\n", 'it was asked to end, and what takes back may tell of it when nobody hears it any more');
