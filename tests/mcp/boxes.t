@@ -105,7 +105,10 @@ subtest 'a box that was restarted between calls' => sub {
 	for my $how ('restart', 'restart --force') {
 		shell($B, 'true');
 		system("cnt $how $B >/dev/null") == 0 or BAIL_OUT("cnt $how");
-		like(shell($B, 'echo at once'), qr/\nat once\n/, "$how: the next call goes in again");
+		my $said = shell($B, 'echo at once');
+		# The first may be the one to hear of it.
+		$said = shell($B, 'echo at once') if $said eq "error $B: was restarted while in use";
+		like($said, qr/\nat once\n/, "$how: the next call goes in again");
 	}
 };
 
