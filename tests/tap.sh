@@ -69,9 +69,9 @@ matches: $2"; }
 unlike() { ! printf '%s\n' "$1" | grep -Eq -- "$2"; tap_r=$?; tap_result $tap_r "$3"
 	[ $tap_r -eq 0 ] || diag "got: $1"; }
 
-# wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over.
+# wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over: the second that has begun is extra.
 wait_for() {
-	tap_end=$(($(date +%s) + $1 * slow)); shift
+	tap_end=$(($(date +%s) + $1 * slow + 1)); shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$tap_end" ] || return 1
 		perl -e 'select undef, undef, undef, 0.02'

@@ -68,7 +68,7 @@ for words in '--read-only read_file --path f' '--mcp read_file' '--mcp --nothing
 	exits 2 "no word is ignored: $words" agent-box $words
 	like "$err" '^agent-box: (surplus operand "read_file"|--[a-z]+ stands alone|unknown option --nothing)' 'and one is named'
 done
-exits 75 'a time that is over: 75' agent-box shell_exec --command 'echo x; sleep 9' --timeout-seconds 0.1
+exits 75 'a time that is over: 75' agent-box shell_exec --command 'echo x; sleep 9' --timeout-seconds 1
 is "$out" x 'with what was written so far'
 for words in 'read_file --path f' --help; do
 	exits 71 "an output that is full: 71: $words" sh -c "agent-box $words >/dev/full"

@@ -18,7 +18,7 @@ ask() {
 		print $s->tool("shell_exec", { command => shift }, 60)->{text};' "$box" "$1"
 }
 eater='perl -e '\''$x = "a" x 300000000; print length $x'\'''
-forks='for i in $(seq 80); do sleep 0.3 & done; wait; echo all'
+forks='for i in $(seq 80); do sleep 3 & done; wait; echo all'
 
 text=$(ask "exec $eater")
 like "$text" '^signal KILL ' 'a command that eats more than the box has is killed'

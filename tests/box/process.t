@@ -121,11 +121,12 @@ like $r->{body}, qr/\A\x{fffd}\n/, 'as long as the reader does';
 tool('kill', id => $id, signal => 'KILL');
 
 # Waiting.
-$id = start('sleep 0.3; echo one; sleep 0.3; printf "user> "; exec sleep ' . $tag);
+$id = start('sleep 0.3; echo one; read x; printf "user> "; exec sleep ' . $tag, stdin => $true);
 $t = time;
 $r = tool('read', id => $id, wait_seconds => 30);
 cmp_ok time - $t, '<', 5, 'a read waits for output';
 is $r->{body}, "one\n", 'and brings it';
+tool('write', id => $id, text => "\n");
 $r = tool('wait', id => $id, until => 'output', pattern => '^[a-z]+> $');
 is_deeply [ @{ $r->{data} }{qw(met reason next)} ], [ $true, 'output: user> ', 10 ], 'a prompt without newline matches';
 is tool('wait', id => $id, until => 'output', pattern => 'on.')->{data}{next}, 7 - 4, 'next stands after the match';
@@ -263,8 +264,8 @@ is tool('read', id => $id)->{head}, 'exit 0 · bytes 0-0 of 0', 'by a read neith
 close $locked;
 
 # shell_exec that takes longer than it may.
-$r = $s->tool('shell_exec', { command => 'seq 1 30000; echo err >&2; sleep 1; seq 30001 60000; exit 9',
-    timeout_seconds => 0.5, on_timeout => 'background' });
+$r = $s->tool('shell_exec', { command => 'seq 1 30000; echo err >&2; sleep 4; seq 30001 60000; exit 9',
+    timeout_seconds => 2, on_timeout => 'background' });
 is $r->{error}, 0, 'on_timeout=background is no error';
 $id = $r->{facts}{process_id};
 like $r->{head}, qr/^runs on as $id \(process_read since 168898\)/, 'it runs on as a process';

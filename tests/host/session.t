@@ -177,8 +177,8 @@ agent_box() {
 	exec 9>&-
 	wait $p
 	is $? 0 'agent-box ends with its input'
-	ok 'and ends what it ran' gone 'sleep 2718208'
 	# What ends the last of its commands may be there a moment longer.
+	ok 'and ends what it ran' wait_for 5 gone 'sleep 2718208'
 	ok 'one of the next ones takes its session away' wait_for 5 swept
 	begin 2718209
 	while read -r q; do
@@ -187,7 +187,7 @@ agent_box() {
 	wait $p
 	is $? 137 'agent-box killed from outside'
 	exec 9>&-
-	ok 'loses all that it ran' gone 'sleep 2718209'
+	ok 'loses all that it ran' wait_for 5 gone 'sleep 2718209'
 	ok 'and leaves no session' wait_for 5 no_leaf
 }
 [ -n "${SAN-}" ] || agent_box
