@@ -131,7 +131,7 @@ is scalar Session::matching(qr/sleep ${tag}4/), 0, 'whole';
 # Cancel: nothing is answered, the server goes on, TERM at once and KILL after two seconds.
 my @ids = map { $s->begin('shell_exec', { command => nasty($tag . 5), timeout_seconds => 60 }) } 1 .. 100;
 my $gentle = $s->begin('shell_exec', { command => "trap 'touch $home/term; exit' TERM; sleep ${tag}6 & echo >$home/up; wait" });
-$s->pump(0.2) until -e "$home/up" && Session::matching(qr/sleep ${tag}5/) > 300;
+ok Client::until(60, sub { $s->pump(0.2); -e "$home/up" && Session::matching(qr/sleep ${tag}5/) > 300 }), 'a hundred trees and one more';
 $s->pump(0.3);
 $t = time;
 $s->cancel($_) for @ids, $gentle;
@@ -140,6 +140,7 @@ cmp_ok time - $t, '<', Client::allowed(1.5, $t), 'without waiting';
 my $took = Session::gone(qr/sleep ${tag}[56]/);
 cmp_ok $took, '<', Client::allowed(3.5, $t), 'a hundred cancelled trees are gone';
 ok -e "$home/term", 'a command hears TERM first';
+$s->pump(0.3);
 ok !(grep { $s->{answers}{$_} } @ids, $gentle), 'a cancelled call is not answered';
 
 # A command that has stopped its supervisor, which then hears nothing by itself.
@@ -148,6 +149,7 @@ Client::until(10, sub { 5 == (() = glob "$home/stop*") }) or diag 'not all have 
 $t = time;
 $s->cancel($_) for @stopped;
 cmp_ok Session::gone(qr/sleep ${tag}8/), '<', Client::allowed(3.5, $t), 'cancelled, it is gone as well';
+$s->pump(0.3);
 ok !(grep { $s->{answers}{$_} } @stopped), 'without an answer';
 my $cut = Session->new(@env);
 $cut->begin('shell_exec', { command => "kill -STOP \$PPID; touch $home/cut; sleep ${tag}9", timeout_seconds => 60 });
@@ -205,7 +207,7 @@ like $p[-1]{message}, qr/\d B$/, 'and says how much was written';
 # The ends of the connection.
 ok kill(0, Session::matching(qr/sleep $tag /)), 'what was left running runs until the end';
 $s->begin('shell_exec', { command => nasty($tag . 7), timeout_seconds => 60 });
-$s->pump(0.2) until Session::matching(qr/sleep ${tag}7/) > 4;
+ok Client::until(20, sub { $s->pump(0.2); Session::matching(qr/sleep ${tag}7/) > 4 }), 'beside a tree that resists';
 $t = time;
 $s->close_input;
 cmp_ok $s->leaves, '<', Client::allowed(0.3, $t), 'at end of input the server leaves at once';

@@ -353,7 +353,7 @@ for my $way (qw(close TERM KILL)) {
 	$c->tool('process_wait', { id => $id, until => 'output' });
 	my $tree = $way eq 'KILL' ? nasty($tag . 3) : "sleep ${tag}3 & setsid sleep ${tag}3 & sleep ${tag}3";
 	$c->begin('shell_exec', { command => $tree, timeout_seconds => 60 });
-	$c->pump(0.05) until Session::matching(qr/sleep ${tag}3/) > 2;
+	ok Client::until(20, sub { $c->pump(0.05); Session::matching(qr/sleep ${tag}3/) > 2 }), "$way: a shell_exec runs";
 	$way eq 'close' ? $c->close_input : kill $way, $c->{pid};
 	$t = time;
 	$c->line(5) until $c->{eof} || time > $t + 5;
@@ -489,8 +489,8 @@ like $text, qr/"text":"\\nagain\\n".*"lost_bytes":1500000/, 'the log goes on, an
 $text = in_namespace(q{
 	mount -t tmpfs -o size=64k none $H
 	head -c 1000000 /dev/zero >$H/full 2>/dev/null
-	$A process_start --command 'echo ran >/dev/shm/ran.$$'
-	ls /dev/shm/ran.$$ 2>&1
+	$A process_start --command "echo ran >$H.ran"
+	sleep 0.2; ls $H.ran 2>&1
 });
 like $text, qr/No space left.*cannot access/s, 'where there is no room for its record nothing is started';
 $text = in_namespace(q{

@@ -201,10 +201,10 @@ refused('on a full disk', 'logged', qr/full|No space/, 71, sh_does("mkdir $Verbs
 # Locked for as long as it takes, with something to be finished, too: a verb waits ten seconds.
 put_back('logged');
 sql("INSERT INTO pending SELECT max(seq), 1, 0 FROM audit");
-$holder = open my $hold, '|-', "exec sqlite3 $db >$Verbs::tmp/held 2>&1" or die;
+$holder = open my $hold, '|-', "exec sqlite3 -bail -cmd '.timeout 5000' $db >$Verbs::tmp/held 2>&1" or die;
 select((select($hold), $| = 1)[0]);
 print {$hold} "BEGIN IMMEDIATE;\nSELECT 'held';\n";
-select undef, undef, undef, 0.01 until slurp("$Verbs::tmp/held") =~ /held/;
+Client::until(10, sub { slurp("$Verbs::tmp/held") =~ /^held/m }) or die 'not held';
 my ($files, @slow) = files();
 for my $wait (map { [$_, Verbs::start(command($_, \%plain), seconds => 60)] } @all) {
 	my ($v, $r) = ($wait->[0], Verbs::end($wait->[1]));

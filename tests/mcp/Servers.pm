@@ -70,7 +70,7 @@ sub start {
 sub hold {
 	return if $holder;
 	unlink "$home/held";
-	open $holder, '|-', 'exec sqlite3 ' . root() . "/var/lib/cnt/cnt.db >$home/held 2>&1" or die;
+	open $holder, '|-', 'exec sqlite3 -bail -cmd ".timeout 5000" ' . root() . "/var/lib/cnt/cnt.db >$home/held 2>&1" or die;
 	$holder->autoflush;
 	print {$holder} "PRAGMA locking_mode = EXCLUSIVE;\nBEGIN EXCLUSIVE;\nSELECT 'held';\n";
 	Client::until(10, sub { open my $f, '<', "$home/held" or return; return grep { /^held/ } <$f> }) or die 'not held';
