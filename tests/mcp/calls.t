@@ -25,6 +25,7 @@ copy("$build/bin/cnt-mcp", $mcp) or die "cnt-mcp: $!";
 chmod 0755, $mcp;
 
 Client::watch();
+binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);	# names are what was said
 
 sub get { my ($path) = @_; open my $f, '<', $path or return ''; local $/; return <$f> // '' }
 sub put { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print $f $text; close $f }
