@@ -19,11 +19,12 @@ for program in "$BUILD"/bin/*; do
 	ok "${program##*/} has a page" test -s "$man/${program##*/}.1"
 done
 
-# Every option that a verb has is in its page, once.
+# Every verb is in the list of cnt(1), and every option that it has in its page, once.
 for program in "$BUILD"/bin/cnt-*; do
 	case $program in
 	*.*)	continue ;;
 	esac
+	ok "${program##*/} has its line in cnt.1" grep -Eq "^\.It (.* )?Xr ${program##*/} 1( |\$)" "$man/cnt.1"
 	text=$(mandoc -Tutf8 "$man/${program##*/}.1" | col -b)
 	missing=$("$program" --describe=words | tr ' ' '\n' | grep '^--' | sort -u |
 	    grep -vxE -- '--(json|help|version|describe)' |
