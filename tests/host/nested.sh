@@ -18,7 +18,9 @@ host=$me
 host_dir=$(mktemp -d /var/tmp/cnt-host.XXXXXX) && chmod 755 "$host_dir" || exit 1
 host_root=$host_dir/root
 host_bridge=h$$
-host_net=198.18.$(($$ % 256))
+host_n=$(($$ % 256))
+while ip -4 route show "198.18.$host_n.0/24" | grep -q .; do host_n=$(((host_n + 1) % 256)); done
+host_net=198.18.$host_n
 host_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 # Its own cgroups and those that it made below them.

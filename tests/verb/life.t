@@ -33,11 +33,12 @@ exits 137 'ended by a signal' cnt exec "$web" -- sh -c 'kill -9 $$'
 up() { [ "$(cnt exec "$web" -- systemctl is-system-running)" = running ]; }
 ok 'systemd says running' wait_for 60 up
 
-cnt exec "$web" -- sleep 300 &
+nap=$((400000 + $$))	# seconds that only this one sleeps
+cnt exec "$web" -- sleep $nap &
 sleeper=$!
 on_exit "kill $sleeper 2>/dev/null; wait $sleeper"
 uids() { for p in /proc/[0-9]*; do
-	[ "$(tr '\0' ' ' 2>/dev/null <"$p/cmdline")" = 'sleep 300 ' ] && stat -c %u "$p"; done; }
+	[ "$(tr '\0' ' ' 2>/dev/null <"$p/cmdline")" = "sleep $nap " ] && stat -c %u "$p"; done; }
 has_uid() { uids | grep -q .; }
 wait_for 5 has_uid
 ok 'on the host it has an id of the box'\''s own range' sh -c '[ "$1" -ge 1879048192 ]' - "$(uids | head -n 1)"
