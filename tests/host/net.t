@@ -334,6 +334,15 @@ nft add chain ip docker-like FORWARD '{ type filter hook forward priority 0; pol
 run cnt doctor --json
 like "$out" 'docker-like, chain FORWARD' 'doctor names the chain of another that drops'
 nft delete table ip docker-like
+# firewalld's chains accept by policy, and refuse by their last rule.
+nft add table inet firewalld
+nft add chain inet firewalld filter_FORWARD '{ type filter hook forward priority 10; policy accept; }'
+nft add rule inet firewalld filter_FORWARD iifname other reject
+is "$(cnt doctor --json | jq -r '.checks[] | select(.name == "forwarding").state')" ok 'one that refuses others does not'
+nft add rule inet firewalld filter_FORWARD counter reject with icmpx type admin-prohibited
+run cnt doctor --json
+like "$out" 'firewalld, chain filter_FORWARD.*firewall-cmd' 'one that refuses the rest does, and firewalld is told so'
+nft delete table inet firewalld
 
 # Port 53 on the bridge's address is another's.
 pid=$(resolver)
