@@ -19,7 +19,7 @@
 #define FILE_URI	"file:///"
 #define FILE_MAX	1048576
 #define LOG_MAX		20000		/* as process_read, when it is not asked for more */
-#define TEXT_MAX	(3 * LOG_MAX)	/* of so many bytes, were each a U+FFFD */
+#define TEXT_MAX	(INT64_C(3) * LOG_MAX)	/* of so many bytes, were each a U+FFFD */
 
 static const struct {
 	const char	*name, *title, *about, *mime;
