@@ -81,7 +81,7 @@ for my $how (qw(input TERM)) {
 	ok(Client::until(5, sub { $read->() > 20 << 20 }), 'a batch of 900 reads is under way');
 	my ($began, $took, $status) = end($c, 'TERM');
 	is($status, 0, 'TERM meanwhile: exit 0');
-	cmp_ok($took, '<', Servers::allowed($at_once, $began), 'within 100 ms');
+	cmp_ok($took, '<', Client::allowed($at_once, $began), 'within 100 ms');
 }
 
 # Work that is all but done is answered, where its start alone does not take longer; and a second signal changes nothing.
