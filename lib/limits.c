@@ -164,11 +164,14 @@ cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_l
 {
 	struct steps *all CNT_FREE = cnt_alloc(sizeof(*all));
 	const char *tag = i->tag;
-	int running;
+	int running = cnt_box_await(tag, box, NULL, e);
 
-	/* A reboot that is under way may have read the script that was: it is waited for. */
-	if (write_script(tag, box, l, e) == -1)
+	/* A start writes the script; a reboot reads it, also one that cannot be waited for. */
+	if (running == 0)
+		return 0;
+	if (write_script(tag, box, l, e) == -1 || running == -1)
 		return -1;
+	/* One that has begun by now may have read what was there. */
 	if ((running = cnt_box_await(tag, box, NULL, e)) != 1)
 		return running;
 	plan(all, tag, box, l);

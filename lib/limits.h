@@ -33,8 +33,8 @@ void	cnt_limits_script(const char *tag, const char *box, const struct cnt_limits
 int	cnt_limits_fit(const char *tag, const char *box, const struct cnt_limits *l,
 	    struct cnt_err *e);
 
-/* Sets them, for the box's next reboot first, then if it runs, and reads them back; one that
- * reboots is waited for. CNT_NO: the kernel could not make so much memory free, or a group in the
+/* Sets them on a box that runs, for its next reboot first, and reads them back; one that reboots is
+ * waited for. CNT_NO: the kernel could not make so much memory free, or a group in the
  * box has more. Some may be set after an error. */
 int	cnt_limits_set(const struct cnt_instance *i, const char *box, const struct cnt_limits *l,
 	    struct cnt_err *e);
