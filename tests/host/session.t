@@ -141,14 +141,14 @@ is "$(sh -c 'ulimit -n 512 && cnt exec "$1" -- sh -c "ulimit -Hn"' - "$box" | gr
 
 # Nor does a box stay on the processor of whoever happened to start it, or run before others.
 processors() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$1"; }
-precedence='p=${1:-$$}; ps -o ni=,cls= -p "$p"; ionice -p "$p"'
+precedence='p=${1:-$$}; cut -d " " -f 19,41 "/proc/$p/stat"; ionice -p "$p"'
 nice -n 5 ionice -c 3 chrt -b 0 taskset 1 cnt restart "$box" >/dev/null
 is "$(cnt exec "$box" -- cat /proc/1/status | processors /dev/stdin)" "$(processors /proc/1/status)" \
 	'a box has the processors of the host'\''s init'
 is "$(taskset 1 cnt exec "$box" -- cat /proc/self/status | processors /dev/stdin)" "$(processors /proc/1/status)" \
 	'and so has what enters it'
 of_init=$(cnt exec --user root "$box" -- sh -c "$precedence" - 1)
-is "$of_init" "$(ps -o ni=,cls= -p 1; ionice -p 1)" 'and has its precedence'
+is "$of_init" "$(sh -c "$precedence" - 1)" 'and has its precedence'
 is "$(nice -n 5 ionice -c 3 chrt -r 1 cnt exec "$box" -- sh -c "$precedence" 2>&1)" "$of_init" \
 	'and so has what enters it from a real-time class'
 
