@@ -136,7 +136,7 @@ is readf('/proc/self/pagemap', tail => 10**9)->{facts}{next_offset}, 8 << 20, 'o
 isnt readf('/proc/kmsg')->{text}, 'no answer', 'one that would wait is not waited for';
 like readf('/proc/self/exe')->{text}, qr/denied/, 'a magic link is refused';
 like readf('/proc/self/root/etc/hostname')->{text}, qr/denied/, 'also as a part of a path';
-cmp_ok time - $t, '<', 20, 'all of that at once';
+cmp_ok time - $t, '<', 3, 'all of that at once';
 
 # Errors a model can act on.
 put('config.yaml', '');
